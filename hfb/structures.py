@@ -1,0 +1,232 @@
+"""Frozen dataclasses that travel between rooms.
+
+Frames and units everywhere: camera frame OpenCV (x right, y down, z forward) in metres; pixels with
+the centre of the first pixel at (0.5, 0.5); the body model's own frame is SMPL's (y up) and the
+global orientation takes it straight into the camera frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A static pinhole camera.
+
+    Attributes:
+        focal: focal lengths along x and y, px.
+        principal_point: where the optical axis meets the image, px.
+        height: image rows.
+        width: image columns.
+    """
+
+    focal: Float[Tensor, "*B 2"]
+    principal_point: Float[Tensor, "*B 2"]
+    height: int
+    width: int
+
+    def crop(self, x0: float, y0: float, scale: float, height: int, width: int) -> Camera:
+        """The same camera seen through a crop that starts at (x0, y0) and is scaled by `scale`.
+
+        Args:
+            x0: left edge of the crop, px of this camera's image.
+            y0: upper edge of the crop, px of this camera's image.
+            scale: new pixels per old pixel.
+            height: rows of the crop.
+            width: columns of the crop.
+        """
+        corner = self.principal_point.new_tensor([x0, y0])
+        return Camera(
+            focal=self.focal * scale,
+            principal_point=(self.principal_point - corner) * scale,
+            height=height,
+            width=width,
+        )
+
+
+@dataclass(frozen=True)
+class BodyParams:
+    """Parameters of a SMPL-format body.
+
+    Attributes:
+        betas: shape coefficients; broadcast over the leading axes of the pose.
+        pose_rotmat: rotation of the root (entry 0, model frame to camera frame) and of each body
+            joint relative to its parent.
+        transl: smplx's `transl`, camera frame, m.
+    """
+
+    betas: Float[Tensor, "*S K"]
+    pose_rotmat: Float[Tensor, "*B J 3 3"]
+    transl: Float[Tensor, "*B 3"]
+
+
+@dataclass(frozen=True)
+class PosedBody:
+    """A body put into a pose.
+
+    Attributes:
+        verts: mesh vertices, camera frame, m.
+        joints: the SMPL joints, camera frame, m.
+    """
+
+    verts: Float[Tensor, "*B V 3"]
+    joints: Float[Tensor, "*B J 3"]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A textured triangle mesh at N sub-frame times.
+
+    Attributes:
+        verts: camera frame, m.
+        faces: vertex indices, counter-clockwise seen from outside.
+        uv: texture coordinates in [0, 1], v up.
+        faces_uv: indices into `uv`, one a face corner (seams split vertices).
+        texture: one a sample, shared by its sub-frames; row 0 is v = 1.
+    """
+
+    verts: Float[Tensor, "*B N V 3"]
+    faces: Int[Tensor, "F 3"]
+    uv: Float[Tensor, "U 2"]
+    faces_uv: Int[Tensor, "F 3"]
+    texture: Float[Tensor, "*B 3 TH TW"]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What the renderer sees at each sub-frame time.
+
+    Attributes:
+        rgb: straight (not premultiplied) colour.
+        alpha: silhouette in [0, 1].
+    """
+
+    rgb: Float[Tensor, "*B N 3 H W"]
+    alpha: Float[Tensor, "*B N 1 H W"]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Layers averaged over the exposure: the two sums of eq. 2.
+
+    Attributes:
+        rgb: mean of silhouette × appearance (premultiplied).
+        alpha: mean silhouette in [0, 1].
+        visible_faces: faces seen in at least one sub-frame.
+    """
+
+    rgb: Float[Tensor, "*B 3 H W"]
+    alpha: Float[Tensor, "*B 1 H W"]
+    visible_faces: Bool[Tensor, "*B F"]
+
+
+@dataclass(frozen=True)
+class BodyIdentity:
+    """Which body model a set of betas belongs to; betas of different bodies are not exchangeable.
+
+    Attributes:
+        name: for example "free_body" or "smpl_neutral".
+        sha256: checksum of the model file; empty where it is not known.
+        model_type: the family, AMASS's word: smpl, smplh, smplx.
+        gender: neutral, male or female.
+    """
+
+    name: str
+    sha256: str = ""
+    model_type: str = "smpl"
+    gender: str = "neutral"
+
+
+@dataclass(frozen=True)
+class InitialEstimate:
+    """Starting poses of one blurry image, best first.
+
+    Attributes:
+        betas: shape of each of the K hypotheses.
+        pose_rotmat: static pose of each hypothesis, root first.
+        transl: smplx's transl, camera frame, m.
+        camera: full-image camera that `transl` belongs to.
+        score: how well each hypothesis explains the image, higher is better.
+        body: the body that the betas belong to.
+        source: who made it.
+        joint_sigma: uncertainty of each joint rotation, rad, if known.
+    """
+
+    betas: Float[Tensor, "K S"]
+    pose_rotmat: Float[Tensor, "K J 3 3"]
+    transl: Float[Tensor, "K 3"]
+    camera: Camera
+    score: Float[Tensor, " K"]
+    body: BodyIdentity
+    source: str
+    joint_sigma: Float[Tensor, "K J"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def params(self, k: int = 0) -> BodyParams:
+        """Hypothesis `k` as body parameters without batch axes."""
+        return BodyParams(self.betas[k], self.pose_rotmat[k], self.transl[k])
+
+
+@dataclass(frozen=True)
+class Target:
+    """Ground truth of a sample, where it is known.
+
+    Attributes:
+        joints: root-first SMPL joints at S times of each of the T input frames, camera frame, m.
+        times: seconds, one a sub-frame.
+        pose_rotmat: pose at these times, if known.
+        transl: smplx's transl at these times, m, if known.
+        betas: shape, if known.
+        silhouettes: hard silhouettes at these times, full image, if known.
+        joint_names: names where `joints` holds a subset of the SMPL joints.
+    """
+
+    joints: Float[Tensor, "T S J 3"]
+    times: Float[Tensor, "T S"]
+    pose_rotmat: Float[Tensor, "T S J 3 3"] | None = None
+    transl: Float[Tensor, "T S 3"] | None = None
+    betas: Float[Tensor, " K"] | None = None
+    silhouettes: Bool[Tensor, "T S H W"] | None = None
+    joint_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class BlurSample:
+    """One blurry photo (or a few consecutive ones) of a moving person, as it comes from disk.
+
+    Attributes:
+        sample_id: names the sample in outputs; a valid folder name.
+        blurry: input frames, sRGB in [0, 1], full size.
+        background: the clean scene, sRGB in [0, 1], same size.
+        alpha: matte of each frame, if given.
+        camera: full-image camera, if known.
+        estimate: starting poses of each frame, if given.
+        target: ground truth, if known.
+        blur_rate: eq. 12, if known.
+        exposure: shutter opening and closing of each frame, s.
+        fps: frames per second of the camera.
+        source: where the sample comes from.
+    """
+
+    sample_id: str
+    blurry: Float[Tensor, "T 3 H W"]
+    background: Float[Tensor, "3 H W"]
+    alpha: Float[Tensor, "T 1 H W"] | None = None
+    camera: Camera | None = None
+    estimate: InitialEstimate | None = None
+    target: Target | None = None
+    blur_rate: float | None = None
+    exposure: Float[Tensor, "T 2"] = field(default_factory=lambda: torch.tensor([[0.0, 1 / 30]]))
+    fps: float = 30.0
+    source: str = ""
+
+    def with_changes(self, **changes: object) -> BlurSample:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The developers' data folder; tests that need it skip where it is absent."""
+    root = Path(os.environ.get("HFB_SHARED", REPO.parent / "shared")) / "data"
+    if not root.is_dir():
+        pytest.skip(f"needs the developers' data folder, looked in {root} (set HFB_SHARED)")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> None:
+    """Small tensors: more threads only fight each other on small machines."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
