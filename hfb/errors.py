@@ -1,4 +1,4 @@
-"""What can go wrong, as named errors: each says what was wrong, where we looked, what to do next."""
+"""What can go wrong, as named errors: what was wrong, where we looked, what to do next."""
 
 
 class HfbError(Exception):
