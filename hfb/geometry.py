@@ -1,0 +1,155 @@
+"""Rotations, the pinhole camera and the similarity alignment: the one place each of them lives.
+
+Rotations act on column vectors. A rotation vector is axis times angle in radians. The camera frame
+is OpenCV's: x right, y down, z forward, metres; pixel centres lie at +0.5.
+"""
+
+import math
+
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.errors import ShapeError
+from hfb.structures import Camera
+
+MIN_DEPTH = 0.05
+"""Depth in metres at which `project` stops dividing by smaller depths."""
+
+MODEL_TO_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+"""From SMPL's model frame (y up, the person looks along +z) to the camera frame, facing it."""
+
+# rotvec @ _SKEW, reshaped to 3x3, is the cross-product matrix of rotvec.
+_SKEW = torch.tensor(
+    [
+        [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0],
+        [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ]
+)
+
+# Below this angle sin(a)/a is 1 in any precision we use; its square does not underflow in float32.
+_TINY_ANGLE = 1e-10
+
+
+def rotvec_to_rotmat(rotvec: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
+    """Rotation matrices of rotation vectors (Rodrigues' formula).
+
+    The motion model calls this for every joint of every sub-frame at every step, so it is written
+    in a dozen tensor operations instead of `roma.rotvec_to_rotmat`'s forty. Value and gradient are
+    exact to rounding for every vector, the zero vector included: the angle is floored at 1e-10 rad
+    under the root, so every quotient stays finite and the factors of `rotvec` cancel its rounding.
+
+    Args:
+        rotvec: axis times angle, rad; any length.
+
+    Returns:
+        Rotation matrices.
+    """
+    angle = torch.sqrt((rotvec * rotvec).sum(-1, keepdim=True) + _TINY_ANGLE**2).unsqueeze(-1)
+    half = 0.5 * angle
+    sinc_half = torch.sin(half) / half
+    # sin(a)/a = sinc(a/2) cos(a/2) and (1 - cos a)/a^2 = sinc(a/2)^2 / 2: no cancellation.
+    skew = (rotvec @ _SKEW.to(rotvec)).unflatten(-1, (3, 3))
+    outer = rotvec.unsqueeze(-1) * rotvec.unsqueeze(-2)
+    eye = torch.eye(3, dtype=rotvec.dtype, device=rotvec.device)
+    linear = (sinc_half * torch.cos(half)) * skew
+    return torch.cos(angle) * eye + linear + (0.5 * sinc_half * sinc_half) * outer
+
+
+def rotmat_to_rotvec(rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3"]:
+    """Rotation vectors of rotation matrices, the shortest ones (`roma.rotmat_to_rotvec`).
+
+    Args:
+        rotmat: rotation matrices.
+
+    Returns:
+        Axis times angle, rad, of length at most pi. At exactly pi the sign of the axis is
+        arbitrary and the gradient belongs to the chosen sign.
+    """
+    return roma.rotmat_to_rotvec(rotmat)
+
+
+def default_camera(height: int, width: int) -> Camera:
+    """A camera for a picture of which nothing is known.
+
+    Not in the paper, which never states its camera: the focal length is the picture's diagonal, the
+    usual choice of regression methods for unknown cameras (a field of view of 53 degrees along the
+    diagonal), and the optical axis meets the centre.
+
+    Args:
+        height: image rows.
+        width: image columns.
+
+    Returns:
+        A camera without batch axes, float32.
+    """
+    focal = math.hypot(width, height)
+    return Camera(
+        focal=torch.tensor([focal, focal]),
+        principal_point=torch.tensor([width / 2.0, height / 2.0]),
+        height=height,
+        width=width,
+    )
+
+
+def project(points: Float[Tensor, "*B P 3"], camera: Camera) -> Float[Tensor, "*B P 2"]:
+    """Pinhole projection of points in the camera frame.
+
+    Args:
+        points: camera frame, m. Depths below 0.05 m, also those behind the camera, are projected as
+            if they were 0.05 m, so the result is always finite; their depth gets no gradient.
+        camera: its batch axes, if any, are the leading batch axes of `points` (or broadcast with
+            them): a camera of shape (B,) serves points of shape (B, N, P, 3).
+
+    Returns:
+        Pixels, x right and y down; the centre of the first pixel is (0.5, 0.5).
+
+    Raises:
+        ShapeError: if the camera has more batch axes than the points.
+    """
+    num_axes = points.ndim - 2
+    focal = _align_batch(camera.focal.to(points), num_axes)
+    principal_point = _align_batch(camera.principal_point.to(points), num_axes)
+    depth = points[..., 2:].clamp(min=MIN_DEPTH)
+    return points[..., :2] / depth * focal + principal_point
+
+
+def _align_batch(values: Float[Tensor, "*C 2"], num_axes: int) -> Tensor:
+    """Insert axes so that the batch axes of `values` are the first of `num_axes`; one for P."""
+    missing = num_axes - (values.ndim - 1)
+    if missing < 0:
+        raise ShapeError(
+            f"The camera has {values.ndim - 1} batch axes, the points only {num_axes}: "
+            "give the points at least the camera's batch axes."
+        )
+    return values.reshape(*values.shape[:-1], *([1] * (missing + 1)), 2)
+
+
+def procrustes_align(
+    preds: Float[Tensor, "*B J 3"], target: Float[Tensor, "*B J 3"]
+) -> Float[Tensor, "*B J 3"]:
+    """Move `preds` onto `target` by the best similarity transform (rotation, translation, scale).
+
+    Least squares, no reflection (Umeyama 1991), through `roma.rigid_points_registration`.
+
+    Args:
+        preds: points to move, m.
+        target: where they should go, m.
+
+    Returns:
+        The moved points. Where all points of `preds` coincide no rotation or scale is defined and
+        they move to the centre of `target`.
+    """
+    centre = preds.mean(-2, keepdim=True)
+    target_centre = target.mean(-2, keepdim=True)
+    spread = (preds - centre).square().sum((-2, -1))
+    degenerate = spread <= torch.finfo(preds.dtype).tiny
+    # Points that coincide would give 0/0: register the target on itself, then drop the result.
+    source = torch.where(degenerate[..., None, None], target - target_centre, preds - centre)
+    rotmat, _, scale = roma.rigid_points_registration(
+        source, target - target_centre, compute_scaling=True
+    )
+    moved = scale[..., None, None] * (source @ rotmat.mT) + target_centre
+    return torch.where(degenerate[..., None, None], target_centre.expand_as(moved), moved)

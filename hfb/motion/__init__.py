@@ -1,0 +1,20 @@
+"""Motion inside the exposure: polynomials in time; the only room that knows the shutter."""
+
+from hfb.motion.fitting import fit_polynomial, static_motion
+from hfb.motion.polynomial import (
+    Parameterization,
+    PolynomialMotion,
+    evaluate,
+    reverse,
+    subframe_times,
+)
+
+__all__ = [
+    "Parameterization",
+    "PolynomialMotion",
+    "evaluate",
+    "fit_polynomial",
+    "reverse",
+    "static_motion",
+    "subframe_times",
+]
