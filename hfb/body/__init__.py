@@ -1,0 +1,6 @@
+"""The body model: SMPL-format files, the free body that needs none of them, and its textures."""
+
+from hfb.body.smpl import SmplBody, load_body
+from hfb.body.textures import load_texture, texture_names
+
+__all__ = ["SmplBody", "load_body", "load_texture", "texture_names"]

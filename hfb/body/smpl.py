@@ -1,0 +1,257 @@
+"""The body: SMPL-format files through smplx, evaluated fast for many poses of one shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from smplx import SMPL
+from smplx.joint_names import JOINT_NAMES
+from smplx.utils import Struct
+from smplx.vertex_ids import vertex_ids
+from torch import Tensor, nn
+
+from hfb.body.kinematics import joint_frames
+from hfb.body.locate import find_body_file, guess_gender
+from hfb.body.model_file import NUM_JOINTS, BodyFile, read_body_file
+from hfb.body.skinning import pose_offsets, skin
+from hfb.body.uv import uv_of_body
+from hfb.errors import BodyModelError, ShapeError
+from hfb.structures import BodyIdentity, BodyParams, PosedBody
+
+# smplx reads no more than 10 coefficients from files with fewer than this many.
+_SMPLX_SHAPE_SPACE = SMPL.SHAPE_SPACE_DIM
+
+
+class SmplBody(nn.Module):
+    """A SMPL-format body; everything it knows is in buffers, there is nothing to train.
+
+    The buffers are not part of the state dict: a checkpoint names the body by `identity`.
+
+    Attributes:
+        identity: which model file the betas belong to.
+        parents: parent of each joint, -1 for the root.
+        joint_names: SMPL's names of the 24 joints.
+        num_betas: shape coefficients in use.
+        landmark_vertices: named vertices (nose, eyes, ears, finger tips, toes, heels).
+        template: mean shape in the rest pose, m.
+        faces: vertex indices, counter-clockwise seen from outside.
+        uv: texture coordinates in [0, 1], v up.
+        faces_uv: indices into `uv`.
+    """
+
+    template: Float[Tensor, "V 3"]
+    faces: Int[Tensor, "F 3"]
+    uv: Float[Tensor, "U 2"]
+    faces_uv: Int[Tensor, "F 3"]
+
+    def __init__(
+        self,
+        file: BodyFile,
+        identity: BodyIdentity,
+        num_betas: int = 10,
+        uv_file: str | Path | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Build the body from the arrays of a file.
+
+        Args:
+            file: what `read_body_file` returned.
+            identity: name and checksum of the file.
+            num_betas: shape coefficients to use.
+            uv_file: texture coordinates for files without them, see `uv_of_body`.
+            dtype: of all buffers.
+
+        Raises:
+            BodyModelError: if the file has fewer than `num_betas` shape coefficients.
+        """
+        super().__init__()
+        model = smplx_model(file, num_betas, torch.float64)
+        self.identity = identity
+        self.num_betas = num_betas
+        self.parents = file.parents
+        self.joint_names = tuple(JOINT_NAMES[: NUM_JOINTS - 2]) + ("left_hand", "right_hand")
+        self.landmark_vertices = file.landmark_vertices or _smpl_landmarks(file)
+
+        def keep(name: str, values: Tensor) -> None:
+            values = values.to(dtype) if values.is_floating_point() else values
+            self.register_buffer(name, values.contiguous(), persistent=False)
+
+        keep("template", model.v_template)
+        keep("shapedirs", model.shapedirs.permute(2, 0, 1))
+        keep("weights", model.lbs_weights)
+        # Joints are linear in betas: regressing them once here spares (J, V) products later.
+        keep("template_joints", model.J_regressor @ model.v_template)
+        keep("joint_shapedirs", torch.einsum("jv,vck->kjc", model.J_regressor, model.shapedirs))
+        posedirs = model.posedirs.unflatten(-1, (-1, 3))  # (P, V, 3)
+        active = (posedirs != 0).any(dim=2).any(dim=0).nonzero().squeeze(-1)
+        keep("active_verts", active)
+        keep("active_posedirs", posedirs[:, active].flatten(1))
+        keep("faces", model.faces_tensor)
+        uv, faces_uv = uv_of_body(file, uv_file)
+        keep("uv", torch.from_numpy(uv))
+        keep("faces_uv", torch.from_numpy(faces_uv))
+
+    def shape(
+        self, betas: Float[Tensor, "*B K"]
+    ) -> tuple[Float[Tensor, "*B V 3"], Float[Tensor, "*B J 3"]]:
+        """Vertices and joints of a shape in the rest pose.
+
+        Args:
+            betas: shape coefficients, standard deviations of the model's population.
+
+        Returns:
+            Vertices and joints, model frame, m.
+
+        Raises:
+            ShapeError: if the number of coefficients is not the body's.
+        """
+        if betas.shape[-1] != self.num_betas:
+            raise ShapeError(
+                f"{betas.shape[-1]} betas given, the body {self.identity.name} uses "
+                f"{self.num_betas}"
+            )
+        verts = self.template + (betas @ self.shapedirs.flatten(1)).unflatten(-1, (-1, 3))
+        joints = self.template_joints + (betas @ self.joint_shapedirs.flatten(1)).unflatten(
+            -1, (-1, 3)
+        )
+        return verts, joints
+
+    def forward(self, params: BodyParams) -> PosedBody:
+        """Pose the body.
+
+        The shape is worked out once per entry of `betas`, however many poses it is broadcast to.
+
+        Args:
+            params: betas (\\*S, K) broadcast over the leading axes of the pose; the pose's
+                rotations must be proper for the result to be a body, which is not checked.
+
+        Returns:
+            Vertices and joints in the frame that the global rotation leads to, m.
+
+        Raises:
+            ShapeError: if the numbers of betas or joints are not the body's.
+        """
+        self._check(params)
+        rest_verts, rest_joints = self.shape(params.betas)
+        leading = torch.broadcast_shapes(params.betas.shape[:-1], params.transl.shape[:-1])
+        pose_rotmat = params.pose_rotmat.expand(*leading, -1, -1, -1)
+        transl = params.transl.expand(*leading, -1).unsqueeze(-2)
+        frames = joint_frames(pose_rotmat, rest_joints.expand(*leading, -1, -1), self.parents)
+        offsets = pose_offsets(
+            pose_rotmat, self.active_posedirs, self.active_verts, len(self.template)
+        )
+        verts = skin(rest_verts + offsets, rest_joints, frames, self.weights)
+        return PosedBody(verts=verts + transl, joints=frames.position + transl)
+
+    def joints(self, params: BodyParams) -> Float[Tensor, "*B J 3"]:
+        """The posed joints alone, without skinning.
+
+        Args:
+            params: as for `forward`.
+
+        Returns:
+            The 24 SMPL joints in the frame that the global rotation leads to, m.
+
+        Raises:
+            ShapeError: if the numbers of betas or joints are not the body's.
+        """
+        self._check(params)
+        _, rest_joints = self.shape(params.betas)
+        leading = torch.broadcast_shapes(params.betas.shape[:-1], params.transl.shape[:-1])
+        frames = joint_frames(
+            params.pose_rotmat.expand(*leading, -1, -1, -1),
+            rest_joints.expand(*leading, -1, -1),
+            self.parents,
+        )
+        return frames.position + params.transl.unsqueeze(-2)
+
+    def _check(self, params: BodyParams) -> None:
+        num_joints = params.pose_rotmat.shape[-3]
+        if num_joints != len(self.parents):
+            raise ShapeError(
+                f"{num_joints} joint rotations given, the body has {len(self.parents)} joints "
+                "(the root's rotation comes first)"
+            )
+
+
+def load_body(
+    name_or_path: str | Path = "free_body",
+    num_betas: int = 10,
+    uv_file: str | Path | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> SmplBody:
+    """Load a body by name or from a file.
+
+    Args:
+        name_or_path: `free_body` (shipped, no licence needed), `smpl_neutral`, `smpl_male` or
+            `smpl_female` (looked up in the asset folders), a SMPL-format file, or a folder that
+            holds SMPL_NEUTRAL.npz or SMPL_NEUTRAL.pkl.
+        num_betas: shape coefficients to use.
+        uv_file: texture coordinates for files that have none, see `hfb.body.uv.uv_of_body`.
+        dtype: of all buffers.
+
+    Returns:
+        The body.
+
+    Raises:
+        AssetNotFoundError: if there is no such file; says where it can be had and what works
+            without it.
+        BodyModelError: if the file is not a SMPL-format body.
+    """
+    path = find_body_file(name_or_path)
+    file = read_body_file(path)
+    identity = BodyIdentity(
+        name=path.stem.lower(), sha256=file.sha256, model_type="smpl", gender=guess_gender(path)
+    )
+    return SmplBody(file, identity, num_betas=num_betas, uv_file=uv_file, dtype=dtype)
+
+
+def smplx_model(file: BodyFile, num_betas: int, dtype: torch.dtype = torch.float32) -> SMPL:
+    """The same body as smplx's own module, the reference that `SmplBody` is tested against.
+
+    Args:
+        file: arrays of the body.
+        num_betas: shape coefficients to use.
+        dtype: of its buffers.
+
+    Returns:
+        A `smplx.SMPL`.
+
+    Raises:
+        BodyModelError: if the file has fewer than `num_betas` shape coefficients.
+    """
+    available = file.shapedirs.shape[-1]
+    if not 0 < num_betas <= min(available, _SMPLX_SHAPE_SPACE):
+        raise BodyModelError(
+            f"{file.path} has {available} shape coefficients, {num_betas} were asked for"
+        )
+    # Padding to smplx's full shape space lets it take any number of them, without its printed
+    # warning about 10-coefficient files.
+    padding = _SMPLX_SHAPE_SPACE - num_betas
+    shapedirs = np.pad(
+        file.shapedirs[..., :num_betas].astype(np.float32), ((0, 0), (0, 0), (0, padding))
+    )
+    return SMPL(
+        model_path="",
+        data_struct=Struct(
+            v_template=file.v_template,
+            shapedirs=shapedirs,
+            posedirs=file.posedirs,
+            J_regressor=file.joint_regressor,
+            weights=file.weights,
+            f=file.faces,
+            kintree_table=np.array([file.parents, range(len(file.parents))]),
+        ),
+        num_betas=num_betas,
+        dtype=dtype,
+    )
+
+
+def _smpl_landmarks(file: BodyFile) -> dict[str, int]:
+    """Smplx's named vertices, which hold for any file with SMPL's own mesh."""
+    if len(file.v_template) != 6890:
+        return {}
+    return {name: int(vertex) for name, vertex in vertex_ids["smplh"].items()}
