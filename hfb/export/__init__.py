@@ -1,0 +1,20 @@
+"""Results as files that other programs read: motion, mesh, video, pictures."""
+
+from hfb.export.atomic import atomic_write
+from hfb.export.mesh_glb import write_glb
+from hfb.export.motion_file import MotionRecord, PolynomialRecord, read_motion, write_motion
+from hfb.export.pictures import encode_png, quantise, write_image
+from hfb.export.video import write_video
+
+__all__ = [
+    "MotionRecord",
+    "PolynomialRecord",
+    "atomic_write",
+    "encode_png",
+    "quantise",
+    "read_motion",
+    "write_glb",
+    "write_image",
+    "write_motion",
+    "write_video",
+]

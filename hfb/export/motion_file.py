@@ -1,0 +1,239 @@
+"""`motion.npz`: the sub-frame motion with AMASS's key names, and enough to evaluate it anew."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hfb.errors import InputError, ShapeError
+from hfb.export.atomic import atomic_write
+from hfb.structures import BodyIdentity, Camera
+
+FORMAT_VERSION = 1
+SMPLH_POSE_SIZE = 156  # root, 21 body joints, 30 finger joints
+SHARED_POSE_SIZE = 66  # root and the 21 body joints that SMPL and SMPL-H share
+AMASS_NUM_BETAS = 16
+
+
+@dataclass(frozen=True)
+class PolynomialRecord:
+    """The fitted polynomials of F exposures, as `hfb.motion.PolynomialMotion` holds them.
+
+    Attributes:
+        coeffs: lowest order first; tracks: translation, root, 23 body joints.
+        base_rotmat: rotation about which the polynomials are taken.
+        base_transl: translation about which they are taken, camera frame, m.
+        time_origin: the polynomial's argument is t - time_origin, t in [0, 1] over the exposure.
+        parameterization: "tangent" or "paper".
+    """
+
+    coeffs: Float[Tensor, "F D1 K C"]
+    base_rotmat: Float[Tensor, "F J 3 3"]
+    base_transl: Float[Tensor, "F 3"]
+    time_origin: float
+    parameterization: str
+
+
+@dataclass(frozen=True)
+class MotionRecord:
+    """A motion at T moments, in the order of time.
+
+    Attributes:
+        pose_rotvec: SMPL's 24 rotations, root first, rad; the root takes model to camera frame.
+        transl: smplx's `transl`, camera frame (x right, y down, z forward), m.
+        betas: shape.
+        times: moment of each pose, s.
+        frame_index: which input frame's exposure the moment lies in.
+        subframe_index: number of the moment inside this exposure.
+        exposure: shutter opening and closing of each of the F input frames, s.
+        fps: frames per second of the camera.
+        camera: full-image camera.
+        body: the body model that the betas belong to.
+        polynomial: the fitted polynomials, if any.
+    """
+
+    pose_rotvec: Float[Tensor, "T 24 3"]
+    transl: Float[Tensor, "T 3"]
+    betas: Float[Tensor, " S"]
+    times: Float[Tensor, " T"]
+    frame_index: Int[Tensor, " T"]
+    subframe_index: Int[Tensor, " T"]
+    exposure: Float[Tensor, "F 2"]
+    fps: float
+    camera: Camera
+    body: BodyIdentity
+    polynomial: PolynomialRecord | None = None
+
+
+def write_motion(path: str | Path, motion: MotionRecord) -> None:
+    """Write a motion as an AMASS-like npz without pickles, whole or not at all.
+
+    Keys that AMASS readers want: `poses` (T, 156) SMPL-H, fingers zero; `trans` (T, 3) m; `betas`
+    padded to 16; `gender`; `surface_model_type`; `mocap_framerate` and `mocap_frame_rate` (the
+    readers disagree on the spelling), the rate inside one exposure. AMASS cannot express the gaps
+    between exposures: `timestamps` says when each pose holds. `poses_smpl` (T, 72) keeps SMPL's two
+    hand joints, which SMPL-H's layout has no place for.
+
+    Args:
+        path: file name ending in .npz.
+        motion: what to write.
+
+    Raises:
+        InputError: if the motion holds NaN, the times do not increase, or the file cannot be made.
+        ShapeError: if its tensors have different lengths.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"a motion is written as .npz, not {path.name}")
+    _check(motion)
+    arrays = _amass_arrays(motion) | _native_arrays(motion)
+    with atomic_write(path) as part:
+        np.savez_compressed(part, **arrays)  # type: ignore[arg-type]  # stubs of one numpy
+
+
+def read_motion(path: str | Path) -> MotionRecord:
+    """Read what `write_motion` wrote.
+
+    Args:
+        path: a motion.npz.
+
+    Returns:
+        The motion; float32 except the times, which are float64.
+
+    Raises:
+        InputError: if the file is missing, no npz, or lacks a key; says where we looked.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no motion file {path} (looked for {path.resolve()})")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            data = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not an npz file that can be read: {error}") from error
+    try:
+        return _record(data)
+    except KeyError as error:
+        raise InputError(
+            f"{path} lacks the key {error}; was it written by this program?"
+        ) from error
+
+
+def _check(motion: MotionRecord) -> None:
+    length = len(motion.times)
+    for name in ("pose_rotvec", "transl", "frame_index", "subframe_index"):
+        if len(getattr(motion, name)) != length:
+            raise ShapeError(
+                f"{name} has {len(getattr(motion, name))} entries, but there are {length} times"
+            )
+    for name in ("pose_rotvec", "transl", "betas", "times"):
+        if not bool(torch.isfinite(getattr(motion, name)).all()):
+            raise InputError(f"{name} of the motion holds NaN or infinity; nothing was written")
+    if length == 0 or not bool((motion.times.diff() > 0).all()):
+        raise InputError("the times of a motion must increase, and there must be some")
+
+
+def _amass_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
+    """The keys that readers of AMASS files know."""
+    smpl = _array(motion.pose_rotvec).reshape(len(motion.times), -1)
+    smplh = np.zeros((len(smpl), SMPLH_POSE_SIZE), smpl.dtype)
+    smplh[:, :SHARED_POSE_SIZE] = smpl[:, :SHARED_POSE_SIZE]
+    betas = _array(motion.betas)
+    padded = np.zeros(max(AMASS_NUM_BETAS, len(betas)), betas.dtype)
+    padded[: len(betas)] = betas
+    rate = np.float64(_subframe_rate(motion))
+    return {
+        "poses": smplh,
+        "poses_smpl": smpl,
+        "trans": _array(motion.transl),
+        "betas": padded,
+        "gender": np.array(motion.body.gender),
+        "surface_model_type": np.array("smplh"),
+        "mocap_framerate": np.array(rate),
+        "mocap_frame_rate": np.array(rate),
+    }
+
+
+def _native_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
+    """The keys that only this program knows."""
+    camera = motion.camera
+    focal, centre = camera.focal.detach().cpu().double(), camera.principal_point.detach().cpu()
+    matrix = np.eye(3)
+    matrix[[0, 1], [0, 1]] = focal.numpy()
+    matrix[:2, 2] = centre.double().numpy()
+    arrays = {
+        "format": np.array("hfb-motion"),
+        "format_version": np.array(FORMAT_VERSION),
+        "timestamps": _array(motion.times).astype(np.float64),
+        "frame_index": _array(motion.frame_index).astype(np.int32),
+        "subframe_index": _array(motion.subframe_index).astype(np.int32),
+        "exposure": _array(motion.exposure).astype(np.float64),
+        "fps": np.array(motion.fps),
+        "num_betas": np.array(len(motion.betas)),
+        "K": matrix,
+        "image_size": np.array([camera.width, camera.height], np.int32),
+        "pixel_center": np.array(0.5, np.float32),
+        "coordinate_frame": np.array("camera: x right, y down, z forward, metres"),
+        "body_name": np.array(motion.body.name),
+        "body_sha256": np.array(motion.body.sha256),
+        "body_model_type": np.array(motion.body.model_type),
+    }
+    record = motion.polynomial
+    if record is not None:
+        arrays |= {
+            "polynomial_coeffs": _array(record.coeffs),
+            "polynomial_base_rotmat": _array(record.base_rotmat),
+            "polynomial_base_transl": _array(record.base_transl),
+            "polynomial_time_origin": np.array(record.time_origin),
+            "polynomial_parameterization": np.array(record.parameterization),
+        }
+    return arrays
+
+
+def _record(data: dict[str, np.ndarray]) -> MotionRecord:
+    matrix = torch.from_numpy(data["K"]).float()
+    width, height = (int(n) for n in data["image_size"])
+    polynomial = None
+    if "polynomial_coeffs" in data:
+        polynomial = PolynomialRecord(
+            coeffs=torch.from_numpy(data["polynomial_coeffs"]),
+            base_rotmat=torch.from_numpy(data["polynomial_base_rotmat"]),
+            base_transl=torch.from_numpy(data["polynomial_base_transl"]),
+            time_origin=float(data["polynomial_time_origin"]),
+            parameterization=str(data["polynomial_parameterization"].item()),
+        )
+    return MotionRecord(
+        pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, 24, 3),
+        transl=torch.from_numpy(data["trans"]),
+        betas=torch.from_numpy(data["betas"][: int(data["num_betas"])]),
+        times=torch.from_numpy(data["timestamps"]),
+        frame_index=torch.from_numpy(data["frame_index"]),
+        subframe_index=torch.from_numpy(data["subframe_index"]),
+        exposure=torch.from_numpy(data["exposure"]).float(),
+        fps=float(data["fps"]),
+        camera=Camera(matrix.diagonal()[:2].clone(), matrix[:2, 2].clone(), height, width),
+        body=BodyIdentity(
+            name=str(data["body_name"].item()),
+            sha256=str(data["body_sha256"].item()),
+            model_type=str(data["body_model_type"].item()),
+            gender=str(data["gender"].item()),
+        ),
+        polynomial=polynomial,
+    )
+
+
+def _subframe_rate(motion: MotionRecord) -> float:
+    """Poses per second inside an exposure; the camera's own rate where there is a single pose."""
+    steps = motion.times.detach().cpu().double().diff()
+    # the median is a step inside an exposure: the gaps between exposures are fewer
+    return 1.0 / float(steps.median()) if len(steps) else motion.fps
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

@@ -1,0 +1,98 @@
+"""The sharp sub-frames as a video."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+from hfb.errors import InputError
+from hfb.export.atomic import atomic_write
+from hfb.export.pictures import quantise
+
+# swscale's and H.264's number of ITU-R BT.709, what players assume for video without tags
+BT709 = 1
+
+
+def write_video(
+    path: str | Path,
+    frames: Float[Tensor, "N 3 H W"],
+    fps: float = 24.0,
+    there_and_back: bool = True,
+    repeats: int = 1,
+) -> None:
+    """Write sub-frames as an H.264 video (yuv420p, plays everywhere), whole or not at all.
+
+    Not in the paper's text; its supplementary videos show the same. Odd sizes are padded by
+    repeating the last row or column, because yuv420p halves the chroma.
+
+    Args:
+        path: file name ending in .mp4.
+        frames: sRGB in [0, 1], clamped, in the order of time.
+        fps: playback frames per second, not the rate inside the exposure.
+        there_and_back: also play backwards, so that a loop has no jump (the two directions of time
+            explain a single blurry image equally well).
+        repeats: how many times to play the whole.
+
+    Raises:
+        InputError: if there are no frames, they hold NaN, fps is not positive, or the file cannot
+            be written.
+    """
+    path = Path(path)
+    if path.suffix != ".mp4":
+        raise InputError(f"a video is written as .mp4, not {path.name}")
+    if frames.numel() == 0 or not bool(torch.isfinite(frames).all()):
+        raise InputError(f"no frames, or NaN in them: cannot make the video {path.name}")
+    if not fps > 0 or repeats < 1:
+        raise InputError(f"fps ({fps}) and repeats ({repeats}) must be positive")
+    order = playing_order(len(frames), there_and_back) * repeats
+    height, width = frames.shape[-2:]
+    even = pad(frames.detach(), (0, width % 2, 0, height % 2), mode="replicate")
+    with atomic_write(path) as part:
+        _encode(part, [quantise(frame) for frame in even], order, fps)
+
+
+def playing_order(num_frames: int, there_and_back: bool = True) -> list[int]:
+    """Frame numbers in the order they are shown.
+
+    Args:
+        num_frames: sub-frames N.
+        there_and_back: append N-2 … 1, so that looping shows neither end twice.
+
+    Returns:
+        Indices into the frames.
+
+    Example:
+        >>> playing_order(4)
+        [0, 1, 2, 3, 2, 1]
+    """
+    forward = list(range(num_frames))
+    return forward + forward[-2:0:-1] if there_and_back else forward
+
+
+def _encode(path: Path, pictures: list[np.ndarray], order: list[int], fps: float) -> None:
+    """Feed the pictures to the encoder in the given order."""
+    # imported here: only this function needs the FFmpeg libraries
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.options = {"crf": "16", "preset": "medium"}
+            for setting in ("colorspace", "color_primaries", "color_trc"):
+                setattr(stream.codec_context, setting, BT709)
+            for k in order:
+                frame = av.VideoFrame.from_ndarray(pictures[k], format="rgb24")
+                frame = frame.reformat(format="yuv420p", dst_colorspace=BT709)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    except FFmpegError as error:
+        raise InputError(f"cannot encode the video {path.name}: {error.strerror}") from error
