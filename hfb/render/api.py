@@ -1,0 +1,143 @@
+"""The public functions: check the scene, choose a backend, give back the caller's axes."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from types import ModuleType
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hfb.errors import InputError
+from hfb.render import torch_backend
+from hfb.render.scene import Scene, build_scene, build_untextured_scene
+from hfb.render.settings import RenderSettings
+from hfb.structures import Camera, Exposure, Layers, Mesh
+
+DEFAULT_SETTINGS = RenderSettings()
+
+
+def render_exposure(
+    mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTINGS
+) -> Exposure:
+    """Render a moving mesh and average it over the exposure: the two sums of eq. 2.
+
+    Colour and silhouette are averaged together, so that no sub-frame is kept: the memory does not
+    grow with N images. Where the silhouette is soft, see `RenderSettings.mode`: `coverage` colours
+    a boundary pixel that no face covers with the texture at the nearest point of its silhouette
+    edge; the other modes leave such pixels black.
+
+    Differentiable in `mesh.verts` and `mesh.texture`. Which face a pixel sees is taken as given.
+
+    Args:
+        mesh: camera frame (x right, y down, z forward), m; N ≥ 1 sub-frames. Faces nearer than
+            0.05 m or with vertices that are not finite are dropped, back faces are not drawn.
+        camera: px, pixel centres at +0.5; leading axes those of the mesh, or none. Gets no
+            gradient.
+        settings: silhouette mode and backend.
+
+    Returns:
+        Premultiplied colour and silhouette, and the faces seen in at least one sub-frame.
+
+    Raises:
+        ShapeError: if sizes or axes do not fit together.
+        InputError: if a dtype, an index or the backend cannot be used.
+    """
+    scene, leading = build_scene(mesh, camera)
+    rgb, alpha, visible = _backend(scene, settings).render_exposure(scene, settings)
+    return Exposure(
+        rgb=rgb.reshape(*leading, *rgb.shape[1:]),
+        alpha=alpha.reshape(*leading, *alpha.shape[1:]),
+        visible_faces=visible.reshape(*leading, *visible.shape[1:]),
+    )
+
+
+def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTINGS) -> Layers:
+    """Render each sub-frame of a moving mesh; see `render_exposure` for what is drawn.
+
+    Args:
+        mesh: camera frame, m; N ≥ 1 sub-frames.
+        camera: px; leading axes those of the mesh, or none.
+        settings: silhouette mode and backend.
+
+    Returns:
+        Straight colour (black where the silhouette is 0) and silhouette of each sub-frame. Their
+        mean of silhouette × colour is `render_exposure`.
+
+    Raises:
+        ShapeError: if sizes or axes do not fit together.
+        InputError: if a dtype, an index or the backend cannot be used.
+    """
+    scene, leading = build_scene(mesh, camera)
+    rgb, alpha = _backend(scene, settings).render_layers(scene, settings)
+    return Layers(
+        rgb=rgb.reshape(*leading, *rgb.shape[1:]), alpha=alpha.reshape(*leading, *alpha.shape[1:])
+    )
+
+
+def hard_silhouettes(
+    mesh_verts: Float[Tensor, "*B N V 3"],
+    faces: Int[Tensor, "F 3"],
+    camera: Camera,
+    settings: RenderSettings = DEFAULT_SETTINGS,
+) -> Bool[Tensor, "*B N H W"]:
+    """Which pixel centres a mesh covers; not differentiable.
+
+    Args:
+        mesh_verts: camera frame, m.
+        faces: vertex indices, counter-clockwise seen from outside.
+        camera: px; leading axes *B, or none.
+        settings: only backend and threads are used.
+
+    Returns:
+        True where a front face covers the pixel centre.
+
+    Raises:
+        ShapeError: if sizes or axes do not fit together.
+        InputError: if a dtype, an index or the backend cannot be used.
+    """
+    scene, leading = build_untextured_scene(mesh_verts.detach(), faces, camera)
+    backend = _backend(scene, settings)
+    if backend.__name__.endswith("kaolin_backend"):
+        backend = torch_backend
+    covered = (
+        backend.hard_silhouettes(scene)
+        if backend is torch_backend
+        else backend.hard_silhouettes(scene, settings)
+    )
+    return covered.reshape(*leading, *covered.shape[1:])
+
+
+def _backend(scene: Scene, settings: RenderSettings) -> ModuleType:
+    """The module that renders this scene; each is imported when it is first used."""
+    on_cpu = scene.verts.device.type == "cpu"
+    name = settings.backend
+    if name == "auto":
+        use_numba = on_cpu and scene.verts.dtype == torch.float32 and _has_numba()
+        name = "numba" if use_numba else "torch"
+    if name == "numba":
+        if not on_cpu:
+            raise InputError(
+                f"RenderSettings.backend is 'numba', which renders on the CPU, but mesh.verts is "
+                f"on {scene.verts.device}: use 'auto' or 'torch'"
+            )
+        if not _has_numba():
+            raise InputError(
+                "RenderSettings.backend is 'numba', which is not installed: pip install numba, or "
+                "use 'torch'"
+            )
+        from hfb.render import numba_backend
+
+        return numba_backend
+    if name == "kaolin":
+        from hfb.render import kaolin_backend
+
+        return kaolin_backend
+    return torch_backend
+
+
+@cache
+def _has_numba() -> bool:
+    return None not in map(importlib.util.find_spec, ("numba", "hfb.render.numba_backend"))

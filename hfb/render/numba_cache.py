@@ -1,0 +1,66 @@
+"""The decorator of all compiled kernels: how they are compiled and where the result is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+# Everything `fastmath=True` allows except `nnan` and `ninf`: vertices that are not finite are
+# dropped by comparisons, and these two would let the compiler assume that there are none.
+_FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function with numba, without the interpreter lock, and keep the result on disk.
+
+    Args:
+        function: a function of numbers, arrays and named tuples of these.
+
+    Returns:
+        The compiled function; `.py_func` is the original.
+    """
+    function = inspect.unwrap(function)  # run-time type checkers wrap what numba has to read
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    shared_folder = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_CACHE_FOLDER)
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no folder it may write to: compile once per process
+        return numba.njit(**options)(function)
+    finally:
+        numba.config.CACHE_DIR = shared_folder
+
+
+def _cache_folder() -> Path:
+    """A folder for the compiled kernels, named after their source.
+
+    Beside the package would be simpler, but an installed package may be read-only; and numba only
+    notices changes in the file of the function it compiles, not in the functions that this calls.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("numba_*.py")):
+        digest.update(path.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    candidates = [Path(chosen)] if chosen else [Path(home) / "hfb"]
+    candidates.append(Path(tempfile.gettempdir()) / f"hfb-{user}")
+    for candidate in candidates:
+        try:
+            (candidate / name).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=candidate / name):
+                return candidate / name
+        except OSError:
+            continue
+    return candidates[-1] / name
+
+
+_CACHE_FOLDER = _cache_folder()

@@ -1,0 +1,253 @@
+"""The three soft silhouettes, vectorised and differentiable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hfb.render.settings import CONTOUR_CUTOFF_SIGMAS, COVERAGE_RADIUS_PX, RenderSettings
+from hfb.render.topology import Topology
+from hfb.render.torch_visibility import expand_boxes, pack_key
+
+_EMPTY_KEY = 2**63 - 1
+_MIN_DISTANCE_PX = 1e-4
+"""Nearer than this, the direction to the edge is taken from the edge itself: it stays defined."""
+_MIN_TRANSPARENCY = 6e-8
+"""Half a float32 step below 1: a `dibr` pixel with less than this is opaque."""
+
+
+@dataclass(frozen=True)
+class EdgePixels:
+    """Pixels near the silhouette and the silhouette edge nearest to each.
+
+    Attributes:
+        pixel: flat index into the (M, H+2, W+2) grid.
+        frame: sub-frame of each pixel.
+        x: grid column.
+        y: grid row.
+        half_edge: the half-edge (3 f + i) of the front face f at the silhouette.
+    """
+
+    pixel: Int[Tensor, " K"]
+    frame: Int[Tensor, " K"]
+    x: Int[Tensor, " K"]
+    y: Int[Tensor, " K"]
+    half_edge: Int[Tensor, " K"]
+
+    def select(self, chosen: Bool[Tensor, " K"]) -> EdgePixels:
+        """Only the chosen pixels."""
+        return EdgePixels(
+            self.pixel[chosen],
+            self.frame[chosen],
+            self.x[chosen],
+            self.y[chosen],
+            self.half_edge[chosen],
+        )
+
+
+def closest_on_edge(
+    point: Float[Tensor, "K 2"], start: Float[Tensor, "K 2"], end: Float[Tensor, "K 2"]
+) -> tuple[Float[Tensor, " K"], Float[Tensor, "K 2"]]:
+    """The point of an edge nearest to a point.
+
+    Returns:
+        Where it lies, 0 at the start and 1 at the end, and the vector from it to the point. At the
+        end the vector is measured from the end itself, so that two edges that meet there are
+        exactly equally far and the choice between them does not depend on rounding.
+    """
+    edge, offset = end - start, point - start
+    along = ((offset * edge).sum(-1) / ((edge * edge).sum(-1) + 1e-12)).clamp(0.0, 1.0)
+    reach = offset - along[:, None] * edge
+    return along, torch.where((along >= 1.0)[:, None], point - end, reach)
+
+
+def edge_ends(
+    screen: Float[Tensor, "M V 3"],
+    faces: Int[Tensor, "F 3"],
+    frame: Int[Tensor, " K"],
+    half_edge: Int[Tensor, " K"],
+) -> tuple[Float[Tensor, "K 3"], Float[Tensor, "K 3"]]:
+    """Grid position and inverse depth of both ends of half-edges."""
+    face, corner = torch.div(half_edge, 3, rounding_mode="floor"), half_edge % 3
+    return (
+        screen[frame, faces[face, corner]],
+        screen[frame, faces[face, (corner + 1) % 3]],
+    )
+
+
+@torch.no_grad()
+def find_edge_pixels(
+    screen: Float[Tensor, "M V 3"],
+    is_front: Bool[Tensor, "M F"],
+    face_id: Int[Tensor, "M H2 W2"],
+    topology: Topology,
+    settings: RenderSettings,
+) -> EdgePixels:
+    """The nearest silhouette edge of each pixel that the `coverage` or `contour` ramp reaches.
+
+    A silhouette edge joins a front face to a back face or to none. `contour` reaches only pixels
+    that no face covers; `coverage` also those covered pixels that have an uncovered neighbour
+    across the edge: an edge in front of another part of the body is no silhouette.
+    """
+    is_coverage = settings.mode == "coverage"
+    radius = (
+        COVERAGE_RADIUS_PX if is_coverage else CONTOUR_CUTOFF_SIGMAS * settings.contour_sigma_px
+    )
+    num_frames, grid_height, grid_width = face_id.shape
+    halves = topology.edge_halves
+    has_front = torch.cat([is_front, is_front.new_zeros(num_frames, 1)], dim=1)
+    sides = has_front[:, torch.div(halves, 3, rounding_mode="floor")]
+    frame, edge = (sides[..., 0] != sides[..., 1]).nonzero(as_tuple=True)
+    half_edge = torch.where(sides[frame, edge, 0], halves[edge, 0], halves[edge, 1])
+    start, end = (e[:, :2] for e in edge_ends(screen, topology.faces, frame, half_edge))
+    owner, x, y = expand_boxes(
+        (torch.minimum(start, end) - radius).ceil(),
+        (torch.maximum(start, end) + radius).floor(),
+        grid_height,
+        grid_width,
+    )
+    point = torch.stack([x, y], dim=-1).to(screen.dtype)
+    _, reach = closest_on_edge(point, start[owner], end[owner])
+    distance2 = (reach * reach).sum(-1)
+    in_image = (x >= 1) & (x <= grid_width - 2) & (y >= 1) & (y <= grid_height - 2)
+    near = (in_image & (distance2 < radius * radius)).nonzero()[:, 0]
+    owner, x, y, distance2 = owner[near], x[near], y[near], distance2[near]
+    allowed = face_id[frame[owner], y, x] < 0
+    if is_coverage:
+        allowed |= _has_gap_across(face_id, frame[owner], x, y, (end - start)[owner])
+    chosen = allowed.nonzero()[:, 0]
+    owner, x, y = owner[chosen], x[chosen], y[chosen]
+    pixel = (frame[owner] * grid_height + y) * grid_width + x
+    nearest = torch.full((face_id.numel(),), _EMPTY_KEY, device=screen.device)
+    nearest.scatter_reduce_(0, pixel, pack_key(distance2[chosen], owner), "amin")
+    pixel = (nearest < _EMPTY_KEY).nonzero()[:, 0]
+    owner = nearest[pixel] & 0xFFFFFFFF
+    in_frame = pixel % (grid_height * grid_width)
+    return EdgePixels(
+        pixel=pixel,
+        frame=frame[owner],
+        x=in_frame % grid_width,
+        y=torch.div(in_frame, grid_width, rounding_mode="floor"),
+        half_edge=half_edge[owner],
+    )
+
+
+def _has_gap_across(
+    face_id: Tensor, frame: Tensor, x: Tensor, y: Tensor, edge: Tensor
+) -> Tensor:
+    """Whether one of the three neighbours on the outer side of the edge is uncovered.
+
+    The outside of a front face's edge (ex, ey) is (-ey, ex) in coordinates with y down.
+    """
+    x_step = torch.where(edge[:, 1] > 0, -1, 1)
+    y_step = torch.where(edge[:, 0] > 0, 1, -1)
+    return (
+        (face_id[frame, y, x + x_step] < 0)
+        | (face_id[frame, y + y_step, x] < 0)
+        | (face_id[frame, y + y_step, x + x_step] < 0)
+    )
+
+
+def edge_alpha(
+    screen: Float[Tensor, "M V 3"],
+    faces: Int[Tensor, "F 3"],
+    pixels: EdgePixels,
+    is_covered: Bool[Tensor, " K"],
+    settings: RenderSettings,
+) -> Float[Tensor, " K"]:
+    """The `coverage` or `contour` silhouette at pixels near the silhouette edges.
+
+    Args:
+        screen: grid positions and inverse depths, differentiable.
+        faces: vertex indices.
+        pixels: the pixels and their edges.
+        is_covered: whether a face covers the centre of the pixel.
+        settings: mode and softness.
+    """
+    start, end = edge_ends(screen, faces, pixels.frame, pixels.half_edge)
+    point = torch.stack([pixels.x, pixels.y], dim=-1).to(screen.dtype)
+    _, reach = closest_on_edge(point, start[:, :2], end[:, :2])
+    distance2 = (reach * reach).sum(-1)
+    if settings.mode == "contour":
+        return torch.exp(-0.5 * distance2 / settings.contour_sigma_px**2)
+    edge = (end - start)[:, :2].detach()
+    inward = torch.stack([edge[:, 1], -edge[:, 0]], -1) / (edge.norm(dim=-1, keepdim=True) + 1e-12)
+    # The root has no gradient at 0, where the distance along the edge's normal has one.
+    is_apart = distance2 > _MIN_DISTANCE_PX**2
+    distance = torch.where(is_apart, distance2, 1.0).sqrt()
+    signed = torch.where(is_covered, distance, -distance)
+    return 0.5 + torch.where(is_apart, signed, (reach * inward).sum(-1))
+
+
+def dibr_alpha(
+    screen: Float[Tensor, "M V 3"],
+    is_drawable: Bool[Tensor, "M F"],
+    face_id: Int[Tensor, "M H2 W2"],
+    faces: Int[Tensor, "F 3"],
+    settings: RenderSettings,
+) -> Float[Tensor, "M H2 W2"]:
+    """DIB-R's mask: 1 - prod(1 - exp(-sigmainv d²)) over the first `knum` faces near a pixel.
+
+    All faces count, also back faces; d is the distance to the face's outline in NDC.
+    """
+    grid_height, grid_width = face_id.shape[1:]
+    scale = screen.new_tensor([2.0 / (grid_width - 2), 2.0 / (grid_height - 2)])
+    log_transparency = screen.new_zeros(face_id.numel())
+    for index in range(len(screen)):  # one by one: the candidate lists are long
+        pixel, face, half_edge = _dibr_candidates(
+            screen[index].detach(), is_drawable[index], face_id[index], faces, scale, settings
+        )
+        frame = torch.full_like(face, index)
+        start, end = edge_ends(screen, faces, frame, half_edge)
+        x, y = pixel % grid_width, torch.div(pixel, grid_width, rounding_mode="floor")
+        point = torch.stack([x, y], -1).to(screen.dtype)
+        _, reach = closest_on_edge(point * scale, start[:, :2] * scale, end[:, :2] * scale)
+        probability = torch.exp(-settings.sigmainv * (reach * reach).sum(-1))
+        log_transparency = log_transparency.index_add(
+            0,
+            pixel + index * grid_height * grid_width,
+            torch.log1p(-probability.clamp(max=1 - _MIN_TRANSPARENCY)),
+        )
+    alpha = 1.0 - torch.exp(log_transparency.reshape(face_id.shape))
+    return torch.where(face_id >= 0, 1.0, alpha)
+
+
+@torch.no_grad()
+def _dibr_candidates(
+    screen: Tensor,
+    is_drawable: Tensor,
+    face_id: Tensor,
+    faces: Tensor,
+    scale: Tensor,
+    settings: RenderSettings,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixels, faces and nearest half-edges that enter one sub-frame's mask."""
+    grid_height, grid_width = face_id.shape
+    face = is_drawable.nonzero()[:, 0]
+    corners = screen[faces[face]][..., :2]
+    margin = settings.boxlen / scale
+    owner, x, y = expand_boxes(
+        (corners.amin(1) - margin).ceil(), (corners.amax(1) + margin).floor(),
+        grid_height, grid_width,
+    )  # fmt: skip
+    in_image = (x >= 1) & (x <= grid_width - 2) & (y >= 1) & (y <= grid_height - 2)
+    open_pair = (in_image & (face_id[y, x] < 0)).nonzero()[:, 0]
+    owner, pixel = owner[open_pair], y[open_pair] * grid_width + x[open_pair]
+    pixel, order = torch.sort(pixel, stable=True)  # stable: faces stay in order of index
+    position = torch.arange(len(pixel), device=pixel.device)
+    is_first = torch.ones_like(pixel, dtype=torch.bool)
+    is_first[1:] = pixel[1:] != pixel[:-1]
+    rank = position - torch.where(is_first, position, 0).cummax(0).values
+    kept = rank < settings.knum
+    pixel, owner = pixel[kept], owner[order][kept]
+    x, y = pixel % grid_width, torch.div(pixel, grid_width, rounding_mode="floor")
+    point = torch.stack([x, y], -1).to(screen.dtype) * scale
+    triangle = corners[owner] * scale
+    reaches = [
+        closest_on_edge(point, triangle[:, i], triangle[:, (i + 1) % 3])[1] for i in range(3)
+    ]
+    corner = torch.stack([(r * r).sum(-1) for r in reaches], -1).argmin(-1)
+    return pixel, face[owner], face[owner] * 3 + corner
