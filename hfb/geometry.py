@@ -8,7 +8,7 @@ import math
 
 import roma
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hfb.errors import ShapeError
@@ -153,3 +153,19 @@ def procrustes_align(
     )
     moved = scale[..., None, None] * (source @ rotmat.mT) + target_centre
     return torch.where(degenerate[..., None, None], target_centre.expand_as(moved), moved)
+
+
+def face_normals(
+    verts: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]
+) -> Float[Tensor, "*B F 3"]:
+    """Unit normals of triangles, towards the side from which they turn counter-clockwise.
+
+    Args:
+        verts: any frame and unit.
+        faces: vertex indices.
+
+    Returns:
+        Unit vectors; zero for a face without area.
+    """
+    a, b, c = (verts.index_select(-2, faces[:, k]) for k in range(3))
+    return torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1, eps=1e-20)

@@ -1,0 +1,29 @@
+"""One function per term of the joint loss (eq. 3 to 9), their weights, and the weighted sum."""
+
+from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
+from hfb.losses.regularisation import (
+    polynomial_loss,
+    pose_anchor_loss,
+    pose_prior_loss,
+    shape_loss,
+)
+from hfb.losses.texel_pairs import TexelPairs, texel_pairs
+from hfb.losses.texture import pair_cosines, texture_smoothness_loss
+from hfb.losses.weights import LossWeights, weighted_sum
+
+__all__ = [
+    "LossWeights",
+    "MattingKind",
+    "TexelPairs",
+    "background_loss",
+    "image_loss",
+    "matting_loss",
+    "pair_cosines",
+    "polynomial_loss",
+    "pose_anchor_loss",
+    "pose_prior_loss",
+    "shape_loss",
+    "texel_pairs",
+    "texture_smoothness_loss",
+    "weighted_sum",
+]

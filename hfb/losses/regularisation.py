@@ -1,0 +1,84 @@
+"""Terms on the parameters: pose (eq. 6), shape (eq. 7), motion (eq. 8), and the pose's anchor."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def pose_prior_loss(energy: Float[Tensor, "*B N"]) -> Float[Tensor, "*B"]:
+    """Mean of a pose prior's energy over the sub-frames: L_P, eq. (6).
+
+    Args:
+        energy: the prior's value at each sub-frame; one column is enough where the pose hardly
+            changes within the exposure.
+
+    Returns:
+        One value a sample.
+    """
+    return energy.mean(-1)
+
+
+def shape_loss(betas: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
+    """Sum of squared shape coefficients: L_beta, eq. (7).
+
+    Args:
+        betas: in standard deviations of the body model.
+
+    Returns:
+        One value a sample.
+    """
+    return betas.square().sum(-1)
+
+
+def polynomial_loss(
+    coeffs: Float[Tensor, "*B D1 K C"],
+    l1_scale: float = 1.0,
+    frobenius_scale: float = 1.0,
+    l1_reduction: Literal["sum", "mean"] = "sum",
+) -> Float[Tensor, "*B"]:
+    """L1 plus Frobenius norm of the motion's coefficients: L_C, eq. (8).
+
+    The paper's formula covers all coefficients, its purpose ("avoid extreme joint movement") only
+    the non-constant ones; the constant ones are the pose itself, so they are left out.
+    The defaults are the formula; our recipe takes 10 times the mean of the absolute values.
+
+    Args:
+        coeffs: all coefficients, lowest order first.
+        l1_scale: factor of the L1 part.
+        frobenius_scale: factor of the Frobenius norm.
+        l1_reduction: whether the L1 part is a sum (the paper's) or a mean over the coefficients,
+            which does not grow with the degree.
+
+    Returns:
+        One value a sample; at zero motion its gradient is zero, not undefined. 0 for degree 0.
+    """
+    moving = coeffs[..., 1:, :, :].flatten(-3)
+    absolute = moving.abs().sum(-1)
+    if l1_reduction == "mean":
+        absolute = absolute / max(moving.shape[-1], 1)
+    # torch's norm has the subgradient 0 at 0; a hand-written square root would give NaN.
+    frobenius = torch.linalg.vector_norm(moving, dim=-1)
+    return l1_scale * absolute + frobenius_scale * frobenius
+
+
+def pose_anchor_loss(
+    coeffs: Float[Tensor, "*B D1 K C"], start: Float[Tensor, "*B D1 K C"] | None = None
+) -> Float[Tensor, "*B"]:
+    """Squared distance of the constant rotation coefficients from where they started.
+
+    Not in the paper: a single picture says little about depth, where the initial estimate knows
+    better than the fit; a weak anchor keeps it. The translation (track 0) is free.
+
+    Args:
+        coeffs: all coefficients, lowest order first.
+        start: where they started; zero if None, which fits the "tangent" parameterisation.
+
+    Returns:
+        One value a sample, rad^2 for "tangent".
+    """
+    constant = coeffs[..., 0, 1:, :]
+    if start is not None:
+        constant = constant - start[..., 0, 1:, :]
+    return constant.square().sum((-2, -1))
