@@ -208,6 +208,7 @@ class BlurSample:
         alpha: matte of each frame, if given.
         camera: full-image camera, if known.
         estimate: starting poses of each frame, if given.
+        estimate_path: a `*.hfbinit.npz` that has not been read yet (`hfb.init` does), if given.
         target: ground truth, if known.
         blur_rate: eq. 12, if known.
         exposure: shutter opening and closing of each frame, s.
@@ -226,6 +227,7 @@ class BlurSample:
     exposure: Float[Tensor, "T 2"] = field(default_factory=lambda: torch.tensor([[0.0, 1 / 30]]))
     fps: float = 30.0
     source: str = ""
+    estimate_path: str | None = None
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

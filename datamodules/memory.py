@@ -1,0 +1,56 @@
+"""Refuse what does not fit before it is loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hfb.errors import InputError
+
+# Per pixel of one input frame: the photo, the background, the matte, linear-light copies and the
+# matting's own work, 32-bit floats. The fit itself works on a crop of fixed size.
+BYTES_PER_PIXEL = 100
+# Room for the libraries, the body model and the crop that is fitted.
+BASE_BYTES = 512 * 2**20
+
+
+def check_memory(
+    height: int, width: int, num_frames: int = 1, extra_bytes_per_pixel: int = 0
+) -> None:
+    """Raise if pictures of this size will not fit into the free memory.
+
+    Not in the paper: the system would otherwise end the program without a word.
+
+    Args:
+        height: rows of a picture.
+        width: columns of a picture.
+        num_frames: input frames held at once.
+        extra_bytes_per_pixel: what is held besides, for example frames for a median.
+
+    Raises:
+        InputError: says what is needed, what there is and what to reduce.
+    """
+    per_pixel = BYTES_PER_PIXEL * num_frames + extra_bytes_per_pixel
+    needed = BASE_BYTES + height * width * per_pixel
+    available = available_memory()
+    if available is not None and needed > available:
+        frames = f" and {num_frames} frames" if num_frames > 1 else ""
+        raise InputError(
+            f"too little memory for the asked size: {width} x {height} px{frames} need about "
+            f"{needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the pictures "
+            "down or give fewer frames"
+        )
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        table = dict(line.split(":", 1) for line in lines if ":" in line)
+        return int(table["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return None
