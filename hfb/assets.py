@@ -284,7 +284,10 @@ def _download(url: str, target: Path) -> None:
     """Save a URL; print the progress every 2 s."""
     last = time.monotonic()
     done = 0
-    with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as reply, target.open("wb") as out:
+    with (
+        urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as reply,
+        target.open("wb") as out,
+    ):
         total = int(reply.headers.get("Content-Length") or 0)
         while chunk := reply.read(_CHUNK_BYTES):
             out.write(chunk)
@@ -314,7 +317,9 @@ def fetch_all() -> list[str]:
         AssetNotFoundError: if a file could not be fetched.
         AssetCorruptError: if a file that is already there has a wrong checksum.
     """
-    missing = [a for a in ASSETS.values() if not any((p / a.name).is_file() for p in search_places())]
+    missing = [
+        a for a in ASSETS.values() if not any((p / a.name).is_file() for p in search_places())
+    ]
     if missing and not os.environ.get("HFB_OFFLINE"):
         _fetch(missing)
     return [f"{name}: {find_asset(name)}" for name in ASSETS]

@@ -1,0 +1,31 @@
+"""From a blurry image and its background to a first estimate: person, pose, matte."""
+
+from hfb.init.initialiser import BlazePoseInitialiser
+from hfb.init.landmarks import Landmarks
+from hfb.init.region import (
+    CropBox,
+    crop_camera,
+    crop_image,
+    crop_valid,
+    find_region,
+    foreground_mask,
+    noise_level,
+    paste_crop,
+)
+from hfb.init.registration import Registration, RegistrationSettings, register_landmarks
+
+__all__ = [
+    "BlazePoseInitialiser",
+    "CropBox",
+    "Landmarks",
+    "Registration",
+    "RegistrationSettings",
+    "crop_camera",
+    "crop_image",
+    "crop_valid",
+    "find_region",
+    "foreground_mask",
+    "noise_level",
+    "paste_crop",
+    "register_landmarks",
+]

@@ -1,0 +1,146 @@
+"""Damped Gauss-Newton for the pose and shape of a batch of bodies.
+
+Levenberg-Marquardt with one damping factor a body, so that the bodies of a batch do not influence
+each other; outliers are weighted down by Geman and McClure's function (iteratively re-weighted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+
+
+@dataclass(frozen=True)
+class BodyState:
+    """What is solved for.
+
+    Attributes:
+        rotmat: rotation of each joint relative to its parent, root first.
+        betas: shape coefficients.
+        transl: smplx's transl, m.
+    """
+
+    rotmat: Float[Tensor, "K J 3 3"]
+    betas: Float[Tensor, "K S"]
+    transl: Float[Tensor, "K 3"]
+
+    def moved(self, step: Float[Tensor, "K D"]) -> BodyState:
+        """The state after a step: rotation vectors of all joints, betas, translation."""
+        num_joints, num_betas = self.rotmat.shape[1], self.betas.shape[1]
+        turns, betas, transl = step.split([3 * num_joints, num_betas, 3], dim=-1)
+        return BodyState(
+            self.rotmat @ rotvec_to_rotmat(turns.unflatten(-1, (num_joints, 3))),
+            self.betas + betas,
+            self.transl + transl,
+        )
+
+    def chosen(self, accept: Bool[Tensor, " K"], other: BodyState) -> BodyState:
+        """The other state where accepted, this one elsewhere."""
+        return BodyState(
+            torch.where(accept[:, None, None, None], other.rotmat, self.rotmat),
+            torch.where(accept[:, None], other.betas, self.betas),
+            torch.where(accept[:, None], other.transl, self.transl),
+        )
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """A cost near a state: half the squared residuals, with derivatives by the step.
+
+    Attributes:
+        cost: value.
+        gradient: first derivative.
+        hessian: Gauss-Newton's approximation of the second derivative.
+    """
+
+    cost: Float[Tensor, " K"]
+    gradient: Float[Tensor, "K D"]
+    hessian: Float[Tensor, "K D D"]
+
+    def __add__(self, other: Quadratic) -> Quadratic:
+        return Quadratic(
+            self.cost + other.cost, self.gradient + other.gradient, self.hessian + other.hessian
+        )
+
+
+def solve(
+    start: BodyState, cost: Callable[[BodyState], Quadratic], num_iters: int
+) -> tuple[BodyState, Float[Tensor, " K"]]:
+    """Minimise a cost from a starting state.
+
+    Args:
+        start: where to begin.
+        cost: the cost and its derivatives at a state.
+        num_iters: steps tried, accepted or not.
+
+    Returns:
+        The best state and its cost.
+    """
+    state, current = start, cost(start)
+    damping = torch.full_like(current.cost, 1e-2)
+    for _ in range(num_iters):
+        diagonal = current.hessian.diagonal(dim1=-2, dim2=-1)
+        damped = current.hessian + torch.diag_embed(damping[:, None] * diagonal + 1e-9)
+        step = -torch.linalg.solve(damped, current.gradient)
+        candidate = state.moved(step)
+        proposed = cost(candidate)
+        accept = proposed.cost < current.cost
+        gain = (current.cost - proposed.cost)[accept] / current.cost[accept].clamp(min=1e-12)
+        state = state.chosen(accept, candidate)
+        current = Quadratic(
+            torch.where(accept, proposed.cost, current.cost),
+            torch.where(accept[:, None], proposed.gradient, current.gradient),
+            torch.where(accept[:, None, None], proposed.hessian, current.hessian),
+        )
+        damping = torch.where(accept, damping * 0.3, damping * 5.0).clamp(1e-8, 1e6)
+        if bool(accept.all()) and bool((gain < 1e-6).all()):
+            break
+    return state, current.cost
+
+
+def robust_quadratic(
+    residual: Float[Tensor, "K M C"],
+    jacobian: Float[Tensor, "K M C D"],
+    scale: float,
+) -> Quadratic:
+    """Cost of residual vectors that may hold outliers (Geman and McClure 1985).
+
+    A vector of length r costs r²c²/(c²+r²)/2: quadratic near zero, at most c²/2.
+
+    Args:
+        residual: in standard deviations.
+        jacobian: derivative by the step.
+        scale: length c from which a residual counts as an outlier, standard deviations.
+    """
+    squared = residual.square().sum(-1)
+    ratio = scale**2 / (scale**2 + squared)
+    weighted = jacobian * ratio.square()[..., None, None]
+    return Quadratic(
+        0.5 * (squared * ratio).sum(-1),
+        torch.einsum("kmcd,kmc->kd", weighted, residual),
+        torch.einsum("kmcd,kmce->kde", weighted, jacobian),
+    )
+
+
+def rotvec_and_jacobian(
+    rotmat: Float[Tensor, "*B 3 3"],
+) -> tuple[Float[Tensor, "*B 3"], Float[Tensor, "*B 3 3"]]:
+    """Rotation vector and its derivative by a step: d log(R·exp(delta)) / d delta.
+
+    Args:
+        rotmat: rotations by less than half a turn.
+    """
+    rotvec = rotmat_to_rotvec(rotmat)
+    angle = rotvec.norm(dim=-1)[..., None, None].clamp(1e-4, 3.1)
+    x, y, z = rotvec.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    factor = 1 / angle**2 - (1 + angle.cos()) / (2 * angle * angle.sin())
+    identity = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)
+    return rotvec, identity + 0.5 * cross + factor * (cross @ cross)

@@ -1,0 +1,185 @@
+"""From a blurry image and its background to starting poses: the default initialiser.
+
+Takes the place of METRO in the paper (section 3.4), whose weights and body model are licensed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.body import SmplBody
+from hfb.errors import NoPersonError
+from hfb.geometry import default_camera
+from hfb.init.blazepose import BlazePose
+from hfb.init.hypotheses import search_landmarks
+from hfb.init.landmarks import Landmarks, swap_sides
+from hfb.init.region import foreground_mask
+from hfb.init.registration import PosePrior, RegistrationSettings, register_landmarks
+from hfb.structures import Camera, InitialEstimate
+
+_log = logging.getLogger(__name__)
+
+_SWAP_PENALTY = 0.15
+"""Score taken off a side-swapped hypothesis: on sharp images the network is nearly always right."""
+
+_MIN_DISTANCE = 0.04
+"""Mean landmark distance, as a share of the person's extent, from which two guesses differ."""
+
+
+class BlazePoseInitialiser:
+    """Starting poses from BlazePose landmarks, found with the help of the background.
+
+    Args:
+        num_hypotheses: how many starting poses to return at most, best first.
+        use_swapped_sides: add the best guess with left and right exchanged, whole and legs only.
+        min_score: search score (overlap with the foreground plus half of the networks' confidence,
+            0 to 1.5) below which there is no person.
+        sigma_image: standard deviation of 2D landmarks, as a share of the person's extent.
+        sigma_world: standard deviation of 3D landmarks, m.
+        prior_weight: weight of the pose prior in the registration.
+        num_threads: CPU threads of the networks.
+        detector_path: detector file; found or fetched by `hfb.assets` if not given.
+        landmark_path: landmark file; the same.
+    """
+
+    def __init__(
+        self,
+        num_hypotheses: int = 6,
+        use_swapped_sides: bool = True,
+        min_score: float = 0.35,
+        sigma_image: float = 0.02,
+        sigma_world: float = 0.08,
+        prior_weight: float = 1.0,
+        num_threads: int = 2,
+        detector_path: str | None = None,
+        landmark_path: str | None = None,
+    ) -> None:
+        self.num_hypotheses = num_hypotheses
+        self.use_swapped_sides = use_swapped_sides
+        self.min_score = min_score
+        self.settings = RegistrationSettings(
+            sigma_image=sigma_image, sigma_world=sigma_world, prior_weight=prior_weight
+        )
+        self.num_threads = num_threads
+        self.detector_path = detector_path
+        self.landmark_path = landmark_path
+        self._network: BlazePose | None = None
+
+    def __call__(
+        self,
+        image: Float[Tensor, "3 H W"],
+        background: Float[Tensor, "3 H W"],
+        camera: Camera | None,
+        body: SmplBody,
+        prior: PosePrior | None = None,
+    ) -> InitialEstimate:
+        """Find the person and fit the body.
+
+        Args:
+            image: blurry image, sRGB in [0, 1].
+            background: the same scene without the person, sRGB in [0, 1].
+            camera: full-image camera; if unknown, one with a focal length of the image's diagonal
+                is assumed, which is logged and noted in `source`.
+            body: any SMPL-format body.
+            prior: pose prior of the registration; joint limits if not given.
+
+        Returns:
+            Hypotheses, best first.
+
+        Raises:
+            NoPersonError: if nothing in the image looks like a person.
+            AssetNotFoundError: if the networks are missing and cannot be fetched.
+        """
+        guesses = self.find_landmarks(image, background)
+        source = "blazepose heavy"
+        if camera is None:
+            camera = default_camera(*image.shape[1:])
+            source += f", focal assumed {float(camera.focal[0]):.0f} px"
+            _log.info("camera unknown: assuming a focal length of %.0f px", camera.focal[0])
+        guesses = self._select(guesses)
+        fitted = register_landmarks(
+            _stack([guess.xy for guess in guesses]),
+            _stack([guess.world for guess in guesses]),
+            _stack([guess.visibility for guess in guesses]),
+            camera,
+            body,
+            prior,
+            self.settings,
+            spread_px=_stack([_spread(guess) for guess in guesses]),
+        )
+        extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
+        score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
+        order = score.argsort(descending=True)
+        device = image.device
+        return InitialEstimate(
+            betas=fitted.betas[order].to(device),
+            pose_rotmat=fitted.pose_rotmat[order].to(device),
+            transl=fitted.transl[order].to(device),
+            camera=camera,
+            score=score[order].to(device),
+            body=body.identity,
+            source=source,
+        )
+
+    def find_landmarks(
+        self, image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]
+    ) -> list[Landmarks]:
+        """The search alone: guesses at the landmarks in the full image, best first.
+
+        Args:
+            image: blurry image, sRGB in [0, 1].
+            background: the same scene without the person, sRGB.
+
+        Raises:
+            NoPersonError: if nothing in the image looks like a person.
+        """
+        mask = foreground_mask(image, background)
+        if not bool(mask.any()):
+            raise NoPersonError(_no_person("the image does not differ from the background"))
+        if self._network is None:
+            self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
+        pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+        guesses = search_landmarks(
+            self._network, np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask.cpu().numpy()
+        )
+        if guesses[0].score < self.min_score:
+            raise NoPersonError(
+                _no_person(f"what moved does not look like one (score {guesses[0].score:.2f})")
+            )
+        return guesses
+
+    def _select(self, guesses: list[Landmarks]) -> list[Landmarks]:
+        """The best, its side-swapped twins, then others that differ from all before."""
+        best = guesses[0]
+        chosen = [best]
+        if self.use_swapped_sides:
+            for legs_only in (False, True):
+                swapped = swap_sides(best, legs_only)
+                chosen.append(replace(swapped, score=best.score - _SWAP_PENALTY))
+        for guess in guesses[1:]:
+            extent = float(np.ptp(guess.xy, axis=0).max())
+            distances = [np.linalg.norm(guess.xy - c.xy, axis=-1).mean() for c in chosen]
+            if min(distances) > _MIN_DISTANCE * extent and guess.score > 0.5 * best.score:
+                chosen.append(guess)
+        return chosen[: self.num_hypotheses]
+
+
+def _stack(arrays: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
+
+
+def _spread(guess: Landmarks) -> np.ndarray:
+    return np.zeros(len(guess.xy)) if guess.spread_px is None else guess.spread_px
+
+
+def _no_person(reason: str) -> str:
+    return (
+        f"no person found: {reason}. Check that --data.background shows the same scene without the "
+        "person, or give your own estimate with --data.estimate"
+    )

@@ -1,0 +1,74 @@
+"""A pose prior without training data: anatomical stiffness and hinge limits.
+
+Not in the paper, which takes SMPLify-X's licensed prior; used where no learned prior is at hand.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# Mean and standard deviation of each joint's rotation vector, rad, in words: hips and shoulders move
+# freely, the spine's joints share a small bend, hands and toes hardly move against wrist and foot.
+_STIFFNESS = {
+    "hip": 0.7, "knee": 0.6, "ankle": 0.3, "foot": 0.1, "spine1": 0.2, "spine2": 0.15,
+    "spine3": 0.15, "neck": 0.3, "head": 0.3, "collar": 0.15, "shoulder": 0.7, "elbow": 0.6,
+    "wrist": 0.25, "hand": 0.1,
+}  # fmt: skip
+
+_HINGES = {
+    "left_knee": (0, 1.0),
+    "right_knee": (0, 1.0),
+    "left_elbow": (1, -1.0),
+    "right_elbow": (1, 1.0),
+}
+"""Axis of the rotation vector and the sign of flexion."""
+
+_SIDEWAYS_SIGMA = 0.3
+_OVEREXTENSION_SIGMA = 0.08
+
+
+class JointLimits:
+    """Independent normal distributions, and a steep cost where knees or elbows overextend.
+
+    Args:
+        joint_names: names of all joints, root first.
+    """
+
+    def __init__(self, joint_names: tuple[str, ...]) -> None:
+        names = joint_names[1:]
+        sigma = torch.full((len(names), 3), 0.5, dtype=torch.float64)
+        mean = torch.zeros(len(names), 3, dtype=torch.float64)
+        limits = torch.zeros(len(names), 3, dtype=torch.float64)
+        for row, name in enumerate(names):
+            kind = name.removeprefix("left_").removeprefix("right_")
+            sigma[row] = _STIFFNESS.get(kind, 0.5)
+            if kind == "shoulder":
+                # People hold their arms down: the T pose is not the mean.
+                mean[row, 2] = -0.9 if name.startswith("left") else 0.9
+            if name in _HINGES:
+                axis, sign = _HINGES[name]
+                sigma[row] = _SIDEWAYS_SIGMA
+                sigma[row, axis] = _STIFFNESS[kind]
+                mean[row, axis] = 0.3 * sign
+                limits[row, axis] = sign
+        self._precision = sigma.flatten().pow(-2)
+        self._mean = mean.flatten()
+        self._limit = limits.flatten()
+
+    def quadratic(
+        self, rotvec: Float[Tensor, "K P"]
+    ) -> tuple[Float[Tensor, " K"], Float[Tensor, "K P"], Float[Tensor, "K P P"]]:
+        """Cost, gradient and Hessian at body-pose rotation vectors.
+
+        Args:
+            rotvec: all body joints, rad.
+        """
+        limit = self._limit.to(rotvec)
+        deviation = rotvec - self._mean.to(rotvec)
+        over = ((rotvec * limit < 0) & (limit != 0)).to(rotvec) / _OVEREXTENSION_SIGMA**2
+        precision = self._precision.to(rotvec)
+        cost = 0.5 * (precision * deviation.square() + over * rotvec.square()).sum(-1)
+        gradient = precision * deviation + over * rotvec
+        return cost, gradient, torch.diag_embed(precision + over)

@@ -1,0 +1,220 @@
+"""Where the person is: foreground mask from image and background, crop box, crops.
+
+Not in the paper, which takes full images. The refinement works on a square crop of fixed
+resolution, so that its cost and its pixel-sized settings do not depend on the photo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hfb.errors import NoPersonError, ShapeError
+from hfb.formation import linear_to_srgb, srgb_to_linear
+from hfb.structures import Camera
+
+_MASK_SIZE = 512
+"""Longer side at which the mask is found: its smoothing is set for this size."""
+
+_MIN_DIFFERENCE = 0.05
+"""Least sRGB difference that counts as foreground; video codecs leave up to 0.03 on still scenes."""
+
+_NOISE_FACTOR = 5.0
+"""The threshold in standard deviations of the noise."""
+
+_MIN_AREA = 0.0005
+"""Smallest foreground, as a share of the image, that can be a person."""
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """A square of the full image; it may reach outside.
+
+    Attributes:
+        x0: left edge, px.
+        y0: upper edge, px.
+        size: side, px.
+    """
+
+    x0: int
+    y0: int
+    size: int
+
+
+def noise_level(image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]) -> float:
+    """Standard deviation of the noise of `image - background`, from its median deviation.
+
+    A person who covers less than half of the image does not matter to a median.
+
+    Args:
+        image: sRGB or linear, in [0, 1].
+        background: the same scene without the person.
+    """
+    difference = (image - background).detach().abs().flatten()
+    # 1.4826 turns the median absolute deviation of a normal distribution into its sigma.
+    return float(1.4826 * difference.median())
+
+
+def foreground_mask(
+    image: Float[Tensor, "3 H W"],
+    background: Float[Tensor, "3 H W"],
+    threshold: float | None = None,
+) -> Bool[Tensor, "H W"]:
+    """Pixels where the image differs from the background: the person's main blob.
+
+    Args:
+        image: blurry image, sRGB in [0, 1].
+        background: the scene without the person, sRGB.
+        threshold: largest channel difference that is still background; from the noise if not given.
+
+    Returns:
+        The largest connected part and the parts near it; empty if nothing differs.
+
+    Raises:
+        ShapeError: if the two images differ in size.
+    """
+    _check_same_size(image, background)
+    height, width = image.shape[1:]
+    scale = min(1.0, _MASK_SIZE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    difference = (image - background).detach().abs().amax(0).float().cpu().numpy()
+    difference = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(difference, (0, 0), 1.5)
+    if threshold is None:
+        # The largest of three channels and its smoothing bring the background to about 1 sigma.
+        level = float(np.median(smooth))
+        threshold = max(_MIN_DIFFERENCE, _NOISE_FACTOR * level)
+    mask = (smooth > threshold).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    mask = _main_parts(mask).astype(np.uint8)
+    mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    return torch.from_numpy(mask > 0).to(image.device)
+
+
+def _main_parts(mask: np.ndarray) -> np.ndarray:
+    """The largest part and what lies near it (limbs may be cut off by clothes like the wall)."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    if count < 2 or stats[1:, cv2.CC_STAT_AREA].max() < _MIN_AREA * mask.size:
+        return np.zeros_like(mask)
+    main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, width, height, area = stats[main]
+    pad = 0.15 * max(width, height)
+    kept = [main]
+    for part in range(1, count):
+        px, py, p_width, p_height, p_area = stats[part]
+        near_x = px < x + width + pad and px + p_width > x - pad
+        near_y = py < y + height + pad and py + p_height > y - pad
+        if part != main and near_x and near_y and p_area > 0.01 * area:
+            kept.append(part)
+    return np.isin(labels, kept)
+
+
+def find_region(mask: Bool[Tensor, "H W"], margin: float = 0.25) -> CropBox:
+    """The square round the person.
+
+    Args:
+        mask: foreground, or a matte above some threshold.
+        margin: added on each side, as a share of the person's larger extent.
+
+    Raises:
+        NoPersonError: if the mask is empty.
+    """
+    rows, columns = torch.nonzero(mask, as_tuple=True)
+    if len(rows) == 0:
+        raise NoPersonError(
+            "no person: the image does not differ from the background. Check that --data.background "
+            "shows the same scene without the person, or give an estimate with --data.estimate"
+        )
+    top, bottom = int(rows.min()), int(rows.max()) + 1
+    left, right = int(columns.min()), int(columns.max()) + 1
+    size = max(16, round(max(bottom - top, right - left) * (1.0 + 2.0 * margin)))
+    return CropBox((left + right - size) // 2, (top + bottom - size) // 2, size)
+
+
+def crop_image(
+    image: Float[Tensor, "*B C H W"], box: CropBox, resolution: int, is_colour: bool = True
+) -> Float[Tensor, "*B C R R"]:
+    """Cut the box out and resample it to `resolution` px, with anti-aliasing.
+
+    Args:
+        image: sRGB colour, or a matte.
+        box: the square; pixels outside the image repeat its border.
+        resolution: side of the result, px.
+        is_colour: resample in linear light, as a coarser sensor would; false for mattes.
+    """
+    *lead, channels, height, width = image.shape
+    rows = torch.arange(box.y0, box.y0 + box.size, device=image.device).clamp(0, height - 1)
+    columns = torch.arange(box.x0, box.x0 + box.size, device=image.device).clamp(0, width - 1)
+    values = image.reshape(-1, channels, height, width)[:, :, rows][:, :, :, columns]
+    if box.size != resolution:
+        values = srgb_to_linear(values) if is_colour else values
+        values = torch.nn.functional.interpolate(
+            values, size=(resolution, resolution), mode="bilinear", antialias=True
+        )
+        values = linear_to_srgb(values.clamp(0, 1)) if is_colour else values
+    return values.reshape(*lead, channels, resolution, resolution)
+
+
+def crop_valid(height: int, width: int, box: CropBox, resolution: int) -> Float[Tensor, "1 R R"]:
+    """Share of each crop pixel that lies inside the full image: a weight for image losses.
+
+    Args:
+        height: rows of the full image.
+        width: columns of the full image.
+        box: the square.
+        resolution: side of the crop, px.
+    """
+    ones = torch.ones(1, box.size, box.size)
+    rows = torch.arange(box.y0, box.y0 + box.size)
+    columns = torch.arange(box.x0, box.x0 + box.size)
+    ones[:, (rows < 0) | (rows >= height)] = 0
+    ones[:, :, (columns < 0) | (columns >= width)] = 0
+    return crop_image(ones, CropBox(0, 0, box.size), resolution, is_colour=False)
+
+
+def crop_camera(camera: Camera, box: CropBox, resolution: int) -> Camera:
+    """The camera that sees the crop.
+
+    Args:
+        camera: of the full image.
+        box: the square.
+        resolution: side of the crop, px.
+    """
+    return camera.crop(box.x0, box.y0, resolution / box.size, resolution, resolution)
+
+
+def paste_crop(
+    crop: Float[Tensor, "C R R"], box: CropBox, height: int, width: int
+) -> Float[Tensor, "C H W"]:
+    """Put a crop back to its place in an otherwise empty full image (for mattes and pictures).
+
+    Args:
+        crop: values to put back.
+        box: where the crop came from.
+        height: rows of the full image.
+        width: columns of the full image.
+    """
+    resized = torch.nn.functional.interpolate(
+        crop[None], size=(box.size, box.size), mode="bilinear", antialias=True
+    )[0]
+    full = crop.new_zeros(crop.shape[0], height, width)
+    top, left = max(0, box.y0), max(0, box.x0)
+    bottom, right = min(height, box.y0 + box.size), min(width, box.x0 + box.size)
+    if bottom > top and right > left:
+        full[:, top:bottom, left:right] = resized[
+            :, top - box.y0 : bottom - box.y0, left - box.x0 : right - box.x0
+        ]
+    return full
+
+
+def _check_same_size(image: Tensor, background: Tensor) -> None:
+    if image.shape != background.shape:
+        raise ShapeError(
+            f"image {tuple(image.shape)} and background {tuple(background.shape)} differ in size"
+        )
