@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from hfb.assets import search_places
 from hfb.errors import AssetNotFoundError
 
 FREE_BODY = "free_body"
@@ -14,17 +14,6 @@ _OFFICIAL_NAMES = (
     "basicModel_{letter}_lbs_10_207_0_v1.0.0",
 )
 _REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def asset_folders() -> list[Path]:
-    """Folders that model files are looked for in, first match wins.
-
-    Returns:
-        `$HFB_ASSETS` if it is set, the repository's `checkpoints`, the user's cache.
-    """
-    own = os.environ.get("HFB_ASSETS")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hfb"
-    return ([Path(own)] if own else []) + [_REPOSITORY / "checkpoints", cache]
 
 
 def find_body_file(name_or_path: str | Path) -> Path:
@@ -41,12 +30,12 @@ def find_body_file(name_or_path: str | Path) -> Path:
             licence, and the setting that works without it.
     """
     if str(name_or_path) == FREE_BODY:
-        candidates = [folder / f"{FREE_BODY}.npz" for folder in asset_folders()]
+        candidates = [folder / f"{FREE_BODY}.npz" for folder in search_places()]
     elif str(name_or_path).lower() in {f"smpl_{gender}" for gender in _GENDER_LETTERS}:
         gender = str(name_or_path).lower().removeprefix("smpl_")
         candidates = [
             path
-            for folder in asset_folders()
+            for folder in search_places()
             for path in _candidates(folder, gender) + _candidates(folder / "smpl", gender)
         ]
     else:

@@ -42,7 +42,8 @@ class BodyFile:
         sha256: checksum of the file.
         v_template: (V, 3) mean shape in the rest pose, m.
         shapedirs: (V, 3, K) displacement per unit of each shape coefficient, m.
-        posedirs: (V, 3, 9·(J-1)) displacement per entry of the body joints' rotation minus identity.
+        posedirs: (V, 3, 9·(J-1)) displacement per entry of the body joints' rotations minus
+            identity, m.
         joint_regressor: (J, V) joints as a weighted mean of the shaped vertices.
         weights: (V, J) skinning weights.
         faces: (F, 3) vertex indices, counter-clockwise seen from outside.

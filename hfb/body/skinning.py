@@ -2,7 +2,7 @@
 
 The same function as smplx's `lbs` (SMPL, eq. 2-4), arranged for many poses of few shapes: the
 shaped body is computed once per shape, pose blend shapes touch only the vertices they move, and
-the blended 3×4 matrices are applied without homogeneous coordinates.
+coordinates are kept as planes (3, V), so that every operation runs along the vertices.
 """
 
 from __future__ import annotations
@@ -14,9 +14,22 @@ from torch import Tensor
 from hfb.body.kinematics import JointFrames
 
 
+def pose_feature(pose_rotmat: Float[Tensor, "*B J 3 3"]) -> Float[Tensor, "*B P"]:
+    """What the pose blend shapes are linear in: body joints' rotations minus identity.
+
+    Args:
+        pose_rotmat: rotation of each joint relative to its parent, root first.
+
+    Returns:
+        P = 9·(J-1) numbers, row-major; zero in the rest pose.
+    """
+    identity = torch.eye(3, dtype=pose_rotmat.dtype, device=pose_rotmat.device)
+    return (pose_rotmat[..., 1:, :, :] - identity).flatten(-3)
+
+
 def pose_offsets(
     pose_rotmat: Float[Tensor, "*B J 3 3"],
-    active_posedirs: Float[Tensor, "P A3"],
+    active_posedirs: Float[Tensor, "P 3 A"],
     active_verts: Int[Tensor, " A"],
     num_verts: int,
 ) -> Float[Tensor, "*B V 3"]:
@@ -24,26 +37,24 @@ def pose_offsets(
 
     Args:
         pose_rotmat: rotation of each joint relative to its parent, root first.
-        active_posedirs: displacement (m) of the active vertices per entry of the body joints'
-            rotation minus identity; columns are vertex-major, xyz fastest.
+        active_posedirs: displacement of the active vertices per entry of the pose feature, m.
         active_verts: the vertices that any pose moves.
         num_verts: vertices of the body.
 
     Returns:
         Displacement of every vertex in the rest pose, m.
     """
-    identity = torch.eye(3, dtype=pose_rotmat.dtype, device=pose_rotmat.device)
-    feature = (pose_rotmat[..., 1:, :, :] - identity).flatten(-3)
-    moved = (feature @ active_posedirs).unflatten(-1, (-1, 3))
-    if len(active_verts) == num_verts:
-        return moved
-    everywhere = moved.new_zeros(*moved.shape[:-2], num_verts, 3)
-    return everywhere.index_add(-2, active_verts, moved)
+    planes = pose_feature(pose_rotmat) @ active_posedirs.flatten(1)
+    planes = planes.unflatten(-1, (3, -1))
+    if len(active_verts) < num_verts:
+        everywhere = planes.new_zeros(*planes.shape[:-1], num_verts)
+        planes = everywhere.index_copy(-1, active_verts, planes)
+    return planes.transpose(-1, -2)
 
 
 def skin(
-    rest_verts: Float[Tensor, "*B V 3"],
-    rest_joints: Float[Tensor, "*B J 3"],
+    rest_verts: Float[Tensor, "*#B V 3"],
+    rest_joints: Float[Tensor, "*#B J 3"],
     frames: JointFrames,
     weights: Float[Tensor, "V J"],
 ) -> Float[Tensor, "*B V 3"]:
@@ -58,8 +69,9 @@ def skin(
     Returns:
         Posed vertices, m.
     """
-    shift = frames.position - (frames.rotmat @ rest_joints.unsqueeze(-1)).squeeze(-1)
-    rigid = torch.cat([frames.rotmat.flatten(-2), shift], dim=-1)  # (*B, J, 12)
-    blended = weights @ rigid
-    rotmat = blended[..., :9].unflatten(-1, (3, 3))
-    return (rotmat * rest_verts.unsqueeze(-2)).sum(-1) + blended[..., 9:]
+    shift = frames.position.unsqueeze(-1) - frames.rotmat @ rest_joints.unsqueeze(-1)
+    rigid = torch.cat([frames.rotmat, shift], dim=-1).flatten(-2)  # (*B, J, 12)
+    blended = (rigid.transpose(-1, -2) @ weights.T).unflatten(-2, (3, 4))  # (*B, 3, 4, V)
+    planes = rest_verts.transpose(-1, -2).unsqueeze(-3)
+    posed = (blended[..., :3, :] * planes).sum(-2) + blended[..., 3, :]
+    return posed.transpose(-1, -2)

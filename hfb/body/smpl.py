@@ -17,12 +17,16 @@ from hfb.body.kinematics import joint_frames
 from hfb.body.locate import find_body_file, guess_gender
 from hfb.body.model_file import NUM_JOINTS, BodyFile, read_body_file
 from hfb.body.skinning import pose_offsets, skin
+from hfb.body.skinning_numba import make_tables, skin_frames
 from hfb.body.uv import uv_of_body
 from hfb.errors import BodyModelError, ShapeError
 from hfb.structures import BodyIdentity, BodyParams, PosedBody
 
 # smplx reads no more than 10 coefficients from files with fewer than this many.
 _SMPLX_SHAPE_SPACE = SMPL.SHAPE_SPACE_DIM
+
+# Share of (vertex, joint) pairs that the pose blend shapes couple; measured on two CPU cores.
+_SPARSE_BELOW = 0.15
 
 
 class SmplBody(nn.Module):
@@ -40,9 +44,17 @@ class SmplBody(nn.Module):
         faces: vertex indices, counter-clockwise seen from outside.
         uv: texture coordinates in [0, 1], v up.
         faces_uv: indices into `uv`.
+        use_compiled: use the compiled loops where they apply (float32 on the CPU; they have first
+            derivatives only); on by default.
     """
 
     template: Float[Tensor, "V 3"]
+    shapedirs: Float[Tensor, "K V 3"]
+    weights: Float[Tensor, "V J"]
+    template_joints: Float[Tensor, "J 3"]
+    joint_shapedirs: Float[Tensor, "K J 3"]
+    active_verts: Int[Tensor, " A"]
+    active_posedirs: Float[Tensor, "P 3 A"]
     faces: Int[Tensor, "F 3"]
     uv: Float[Tensor, "U 2"]
     faces_uv: Int[Tensor, "F 3"]
@@ -68,31 +80,23 @@ class SmplBody(nn.Module):
             BodyModelError: if the file has fewer than `num_betas` shape coefficients.
         """
         super().__init__()
-        model = smplx_model(file, num_betas, torch.float64)
         self.identity = identity
         self.num_betas = num_betas
         self.parents = file.parents
-        self.joint_names = tuple(JOINT_NAMES[: NUM_JOINTS - 2]) + ("left_hand", "right_hand")
+        self.joint_names = (*JOINT_NAMES[: NUM_JOINTS - 2], "left_hand", "right_hand")
         self.landmark_vertices = file.landmark_vertices or _smpl_landmarks(file)
-
-        def keep(name: str, values: Tensor) -> None:
+        self.use_compiled = True
+        arrays = dict(smplx_model(file, num_betas, torch.float64).named_buffers())
+        uv, faces_uv = uv_of_body(file, uv_file)
+        arrays |= {"uv": torch.from_numpy(uv), "faces_uv": torch.from_numpy(faces_uv)}
+        for name, values in _buffers(arrays).items():
             values = values.to(dtype) if values.is_floating_point() else values
             self.register_buffer(name, values.contiguous(), persistent=False)
-
-        keep("template", model.v_template)
-        keep("shapedirs", model.shapedirs.permute(2, 0, 1))
-        keep("weights", model.lbs_weights)
-        # Joints are linear in betas: regressing them once here spares (J, V) products later.
-        keep("template_joints", model.J_regressor @ model.v_template)
-        keep("joint_shapedirs", torch.einsum("jv,vck->kjc", model.J_regressor, model.shapedirs))
-        posedirs = model.posedirs.unflatten(-1, (-1, 3))  # (P, V, 3)
-        active = (posedirs != 0).any(dim=2).any(dim=0).nonzero().squeeze(-1)
-        keep("active_verts", active)
-        keep("active_posedirs", posedirs[:, active].flatten(1))
-        keep("faces", model.faces_tensor)
-        uv, faces_uv = uv_of_body(file, uv_file)
-        keep("uv", torch.from_numpy(uv))
-        keep("faces_uv", torch.from_numpy(faces_uv))
+        # Dense blend shapes (SMPL's own) are faster as one matrix product than vertex by vertex.
+        coupled = (arrays["posedirs"].unflatten(0, (-1, 9)).unflatten(-1, (-1, 3)) != 0).any(-1)
+        density = coupled.any(dim=1).double().mean()
+        sparse = arrays["posedirs"] * (density < _SPARSE_BELOW)
+        self._tables = make_tables(arrays["lbs_weights"], sparse, file.parents)
 
     def shape(
         self, betas: Float[Tensor, "*B K"]
@@ -125,7 +129,7 @@ class SmplBody(nn.Module):
         The shape is worked out once per entry of `betas`, however many poses it is broadcast to.
 
         Args:
-            params: betas (\\*S, K) broadcast over the leading axes of the pose; the pose's
+            params: betas broadcast over the leading axes of the pose; the pose's
                 rotations must be proper for the result to be a body, which is not checked.
 
         Returns:
@@ -138,13 +142,15 @@ class SmplBody(nn.Module):
         rest_verts, rest_joints = self.shape(params.betas)
         leading = torch.broadcast_shapes(params.betas.shape[:-1], params.transl.shape[:-1])
         pose_rotmat = params.pose_rotmat.expand(*leading, -1, -1, -1)
-        transl = params.transl.expand(*leading, -1).unsqueeze(-2)
+        transl = params.transl.expand(*leading, -1)
+        if self._is_compiled(params):
+            return self._pose_compiled(rest_verts, rest_joints, pose_rotmat, transl)
         frames = joint_frames(pose_rotmat, rest_joints.expand(*leading, -1, -1), self.parents)
-        offsets = pose_offsets(
-            pose_rotmat, self.active_posedirs, self.active_verts, len(self.template)
+        verts = skin(
+            rest_verts + self._pose_offsets(pose_rotmat), rest_joints, frames, self.weights
         )
-        verts = skin(rest_verts + offsets, rest_joints, frames, self.weights)
-        return PosedBody(verts=verts + transl, joints=frames.position + transl)
+        shift = transl.unsqueeze(-2)
+        return PosedBody(verts=verts + shift, joints=frames.position + shift)
 
     def joints(self, params: BodyParams) -> Float[Tensor, "*B J 3"]:
         """The posed joints alone, without skinning.
@@ -167,6 +173,30 @@ class SmplBody(nn.Module):
             self.parents,
         )
         return frames.position + params.transl.unsqueeze(-2)
+
+    def _is_compiled(self, params: BodyParams) -> bool:
+        """Whether the compiled loops can be used: float32 on the CPU throughout."""
+        tensors = (self.template, params.betas, params.pose_rotmat, params.transl)
+        return self.use_compiled and all(
+            x.device.type == "cpu" and x.dtype == torch.float32 for x in tensors
+        )
+
+    def _pose_compiled(
+        self,
+        rest_verts: Float[Tensor, "*S V 3"],
+        rest_joints: Float[Tensor, "*S J 3"],
+        pose_rotmat: Float[Tensor, "*B J 3 3"],
+        transl: Float[Tensor, "*B 3"],
+    ) -> PosedBody:
+        if len(self._tables.offset_joint) == 0 and len(self.active_verts) > 0:
+            rest_verts = rest_verts + self._pose_offsets(pose_rotmat)
+        verts, joints = skin_frames(rest_verts, rest_joints, pose_rotmat, transl, self._tables)
+        return PosedBody(verts=verts, joints=joints)
+
+    def _pose_offsets(self, pose_rotmat: Float[Tensor, "*B J 3 3"]) -> Float[Tensor, "*B V 3"]:
+        return pose_offsets(
+            pose_rotmat, self.active_posedirs, self.active_verts, len(self.template)
+        )
 
     def _check(self, params: BodyParams) -> None:
         num_joints = params.pose_rotmat.shape[-3]
@@ -231,9 +261,7 @@ def smplx_model(file: BodyFile, num_betas: int, dtype: torch.dtype = torch.float
     # Padding to smplx's full shape space lets it take any number of them, without its printed
     # warning about 10-coefficient files.
     padding = _SMPLX_SHAPE_SPACE - num_betas
-    shapedirs = np.pad(
-        file.shapedirs[..., :num_betas].astype(np.float32), ((0, 0), (0, 0), (0, padding))
-    )
+    shapedirs = np.pad(file.shapedirs[..., :num_betas], ((0, 0), (0, 0), (0, padding)))
     return SMPL(
         model_path="",
         data_struct=Struct(
@@ -248,6 +276,27 @@ def smplx_model(file: BodyFile, num_betas: int, dtype: torch.dtype = torch.float
         num_betas=num_betas,
         dtype=dtype,
     )
+
+
+def _buffers(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What `SmplBody` keeps of smplx's buffers, arranged for its way of evaluating them."""
+    template, shapedirs = arrays["v_template"], arrays["shapedirs"]
+    regressor = arrays["J_regressor"]
+    posedirs = arrays["posedirs"].unflatten(-1, (-1, 3)).transpose(1, 2)  # (P, 3, V)
+    active = (posedirs != 0).any(dim=1).any(dim=0).nonzero().squeeze(-1)
+    return {
+        "template": template,
+        "shapedirs": shapedirs.permute(2, 0, 1),
+        "weights": arrays["lbs_weights"],
+        # Joints are linear in betas: regressing them once here spares (J, V) products later.
+        "template_joints": regressor @ template,
+        "joint_shapedirs": torch.einsum("jv,vck->kjc", regressor, shapedirs),
+        "active_verts": active,
+        "active_posedirs": posedirs[..., active],
+        "faces": arrays["faces_tensor"],
+        "uv": arrays["uv"],
+        "faces_uv": arrays["faces_uv"],
+    }
 
 
 def _smpl_landmarks(file: BodyFile) -> dict[str, int]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from hfb.body.locate import asset_folders
+from hfb.assets import search_places
 from hfb.errors import AssetNotFoundError, InputError
 
 
@@ -21,7 +21,7 @@ def texture_names() -> tuple[str, ...]:
         What `load_texture` takes; empty where the textures are not installed.
     """
     found: set[str] = set()
-    for folder in asset_folders():
+    for folder in search_places():
         found |= {path.stem for path in (folder / "textures").glob("*.png")}
     return tuple(sorted(found))
 
@@ -39,12 +39,13 @@ def load_texture(name_or_path: str | Path) -> Float[Tensor, "3 TH TW"]:
         AssetNotFoundError: if there is no such texture; lists the shipped ones.
         InputError: if the file is not an image.
     """
-    candidates = [folder / "textures" / f"{name_or_path}.png" for folder in asset_folders()]
+    candidates = [folder / "textures" / f"{name_or_path}.png" for folder in search_places()]
     path = next((p for p in [*candidates, Path(name_or_path)] if p.is_file()), None)
     if path is None:
+        shipped = ", ".join(texture_names())
         raise AssetNotFoundError(
-            f"no texture `{name_or_path}`: it is neither a file nor one of the shipped "
-            f"{', '.join(texture_names()) or '(none found; set HFB_ASSETS to the checkpoints folder)'}"
+            f"no texture `{name_or_path}`: it is neither a file nor one of the shipped ones, "
+            f"{shipped or 'which were not found; set HFB_ASSETS to the checkpoints folder'}"
         )
     try:
         with Image.open(path) as image:
