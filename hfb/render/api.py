@@ -140,4 +140,4 @@ def _backend(scene: Scene, settings: RenderSettings) -> ModuleType:
 
 @cache
 def _has_numba() -> bool:
-    return None not in map(importlib.util.find_spec, ("numba", "hfb.render.numba_backend"))
+    return importlib.util.find_spec("numba") is not None
