@@ -1,0 +1,23 @@
+"""Figures of merit: torchmetrics classes here, the same as functions in `functional`."""
+
+from hfb.metrics import functional
+from hfb.metrics.metrics import (
+    MPJPE,
+    PAMPJPE,
+    BestDirectionMPJPE,
+    DirectionAccuracy,
+    MidExposureMPJPE,
+    ReblurPSNR,
+    SilhouetteIoU,
+)
+
+__all__ = [
+    "MPJPE",
+    "PAMPJPE",
+    "BestDirectionMPJPE",
+    "DirectionAccuracy",
+    "MidExposureMPJPE",
+    "ReblurPSNR",
+    "SilhouetteIoU",
+    "functional",
+]
