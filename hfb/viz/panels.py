@@ -1,0 +1,189 @@
+"""Pictures beside each other with a title each and a row of numbers below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from hfb.errors import InputError
+
+PAPER = (250, 250, 248)
+INK = (28, 30, 34)
+FAINT_INK = (104, 108, 116)
+EMPTY = (236, 236, 233)
+
+
+@dataclass(frozen=True)
+class PanelStyle:
+    """Sizes of a sheet of panels.
+
+    Attributes:
+        columns: panels a row.
+        panel_height: rows of each panel, px; None takes the tallest picture's, kept in 240 … 480.
+    """
+
+    columns: int = 5
+    panel_height: int | None = None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes in px."""
+
+    columns: int
+    width: int
+    height: int
+    gap: int
+    title_size: int
+
+
+def panel_sheet(
+    images: dict[str, Float[Tensor, "_C _H _W"]],
+    numbers: dict[str, str] | None = None,
+    style: PanelStyle = PanelStyle(),  # frozen
+) -> Float[Tensor, "3 H W"]:
+    """Lay pictures out on a sheet, in reading order.
+
+    Not in the paper: a picture to judge a result by. All panels get one size; pictures of another
+    aspect ratio are centred in theirs. Small pictures are enlarged so that titles can be read.
+
+    Args:
+        images: title to picture, 1 or 3 channels, sRGB in [0, 1].
+        numbers: name to text, shown in the row below.
+        style: number of columns and size.
+
+    Returns:
+        The sheet, sRGB in [0, 1].
+
+    Raises:
+        InputError: if there are no pictures, or one has no pixels or neither 1 nor 3 channels.
+    """
+    pictures = {title: to_picture(image, title) for title, image in images.items()}
+    layout = _layout(list(pictures.values()), style)
+    title_height = round(1.7 * layout.title_size)
+    rows = -(-len(pictures) // layout.columns)
+    width = layout.columns * (layout.width + layout.gap) + layout.gap
+    grid_height = rows * (layout.height + title_height + layout.gap) + layout.gap
+    footer = _footer(numbers or {}, width, layout)
+    sheet = Image.new("RGB", (width, grid_height + (footer.height if footer else 0)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for k, (title, picture) in enumerate(pictures.items()):
+        x = layout.gap + (k % layout.columns) * (layout.width + layout.gap)
+        y = layout.gap + (k // layout.columns) * (layout.height + title_height + layout.gap)
+        font, text = fit_text(title, layout.title_size, layout.width)
+        draw.text((x, y + title_height / 2), text, fill=INK, font=font, anchor="lm")
+        _paste_centred(sheet, picture, (x, y + title_height), layout)
+    if footer:
+        sheet.paste(footer, (0, grid_height))
+    return to_tensor(sheet)
+
+
+def fit_text(text: str, size: int, width: int) -> tuple[ImageFont.FreeTypeFont, str]:
+    """A font in which a line fits, and the line, cut off where even a small font is too large.
+
+    Args:
+        text: one line.
+        size: the font size wanted, px.
+        width: room, px.
+
+    Returns:
+        The font (Pillow's own, no file needed) and the text.
+    """
+    for smaller in range(size, max(9, round(0.7 * size)) - 1, -1):
+        font = default_font(smaller)
+        if font.getlength(text) <= width:
+            return font, text
+    while len(text) > 1 and font.getlength(text + "...") > width:
+        text = text[:-1]
+    return font, text.rstrip() + "..."
+
+
+def default_font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's built-in font.
+
+    Args:
+        size: px.
+    """
+    font = ImageFont.load_default(float(size))
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow's wheels come with FreeType"
+    return font
+
+
+def to_picture(image: Float[Tensor, "C H W"], name: str = "the picture") -> Image.Image:
+    """A Pillow picture of an image.
+
+    Args:
+        image: 1 or 3 channels in [0, 1], clamped; NaN becomes 0.
+        name: for the error.
+
+    Raises:
+        InputError: if it has no pixels or another number of channels.
+    """
+    if image.numel() == 0 or image.shape[0] not in (1, 3):
+        raise InputError(f"{name}: 1 or 3 channels and some pixels needed, not {image.shape}")
+    values = image.detach().cpu().float().nan_to_num().clamp(0, 1).mul(255).round().byte()
+    return Image.fromarray(values.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+
+
+def to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
+    """The inverse of `to_picture`.
+
+    Args:
+        picture: any mode; becomes RGB.
+
+    Returns:
+        sRGB in [0, 1].
+    """
+    array = np.array(picture.convert("RGB"))
+    return torch.from_numpy(array).permute(2, 0, 1).contiguous().float() / 255
+
+
+def _layout(pictures: list[Image.Image], style: PanelStyle) -> _Layout:
+    if not pictures:
+        raise InputError("a sheet needs at least one picture")
+    height = style.panel_height or min(480, max(240, max(p.height for p in pictures)))
+    # the first picture, the input, sets the shape; others are fitted into it
+    width = max(round(height * pictures[0].width / pictures[0].height), height // 2)
+    columns = min(style.columns, len(pictures))
+    return _Layout(columns, width, height, max(6, height // 32), max(12, min(width // 12, 26)))
+
+
+def _paste_centred(
+    sheet: Image.Image, picture: Image.Image, corner: tuple[int, int], layout: _Layout
+) -> None:
+    """Fit a picture into its panel, the rest of the panel a faint grey."""
+    scale = min(layout.width / picture.width, layout.height / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    resized = picture.resize(size, Image.Resampling.LANCZOS)
+    x, y = corner
+    if size != (layout.width, layout.height):
+        sheet.paste(EMPTY, (x, y, x + layout.width, y + layout.height))
+    sheet.paste(resized, (x + (layout.width - size[0]) // 2, y + (layout.height - size[1]) // 2))
+
+
+def _footer(numbers: dict[str, str], width: int, layout: _Layout) -> Image.Image | None:
+    """Names in faint ink with their texts beside them, broken into lines."""
+    if not numbers:
+        return None
+    name_font = default_font(layout.title_size)
+    space, line_height = layout.title_size // 2, round(1.6 * layout.title_size)
+    entries, x, line = [], layout.gap, 0
+    for name, text in numbers.items():
+        name_width = round(name_font.getlength(name))
+        entry_width = name_width + space + round(name_font.getlength(text))
+        if x > layout.gap and x + entry_width > width - layout.gap:
+            x, line = layout.gap, line + 1
+        entries.append((x, line, name, name_width, text))
+        x += entry_width + 4 * space
+    footer = Image.new("RGB", (width, (line + 1) * line_height + layout.gap), PAPER)
+    draw = ImageDraw.Draw(footer)
+    for x, line, name, name_width, text in entries:
+        y = (line + 0.5) * line_height
+        draw.text((x, y), name, fill=FAINT_INK, font=name_font, anchor="lm")
+        draw.text((x + name_width + space, y), text, fill=INK, font=name_font, anchor="lm")
+    return footer
