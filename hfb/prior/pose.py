@@ -1,0 +1,102 @@
+"""How plausible a pose is: a Gaussian mixture over joint rotations, learned from motion capture."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hfb.assets import find_asset
+from hfb.errors import InputError
+
+POSE_PRIOR_FILE = "pose_prior.npz"
+
+PosePriorKind = Literal["mahalanobis", "likelihood"]
+
+
+class MixturePosePrior(nn.Module):
+    """prior(theta) of eq. (6): a mixture of Gaussians over the 23 joint rotation vectors.
+
+    The paper imports SMPLify-X's prior, whose licence forbids free use; this one has the form of
+    SMPLify's mixture and is learned by `tools/fit_pose_prior.py` from CMU's motion capture. With
+    M_k the squared Mahalanobis distance to component k, w_k its weight and D = 69 the energy is
+
+    * "mahalanobis": -log(sum_k w_k exp(-M_k / 2)) / D, a soft minimum of the half distances. At
+      least 0; a pose drawn from a component scores about 0.5.
+    * "likelihood": the negative log density over D, shifted by the sharpest component's normaliser,
+      so that wide components cost more. SMPLify's form.
+
+    "mahalanobis" tells disturbed poses from held-out ones better (figures in
+    checkpoints/README.md), so it is the default.
+
+    Args:
+        path: a file of `tools/fit_pose_prior.py`, or a folder that holds one; the shipped one if
+            None.
+        kind: which energy.
+
+    Raises:
+        AssetNotFoundError: if the file is not there.
+        InputError: if the file is not a pose prior, or `kind` is not known.
+    """
+
+    means: Tensor
+    whiteners: Tensor
+    log_weights: Tensor
+
+    def __init__(self, path: str | Path | None = None, kind: PosePriorKind = "mahalanobis") -> None:
+        super().__init__()
+        if kind not in ("mahalanobis", "likelihood"):
+            raise InputError(f"kind={kind!r}: must be mahalanobis or likelihood.")
+        self.kind = kind
+        means, whiteners, weights = _read(find_asset(POSE_PRIOR_FILE, path))
+        log_weights = torch.log(weights)
+        if kind == "likelihood":
+            log_norms = torch.log(whiteners.diagonal(dim1=-2, dim2=-1)).sum(-1)
+            log_weights = log_weights + log_norms - log_norms.max()
+        self.register_buffer("means", means)
+        self.register_buffer("whiteners", whiteners)
+        self.register_buffer("log_weights", log_weights)
+
+    def forward(self, body_pose: Float[Tensor, "*B P"]) -> Float[Tensor, "*B"]:
+        """Energy of poses.
+
+        Args:
+            body_pose: rotation vectors of the 23 body joints, each of length at most pi (as from
+                `rotmat_to_rotvec`), flattened, rad.
+
+        Returns:
+            Energy, unitless; lower is more plausible.
+        """
+        num_components, size = self.means.shape
+        # One product for all components: (x - m) W = x W - m W.
+        stacked = self.whiteners.transpose(0, 1).reshape(size, num_components * size)
+        offset = torch.einsum("kd,kde->ke", self.means, self.whiteners)
+        white = (body_pose @ stacked).unflatten(-1, (num_components, size)) - offset
+        half_distance = 0.5 * white.square().sum(-1)
+        return -torch.logsumexp(self.log_weights - half_distance, dim=-1) / size
+
+
+def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """Means (K, D), upper triangular W (K, D, D) with W W^T = inverse covariance, weights (K,)."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            means = torch.from_numpy(data["means"]).float()
+            packed = torch.from_numpy(data["whiteners"]).float()
+            weights = torch.from_numpy(data["weights"]).float()
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(
+            f"{path} is not a pose prior ({error}): it needs the arrays means, whiteners and "
+            "weights; tools/fit_pose_prior.py writes such files."
+        ) from error
+    size = means.shape[-1]
+    rows, columns = torch.triu_indices(size, size)
+    if packed.shape[-1] != len(rows):
+        raise InputError(
+            f"{path}: whiteners has {packed.shape[-1]} entries a component, {len(rows)} are "
+            f"needed for {size} dimensions."
+        )
+    whiteners = packed.new_zeros(len(means), size, size)
+    whiteners[:, rows, columns] = packed
+    return means, whiteners, weights

@@ -1,0 +1,247 @@
+"""Fit the pose prior (eq. 6) to motion capture and write `checkpoints/pose_prior.npz`.
+
+    python tools/fit_pose_prior.py --mocap <folder> [--output checkpoints/pose_prior.npz]
+
+The folder holds either `cmu_smpl_pack.npz` with its `manifest.csv`, or AMASS-like clips
+(`**/*.npz` with `poses` and a frame rate; the clip's folder names its subject). Subjects are split:
+the mixture sees the training subjects only, the report is about the others. Needs scikit-learn.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+
+from hfb.errors import InputError
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.prior import MixturePosePrior, PosePriorKind
+
+NUM_JOINTS = 23
+# Body joints (SMPL's joint minus 1) that exist on both sides of the body: left, right.
+MIRRORED = ((0, 1), (3, 4), (6, 7), (9, 10), (12, 13), (15, 16), (17, 18), (19, 20), (21, 22))
+KNEES_AND_ELBOWS = (3, 4, 17, 18)
+HIPS_AND_SHOULDERS = (0, 1, 15, 16)
+# The capture's skeleton lacks collars and hands and has hinges for knees and toes, so these hardly
+# vary in the data though they do in people. Standard deviation in rad added to every axis.
+FLOOR_RAD = 0.08
+FLOOR_ABSENT_RAD = 0.2
+FLOOR_TOES_RAD = 0.12
+ABSENT = (12, 13, 21, 22)
+TOES = (9, 10)
+THIN_RAD = 0.3
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Valid poses of one recording.
+
+    Attributes:
+        poses: rotation vectors of the body joints, rad, (T, 69).
+        fps: frames per second.
+        is_held_out: whether its subject is kept for the report.
+    """
+
+    poses: np.ndarray
+    fps: float
+    is_held_out: bool
+
+
+def read_clips(folder: Path) -> Iterator[Clip]:
+    """Clips of a folder, in either of the two formats.
+
+    Raises:
+        InputError: if there are none.
+    """
+    pack = folder / "cmu_smpl_pack.npz"
+    if pack.is_file():
+        yield from _read_pack(pack, folder / "manifest.csv")
+        return
+    paths = sorted(folder.rglob("*.npz"))
+    if not paths:
+        raise InputError(f"no cmu_smpl_pack.npz and no *.npz clips under {folder}")
+    subjects = sorted({path.parent.name for path in paths})
+    held_out = set(subjects[::5]) if len(subjects) > 1 else set()
+    for path in paths:
+        with np.load(path, allow_pickle=False) as clip:
+            if "poses" not in clip:
+                continue
+            fps = next((k for k in ("mocap_framerate", "mocap_frame_rate") if k in clip), None)
+            poses = np.zeros((len(clip["poses"]), 3 * NUM_JOINTS))
+            # SMPL-H and SMPL-X share SMPL's first 21 body joints; their finger joints are no hands.
+            used = 69 if clip["poses"].shape[1] == 72 else 63
+            poses[:, :used] = clip["poses"][:, 3 : 3 + used]
+            valid = clip["valid"].astype(bool) if "valid" in clip else slice(None)
+            rate = float(clip[fps]) if fps else 120.0
+            yield Clip(shortest(poses[valid]), rate, path.parent.name in held_out)
+
+
+def _read_pack(pack: Path, manifest: Path) -> Iterator[Clip]:
+    """Clips stored as second differences of 1e-4 rad, the two bytes of a number apart."""
+    with np.load(pack) as data, manifest.open(newline="") as rows:
+        for row in csv.DictReader(rows):
+            name = row["clip_id"]
+            num_frames, fps = data[f"{name}/n"]
+            head = data[f"{name}/h"].astype(np.int64)
+            high, low = (data[f"{name}/{k}"].T.astype(np.int64) for k in "dl")
+            steps = head[1] - head[0] + np.cumsum((high << 8) + low, 0)
+            values = np.concatenate([head, head[1] + np.cumsum(steps, 0)]) * 1e-4
+            valid = np.unpackbits(data[f"{name}/v"])[: int(num_frames)].astype(bool)
+            # Columns: translation, root rotation, body pose.
+            yield Clip(shortest(values[valid, 6:]), float(fps), row["split"] != "train")
+
+
+def shortest(poses: np.ndarray) -> np.ndarray:
+    """The same rotations with vectors of at most half a turn."""
+    rotvec = torch.from_numpy(np.asarray(poses, np.float64)).reshape(-1, NUM_JOINTS, 3)
+    return rotmat_to_rotvec(rotvec_to_rotmat(rotvec)).reshape(-1, 3 * NUM_JOINTS).numpy()
+
+
+def thin(poses: np.ndarray, min_distance: float) -> np.ndarray:
+    """Keep a pose only if it differs from the last one kept: rest and slow motion count less."""
+    kept: list[int] = []
+    for index, pose in enumerate(poses):
+        if not kept or np.linalg.norm(pose - poses[kept[-1]]) > min_distance:
+            kept.append(index)
+    return poses[kept]
+
+
+def balanced_poses(
+    clips: list[Clip], poses_per_clip: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Poses of all clips, none of which gives more than `poses_per_clip`.
+
+    Clips at less than 100 fps are salsa only (a single style at 60 fps): half the share.
+    """
+    chosen = []
+    for clip in clips:
+        poses = thin(clip.poses, THIN_RAD)
+        limit = poses_per_clip if clip.fps > 100.0 else poses_per_clip // 2
+        if len(poses) > limit:
+            poses = poses[generator.choice(len(poses), limit, replace=False)]
+        chosen.append(poses)
+    return np.concatenate(chosen)
+
+
+def mirrored(poses: np.ndarray) -> np.ndarray:
+    """The poses seen in a mirror, so that left and right are alike."""
+    order = np.arange(NUM_JOINTS)
+    for left, right in MIRRORED:
+        order[left], order[right] = right, left
+    flipped = poses.reshape(-1, NUM_JOINTS, 3)[:, order] * np.array([1.0, -1.0, -1.0])
+    return flipped.reshape(len(poses), -1)
+
+
+def floor_sigma() -> np.ndarray:
+    """Standard deviation added to each of the 69 dimensions, rad."""
+    sigma = np.full((NUM_JOINTS, 3), FLOOR_RAD)
+    sigma[list(ABSENT)] = FLOOR_ABSENT_RAD
+    sigma[list(TOES)] = FLOOR_TOES_RAD
+    return sigma.ravel()
+
+
+def fit(poses: np.ndarray, num_components: int, seed: int) -> GaussianMixture:
+    """Expectation maximisation on the poses and their mirror images.
+
+    The floor goes in as noise on the data, so that the responsibilities know of it too.
+    """
+    generator = np.random.default_rng(seed)
+    both = np.concatenate([poses, mirrored(poses)])
+    noisy = both + generator.normal(size=both.shape) * floor_sigma()
+    mixture = GaussianMixture(num_components, reg_covar=1e-3, random_state=seed, max_iter=200)
+    return mixture.fit(noisy)
+
+
+def save(mixture: GaussianMixture, path: Path) -> None:
+    """Write means, upper triangles of the inverse covariances' factors, and weights, float32."""
+    rows, columns = np.triu_indices(3 * NUM_JOINTS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        means=mixture.means_.astype(np.float32),
+        whiteners=mixture.precisions_cholesky_[:, rows, columns].astype(np.float32),
+        weights=mixture.weights_.astype(np.float32),
+    )
+
+
+def disturbed(poses: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Poses with the faults of estimates from pictures, by name."""
+    shape = (len(poses), NUM_JOINTS, 3)
+    joints = poses.reshape(shape)
+    row = np.arange(len(poses))
+    limb = generator.integers(0, 4, len(poses))
+    third = generator.random((*shape[:2], 1)) < 1 / 3
+    faults = {
+        "noise_0.15_rad": joints + 0.15 * generator.normal(size=shape) * third,
+        "noise_0.3_rad": joints + 0.3 * generator.normal(size=shape) * third,
+    }
+    for name, candidates in (
+        ("knee_or_elbow_bent_backwards", KNEES_AND_ELBOWS),
+        ("hip_or_shoulder_reversed", HIPS_AND_SHOULDERS),
+    ):
+        faults[name] = joints.copy()
+        faults[name][row, np.array(candidates)[limb]] *= -1
+    arm = [12, 15, 17, 19]
+    faults["arm_of_another_pose"] = joints.copy()
+    faults["arm_of_another_pose"][:, arm] = joints[generator.permutation(len(poses))][:, arm]
+    return {name: shortest(values.reshape(poses.shape)) for name, values in faults.items()}
+
+
+def auroc(lower: np.ndarray, higher: np.ndarray) -> float:
+    """Share of all pairs in which a member of `higher` exceeds one of `lower`."""
+    place = np.searchsorted(np.sort(lower), higher, side="left")
+    place_right = np.searchsorted(np.sort(lower), higher, side="right")
+    return float((place + place_right).mean() / (2 * len(lower)))
+
+
+def report(path: Path, poses: np.ndarray, seed: int) -> list[str]:
+    """How well the prior in a file tells held-out poses from disturbed ones, one line a fault."""
+    lines = [f"held-out poses: {len(poses)}"]
+    faults = disturbed(poses, np.random.default_rng(seed))
+    kinds: tuple[PosePriorKind, ...] = ("mahalanobis", "likelihood")
+    for kind in kinds:
+        prior = MixturePosePrior(path, kind)
+
+        def energy(values: np.ndarray, prior: MixturePosePrior = prior) -> np.ndarray:
+            return prior(torch.from_numpy(values).float()).numpy()
+
+        real = energy(poses)
+        low, middle, high = np.percentile(real, [5, 50, 95])
+        lines.append(f"{kind}: energy median {middle:.3f}, 5-95 % {low:.3f} to {high:.3f}")
+        for name, values in faults.items():
+            fault = energy(values)
+            lines.append(
+                f"  {name}: AUROC {auroc(real, fault):.3f}, "
+                f"energy rises in {100 * (fault > real).mean():.1f} % of the poses"
+            )
+    return lines
+
+
+def main(args: list[str] | None = None) -> None:
+    """Read, fit, write, report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mocap", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--output", type=Path, default=Path("checkpoints/pose_prior.npz"))
+    parser.add_argument("--components", type=int, default=4)
+    parser.add_argument("--poses-per-clip", type=int, default=150)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(args)
+    generator = np.random.default_rng(options.seed)
+    clips = [clip for clip in read_clips(options.mocap) if len(clip.poses)]
+    seen = [clip for clip in clips if not clip.is_held_out]
+    held_out = [clip for clip in clips if clip.is_held_out]
+    poses = balanced_poses(seen, options.poses_per_clip, generator)
+    print(f"training poses: {len(poses)} of {sum(len(c.poses) for c in seen)} frames")
+    save(fit(poses, options.components, options.seed), options.output)
+    print(f"wrote {options.output}, {options.output.stat().st_size / 1000:.0f} kB")
+    if held_out:
+        test = balanced_poses(held_out, options.poses_per_clip, generator)
+        print("\n".join(report(options.output, test, options.seed)))
+
+
+if __name__ == "__main__":
+    main()
