@@ -22,10 +22,16 @@ _MASK_SIZE = 512
 """Longer side at which the mask is found: its smoothing is set for this size."""
 
 _MIN_DIFFERENCE = 0.05
-"""Least sRGB difference that counts as foreground; video codecs leave up to 0.03 on still scenes."""
+"""Least sRGB difference that is surely foreground; codecs leave up to 0.03 on still scenes."""
 
 _NOISE_FACTOR = 5.0
-"""The threshold in standard deviations of the noise."""
+"""What is surely foreground, in multiples of the image's median difference."""
+
+_WEAK_SHARE = 0.5
+"""Share of the threshold from which pixels connected to sure foreground belong to it too."""
+
+_STRAY_SHARE = 0.02
+"""Parts near the main one with a smaller share of its evidence are noise, not limbs."""
 
 _MIN_AREA = 0.0005
 """Smallest foreground, as a share of the image, that can be a person."""
@@ -86,23 +92,28 @@ def foreground_mask(
     difference = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(difference, (0, 0), 1.5)
     if threshold is None:
-        # The largest of three channels and its smoothing bring the background to about 1 sigma.
-        level = float(np.median(smooth))
-        threshold = max(_MIN_DIFFERENCE, _NOISE_FACTOR * level)
-    mask = (smooth > threshold).astype(np.uint8)
+        threshold = max(_MIN_DIFFERENCE, _NOISE_FACTOR * float(np.median(smooth)))
+    mask = (smooth > _WEAK_SHARE * threshold).astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    mask = _main_parts(mask).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    mask = _main_parts(mask, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
     mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
     return torch.from_numpy(mask > 0).to(image.device)
 
 
-def _main_parts(mask: np.ndarray) -> np.ndarray:
-    """The largest part and what lies near it (limbs may be cut off by clothes like the wall)."""
+def _main_parts(mask: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """The part with most evidence and what lies near it.
+
+    Limbs may be cut off where clothes look like the wall. Parts without any sure foreground go.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    if count < 2 or stats[1:, cv2.CC_STAT_AREA].max() < _MIN_AREA * mask.size:
+    strength = np.bincount(labels.ravel(), weights=evidence.ravel(), minlength=count)
+    strength[0] = 0.0
+    strength[stats[:, cv2.CC_STAT_AREA] < _MIN_AREA * mask.size] = 0.0
+    main = int(strength.argmax())
+    if strength[main] == 0:
         return np.zeros_like(mask)
-    main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    strength = np.bincount(labels.ravel(), weights=evidence.ravel(), minlength=count)
     x, y, width, height, area = stats[main]
     pad = 0.15 * max(width, height)
     kept = [main]
@@ -110,7 +121,8 @@ def _main_parts(mask: np.ndarray) -> np.ndarray:
         px, py, p_width, p_height, p_area = stats[part]
         near_x = px < x + width + pad and px + p_width > x - pad
         near_y = py < y + height + pad and py + p_height > y - pad
-        if part != main and near_x and near_y and p_area > 0.01 * area:
+        is_strong = p_area > 0.01 * area and strength[part] > _STRAY_SHARE * strength[main]
+        if part != main and near_x and near_y and is_strong:
             kept.append(part)
     return np.isin(labels, kept)
 
