@@ -12,6 +12,8 @@ rotation and position and r_j its rest position.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
@@ -20,8 +22,18 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int32]
-# Everything that fast-math allows except assuming that NaN and infinity never occur.
-_jit = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+
+
+def _jit(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile, with all of fast-math except assuming that NaN and infinity never occur.
+
+    Unwrapped first: the tests' shape checks wrap every function, which numba cannot compile.
+    """
+    fastmath = {"contract", "reassoc", "nsz", "arcp"}
+    compiled: Callable[..., None] = numba.njit(nogil=True, cache=True, fastmath=fastmath)(
+        inspect.unwrap(function)
+    )
+    return compiled
 
 
 class SkinningTables(NamedTuple):

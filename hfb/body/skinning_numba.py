@@ -73,7 +73,7 @@ class _SkinFrames(torch.autograd.Function):
             for x in (rest_verts, verts_of_frame, rest_joints, joints_of_frame, rotmat, transl)
         ]
         outputs = (moved, verts, joints)
-        forward_frames(*_arrays(inputs), tables, *_arrays(outputs))  # type: ignore[call-arg,arg-type]
+        forward_frames(*_arrays(inputs), tables, *_arrays(outputs))
         ctx.save_for_backward(moved, *inputs[1:5])
         ctx.tables = tables
         ctx.num_rest_verts = len(rest_verts)
@@ -97,7 +97,7 @@ class _SkinFrames(torch.autograd.Function):
             rotmat,
         )
         outputs = (grad_rest_verts, grad_rest_joints, grad_rotmat, grad_transl)
-        backward_frames(*_arrays(inputs), ctx.tables, *_arrays(outputs))  # type: ignore[call-arg,arg-type]
+        backward_frames(*_arrays(inputs), ctx.tables, *_arrays(outputs))
         return grad_rest_verts, None, grad_rest_joints, None, grad_rotmat, grad_transl, None
 
 
