@@ -120,7 +120,7 @@ def time_ghosts(
     alpha: Float[Tensor, "N 1 H W"],
     opacity: Float[Tensor, " N"],
 ) -> Float[Tensor, "3 H W"]:
-    """Several sub-frames over each other, later ones in front.
+    """Several sub-frames over each other, the most opaque in front.
 
     Args:
         background: sRGB in [0, 1].
@@ -132,6 +132,6 @@ def time_ghosts(
         sRGB in [0, 1].
     """
     result = background
-    for colour, mask, share in zip(rgb, alpha, opacity, strict=True):
-        result = torch.lerp(result, colour, share * mask)
+    for k in opacity.argsort(stable=True).tolist():
+        result = torch.lerp(result, rgb[k], opacity[k] * alpha[k])
     return result

@@ -16,6 +16,8 @@ PAPER = (250, 250, 248)
 INK = (28, 30, 34)
 FAINT_INK = (104, 108, 116)
 EMPTY = (236, 236, 233)
+# signs that Pillow's built-in font lacks
+SPELLED_OUT = {"→": "to", "←": "from", "≤": "<=", "≥": ">=", "…": "...", "α": "alpha", "σ": "sigma"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class PanelStyle:
 
     Attributes:
         columns: panels a row.
-        panel_height: rows of each panel, px; None takes the tallest picture's, kept in 240 … 480.
+        panel_height: rows of each panel, px; None takes the first picture's, kept in 320 … 480.
     """
 
     columns: int = 5
@@ -94,6 +96,7 @@ def fit_text(text: str, size: int, width: int) -> tuple[ImageFont.FreeTypeFont, 
     Returns:
         The font (Pillow's own, no file needed) and the text.
     """
+    text = drawable(text)
     for smaller in range(size, max(9, round(0.7 * size)) - 1, -1):
         font = default_font(smaller)
         if font.getlength(text) <= width:
@@ -101,6 +104,21 @@ def fit_text(text: str, size: int, width: int) -> tuple[ImageFont.FreeTypeFont, 
     while len(text) > 1 and font.getlength(text + "...") > width:
         text = text[:-1]
     return font, text.rstrip() + "..."
+
+
+def drawable(text: str) -> str:
+    """The text with signs that the font lacks spelled out; others of them become question marks.
+
+    Args:
+        text: any text.
+
+    Example:
+        >>> drawable("84 → 61 mm")
+        '84 to 61 mm'
+    """
+    for sign, spelled in SPELLED_OUT.items():
+        text = text.replace(sign, spelled)
+    return text.encode("latin-1", errors="replace").decode("latin-1")
 
 
 def default_font(size: int) -> ImageFont.FreeTypeFont:
@@ -146,8 +164,8 @@ def to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
 def _layout(pictures: list[Image.Image], style: PanelStyle) -> _Layout:
     if not pictures:
         raise InputError("a sheet needs at least one picture")
-    height = style.panel_height or min(480, max(240, max(p.height for p in pictures)))
-    # the first picture, the input, sets the shape; others are fitted into it
+    # the first picture, the input, sets size and shape; others are fitted into it
+    height = style.panel_height or min(480, max(320, pictures[0].height))
     width = max(round(height * pictures[0].width / pictures[0].height), height // 2)
     columns = min(style.columns, len(pictures))
     return _Layout(columns, width, height, max(6, height // 32), max(12, min(width // 12, 26)))
@@ -173,7 +191,7 @@ def _footer(numbers: dict[str, str], width: int, layout: _Layout) -> Image.Image
     name_font = default_font(layout.title_size)
     space, line_height = layout.title_size // 2, round(1.6 * layout.title_size)
     entries, x, line = [], layout.gap, 0
-    for name, text in numbers.items():
+    for name, text in ((drawable(name), drawable(text)) for name, text in numbers.items()):
         name_width = round(name_font.getlength(name))
         entry_width = name_width + space + round(name_font.getlength(text))
         if x > layout.gap and x + entry_width > width - layout.gap:

@@ -13,6 +13,7 @@ from hfb.viz.shading import time_colours
 
 # OpenCV takes fixed-point coordinates: this many fractional bits
 SHIFT = 4
+LEGIBLE_SIDE = 512  # px
 MAX_COORDINATE = 2**14  # beyond it nothing is visible and OpenCV's integers overflow
 
 
@@ -22,10 +23,11 @@ def draw_joint_paths(
     parents: tuple[int, ...],
     skeletons: tuple[int, ...] | None = None,
     dim: float = 0.5,
-) -> Float[Tensor, "3 H W"]:
+) -> Float[Tensor, "3 H2 W2"]:
     """Draw the path of every joint, coloured by time, and the skeleton at some moments.
 
-    Blue is early, yellow late. The picture below is dimmed so that the lines stand out.
+    Blue is early, yellow late. The picture below is dimmed so that the lines stand out, and small
+    pictures are enlarged so that they stay apart.
 
     Args:
         image: sRGB in [0, 1].
@@ -35,20 +37,19 @@ def draw_joint_paths(
         dim: how much of the picture's brightness is taken away, in [0, 1].
 
     Returns:
-        sRGB in [0, 1].
+        sRGB in [0, 1], the size of the picture times a whole number.
 
     Raises:
         ShapeError: if there are not as many parents as joints.
     """
     if joints.shape[1] != len(parents):
         raise ShapeError(f"{joints.shape[1]} joints, but {len(parents)} parents")
-    height, width = image.shape[-2:]
-    canvas = ((1 - dim) * image).clamp(0, 1).permute(1, 2, 0).detach().cpu().numpy()
-    canvas = np.ascontiguousarray(np.round(canvas * 255).astype(np.uint8))
+    scale = max(1, round(LEGIBLE_SIDE / min(image.shape[-2:])))
+    canvas = _canvas((1 - dim) * image, scale)
     last = len(joints) - 1
     colours = [tuple(round(255 * c) for c in colour) for colour in time_colours(last + 1).tolist()]
-    points = _fixed_point(joints)
-    thickness = max(1, round(min(height, width) / 200))
+    points = _fixed_point(joints * scale)
+    thickness = max(1, round(min(canvas.shape[:2]) / 250))
     for k in sorted({0, last // 2, last} if skeletons is None else set(skeletons)):
         _draw_bones(canvas, points[k], parents, colours[k], thickness)
     for k in range(last):
@@ -58,6 +59,13 @@ def draw_joint_paths(
         radius = 2 * thickness << SHIFT
         cv2.circle(canvas, _pair(point), radius, colours[last], -1, cv2.LINE_AA, SHIFT)
     return torch.from_numpy(canvas).permute(2, 0, 1).contiguous().to(image) / 255
+
+
+def _canvas(image: Float[Tensor, "3 H W"], scale: int) -> np.ndarray:
+    """An enlarged uint8 copy that OpenCV may draw on."""
+    array = image.detach().cpu().float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+    size = (scale * image.shape[2], scale * image.shape[1])
+    return cv2.resize(array.contiguous().numpy(), size, interpolation=cv2.INTER_CUBIC)
 
 
 def _fixed_point(joints: Tensor) -> np.ndarray:
