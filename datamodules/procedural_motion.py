@@ -34,17 +34,22 @@ _GRID_HZ = 240.0
 
 
 class MotionSource(Protocol):
-    """Anything an exposure can be cut from.
+    """Anything an exposure can be cut from."""
 
-    Attributes:
-        name: what is done, one word or a clip's name.
-        duration: s.
-        focus: times between which an exposure may be centred, s.
-    """
+    @property
+    def name(self) -> str:
+        """What is done: one word, or a clip's name."""
+        ...
 
-    name: str
-    duration: float
-    focus: tuple[float, float]
+    @property
+    def duration(self) -> float:
+        """How long the motion is, s."""
+        ...
+
+    @property
+    def focus(self) -> tuple[float, float]:
+        """Times between which an exposure may be centred, s."""
+        ...
 
     def window(
         self, body: GroundedBody, betas: Float[Tensor, " K"], times: Float[Tensor, " S"]
