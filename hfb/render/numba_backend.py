@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from hfb.render import numba_dibr, numba_raster, numba_shading, numba_silhouette
+from hfb.render import numba_dibr, numba_edge_shading, numba_raster, numba_shading, numba_silhouette
 from hfb.render.numba_records import F32, Look, MeshArrays
 from hfb.render.numba_workspace import (
     Workspace,
@@ -188,15 +188,19 @@ class _RenderFunction(torch.autograd.Function):
             for frame in job.frames_of(thread):
                 job.rasterise(arrays, frame, lease.workspace, thread)
                 job.soften(frame, lease.workspace, thread)
-                numba_shading.shade(
+                state, image = lease.workspace.states[frame], rgb.of(thread, frame)
+                texture = texels[frame // job.frames_per_sample]
+                numba_shading.shade_faces(
                     job.mesh,
-                    texels[frame // job.frames_per_sample],
+                    texture,
                     job.look,
-                    lease.workspace.states[frame],
-                    rgb.of(thread, frame),
+                    state,
+                    image,
                     alpha.of(thread, frame)[0],
                     visible[frame // job.frames_per_image],
                 )
+                if job.look.is_coverage:
+                    numba_edge_shading.shade_edges(job.mesh, texture, job.look, state, image)
 
         run_blocks(job.num_threads, work)
         if any(ctx.needs_input_grad):
@@ -224,21 +228,26 @@ class _RenderFunction(torch.autograd.Function):
             for frame in job.frames_of(thread):
                 sample, image = frame // job.frames_per_sample, frame // job.frames_per_image
                 scratch.screen_grad.fill(0)
-                numba_shading.shade_backward(
+                state, sums = workspace.states[frame], texture_grad.of(thread, frame)
+                numba_shading.shade_faces_backward(
                     job.mesh,
                     texels[sample],
                     job.look,
-                    workspace.states[frame],
+                    state,
                     rgb_grads[image],
                     alpha_grads[image, 0],
                     scratch,
-                    texture_grad.of(thread, frame),
+                    sums,
                 )
+                if job.look.is_coverage:
+                    numba_edge_shading.shade_edges_backward(
+                        job.mesh, texels[sample], job.look, state, rgb_grads[image], scratch, sums
+                    )
                 job.soften_backward(frame, workspace, thread)
                 numba_raster.unproject_gradient(
                     arrays[frame],
                     job.intrinsics[sample],
-                    workspace.states[frame].screen,
+                    state.screen,
                     scratch.screen_grad,
                     verts_grad[frame],
                 )
@@ -331,6 +340,7 @@ def _mesh_arrays(topology: Topology) -> MeshArrays:
             faces=np.ascontiguousarray(topology.faces.numpy(), np.int32),
             corner_uv=np.ascontiguousarray(topology.corner_uv.numpy(), np.float32),
             edge_halves=np.ascontiguousarray(topology.edge_halves.numpy(), np.int32),
+            edge_faces=np.ascontiguousarray(topology.edge_halves.numpy() // 3, np.int32),
         )
         _known_meshes[id(topology)] = arrays
         weakref.finalize(topology, _known_meshes.pop, id(topology), None)

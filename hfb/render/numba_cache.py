@@ -38,6 +38,17 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         numba.config.CACHE_DIR = shared_folder
 
 
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a helper that kernels call once a pixel, and put its code into theirs.
+
+    Such a helper takes numbers and arrays, no named tuples: taking an array out of a tuple counts a
+    reference, atomically, which costs more than the helper's own work.
+    """
+    return numba.njit(nogil=True, fastmath=_FASTMATH, error_model="numpy", forceinline=True)(
+        inspect.unwrap(function)
+    )
+
+
 def _cache_folder() -> Path:
     """A folder for the compiled kernels, named after their source.
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hfb.render.numba_cache import kernel
+from hfb.render.numba_cache import inlined, kernel
 from hfb.render.numba_records import (
     I32,
     ONE,
@@ -78,7 +78,7 @@ def soften_by_faces(
     return count
 
 
-@kernel
+@inlined
 def open_pixels(scratch: Scratch, state: FrameState) -> None:
     """Start with transparency 1 (kept in `alpha`) and every uncovered pixel of the box open."""
     for y in range(state.box[0], state.box[1]):
@@ -91,7 +91,7 @@ def open_pixels(scratch: Scratch, state: FrameState) -> None:
                 scratch.open_bits[y, x >> 6] |= _BIT << np.uint64(x & 63)
 
 
-@kernel
+@inlined
 def read_bits(open_bits: np.ndarray, y: int, start: int, stride: int) -> int:
     """The bits of `stride` ≤ 56 pixels from column `start` on, lowest bit first."""
     shift = start & 63
@@ -101,7 +101,7 @@ def read_bits(open_bits: np.ndarray, y: int, start: int, stride: int) -> int:
     return bits & ((_BIT << np.uint64(stride)) - _BIT)
 
 
-@kernel
+@inlined
 def take_face(
     x: int, y: int, probability: float, knum: int, scratch: Scratch, state: FrameState
 ) -> None:
@@ -112,7 +112,7 @@ def take_face(
         scratch.open_bits[y, x >> 6] &= ~(_BIT << np.uint64(x & 63))
 
 
-@kernel
+@inlined
 def nearest_edge(
     face: int, x: int, y: int, faces: I32, look: Look, state: FrameState
 ) -> tuple[int, float]:
@@ -127,7 +127,7 @@ def nearest_edge(
     return best, math.exp(-nearest)
 
 
-@kernel
+@inlined
 def scaled_reach(
     x: int, y: int, a: int, b: int, look: Look, state: FrameState
 ) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hfb.render.numba_cache import kernel
+from hfb.render.numba_cache import inlined, kernel
 from hfb.render.numba_records import F32, I32, I64, ONE, U8, ZERO, FrameState, MeshArrays, Scratch
 from hfb.render.settings import MAX_GRID_PX, NEAR_PLANE_M
 from hfb.render.torch_visibility import INSIDE_TOLERANCE, MIN_AREA_PX
@@ -50,7 +50,7 @@ def rasterise_frame(
     )
 
 
-@kernel
+@inlined
 def project(
     verts: F32,
     intrinsics: F32,
@@ -87,7 +87,7 @@ def project(
     box[3] = max(min(int(math.ceil(right + margin)) + 1, width), box[2])
 
 
-@kernel
+@inlined
 def find_visible_faces(
     screen: F32, faces: I32, box: I64, is_front: U8, nearest: F32, face_id: I32
 ) -> None:
@@ -106,12 +106,20 @@ def find_visible_faces(
             is_front[f] = 0
             continue
         is_front[f] = 1
-        left = max(math.ceil(min(ax, bx, cx)), first_x)
-        right = min(math.floor(max(ax, bx, cx)), last_x)
-        if left > right:
+        # Truncation after cutting at the box (which starts at 0 or later) does what `ceil` and
+        # `floor`, calls into the C library, would do.
+        low, high = max(min(ax, bx, cx), first_x), min(max(ax, bx, cx), last_x)
+        if low > high:
             continue
-        top = max(math.ceil(min(ay, by, cy)), first_y)
-        bottom = min(math.floor(max(ay, by, cy)), last_y)
+        left, right = int(low), int(high)
+        if np.float32(left) < low:
+            left += 1
+        low, high = max(min(ay, by, cy), first_y), min(max(ay, by, cy), last_y)
+        if low > high or left > right:
+            continue
+        top, bottom = int(low), int(high)
+        if np.float32(top) < low:
+            top += 1
         if top > bottom:
             continue
         # Barycentric coordinates are affine: value at the box's corner, plus steps in x and y.
@@ -122,9 +130,8 @@ def find_visible_faces(
         first_row = ((bx - x0) * (cy - y0) - (by - y0) * (cx - x0)) * scale
         second_row = ((cx - x0) * (ay - y0) - (cy - y0) * (ax - x0)) * scale
         first_depth, second_depth = a_inverse - c_inverse, b_inverse - c_inverse
-        columns = int(right) - int(left) + 1
-        for y in range(int(top), int(bottom) + 1):
-            for step in range(columns):
+        for y in range(top, bottom + 1):
+            for step in range(right + 1 - left):
                 first = first_row + np.float32(step) * first_dx
                 second = second_row + np.float32(step) * second_dx
                 if (
@@ -133,7 +140,7 @@ def find_visible_faces(
                     and first + second <= ONE + _TOLERANCE
                 ):
                     depth = c_inverse + first * first_depth + second * second_depth
-                    x = int(left) + step
+                    x = left + step
                     if depth > nearest[y, x]:
                         nearest[y, x] = depth
                         face_id[y, x] = f

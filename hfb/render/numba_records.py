@@ -27,11 +27,13 @@ class MeshArrays(NamedTuple):
         faces: (F, 3) vertex indices.
         corner_uv: (F, 3, 2) texture coordinates of the corners.
         edge_halves: (E, 2) half-edges 3 f + i of each edge; 3 F where there is no face.
+        edge_faces: (E, 2) the faces of these.
     """
 
     faces: I32
     corner_uv: F32
     edge_halves: I32
+    edge_faces: I32
 
 
 class FrameState(NamedTuple):
@@ -45,6 +47,8 @@ class FrameState(NamedTuple):
         face_id: visible face, -1 where there is none.
         edge_id: half-edge of the nearest silhouette edge, -1 where none is near; (1, 1) in `dibr`.
         alpha: silhouette.
+        edge_pixels: flat grid indices of the pixels with an `edge_id`, row by row.
+        num_edge_pixels: (1,) how many there are.
     """
 
     screen: F32
@@ -52,6 +56,8 @@ class FrameState(NamedTuple):
     face_id: I32
     edge_id: I32
     alpha: F32
+    edge_pixels: I32
+    num_edge_pixels: I64
 
 
 class Scratch(NamedTuple):

@@ -6,8 +6,19 @@ import math
 
 import numpy as np
 
-from hfb.render.numba_cache import kernel
-from hfb.render.numba_records import F32, HALF, I32, ONE, TWO, ZERO, FrameState, Look, MeshArrays, Scratch
+from hfb.render.numba_cache import inlined, kernel
+from hfb.render.numba_records import (
+    F32,
+    HALF,
+    I32,
+    ONE,
+    TWO,
+    ZERO,
+    FrameState,
+    Look,
+    MeshArrays,
+    Scratch,
+)
 
 _FAR = np.float32(1e30)
 _MIN_DISTANCE = np.float32(1e-4)
@@ -16,39 +27,55 @@ _TINY = np.float32(1e-12)
 
 @kernel
 def soften_silhouette(mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState) -> None:
-    """Fill `edge_id` and `alpha` of a sub-frame that has been rasterised."""
-    distance2 = scratch.depth
-    for y in range(state.box[0], state.box[1]):
-        for x in range(state.box[2], state.box[3]):
+    """Fill `edge_id`, `edge_pixels` and `alpha` of a sub-frame that has been rasterised."""
+    edge_halves, edge_faces, is_front = mesh.edge_halves, mesh.edge_faces, scratch.is_front
+    screen, box, face_id, edge_id = state.screen, state.box, state.face_id, state.edge_id
+    alpha, edge_pixels, distance2 = state.alpha, state.edge_pixels, scratch.depth
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
             distance2[y, x] = _FAR
-            state.edge_id[y, x] = -1
-            state.alpha[y, x] = ONE if state.face_id[y, x] >= 0 else ZERO
-    no_half_edge = 3 * mesh.faces.shape[0]
-    for e in range(mesh.edge_halves.shape[0]):
-        first, second = mesh.edge_halves[e, 0], mesh.edge_halves[e, 1]
-        first_is_front = scratch.is_front[first // 3]
-        if first_is_front == scratch.is_front[second // 3]:
-            continue
-        find_near_pixels(
-            first if first_is_front else second, mesh.faces, look, distance2, state
-        )
-    set_alpha(look, distance2, state)
+            edge_id[y, x] = -1
+            alpha[y, x] = ONE if face_id[y, x] >= 0 else ZERO
+    for e in range(edge_faces.shape[0]):
+        first_is_front = is_front[edge_faces[e, 0]]
+        if first_is_front != is_front[edge_faces[e, 1]]:
+            half_edge = edge_halves[e, 0] if first_is_front else edge_halves[e, 1]
+            find_near_pixels(half_edge, mesh.faces, look, screen, face_id, distance2, edge_id)
+    count = 0
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
+            if edge_id[y, x] < 0:
+                continue
+            edge_pixels[count] = y * face_id.shape[1] + x
+            count += 1
+            if not look.is_coverage:
+                alpha[y, x] = math.exp(-look.contour_falloff * distance2[y, x])
+            elif face_id[y, x] >= 0:
+                alpha[y, x] = HALF + math.sqrt(distance2[y, x])
+            else:
+                alpha[y, x] = HALF - math.sqrt(distance2[y, x])
+    state.num_edge_pixels[0] = count
 
 
-@kernel
+@inlined
 def find_near_pixels(
-    half_edge: int, faces: I32, look: Look, distance2: F32, state: FrameState
+    half_edge: int,
+    faces: I32,
+    look: Look,
+    screen: F32,
+    face_id: I32,
+    distance2: F32,
+    edge_id: I32,
 ) -> None:
     """Offer one silhouette edge to the pixels that its softness reaches."""
     face, corner = half_edge // 3, half_edge % 3
     a, b = faces[face, corner], faces[face, (corner + 1) % 3]
-    ax, ay, bx, by = state.screen[a, 0], state.screen[a, 1], state.screen[b, 0], state.screen[b, 1]
-    height, width = state.face_id.shape
+    ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
     radius = look.radius
-    left = max(int(math.ceil(min(ax, bx) - radius)), 1)
-    right = min(int(math.floor(max(ax, bx) + radius)), width - 2)
-    top = max(int(math.ceil(min(ay, by) - radius)), 1)
-    bottom = min(int(math.floor(max(ay, by) + radius)), height - 2)
+    left = first_pixel(min(ax, bx) - radius)
+    right = last_pixel(max(ax, bx) + radius, face_id.shape[1] - 2)
+    top = first_pixel(min(ay, by) - radius)
+    bottom = last_pixel(max(ay, by) + radius, face_id.shape[0] - 2)
     edge_x, edge_y = bx - ax, by - ay
     inverse = ONE / (edge_x * edge_x + edge_y * edge_y + _TINY)
     # The outside of a front face's edge (ex, ey) is (-ey, ex) with y down.
@@ -56,26 +83,44 @@ def find_near_pixels(
     y_step = 1 if edge_x > ZERO else -1
     for y in range(top, bottom + 1):
         for x in range(left, right + 1):
-            along, reach_x, reach_y = reach_from_edge(
+            _, reach_x, reach_y = reach_from_edge(
                 np.float32(x), np.float32(y), ax, ay, bx, by, inverse
             )
             near2 = reach_x * reach_x + reach_y * reach_y
-            if near2 >= distance2[y, x] or near2 >= radius * radius:
-                continue
-            if state.face_id[y, x] >= 0 and not (
-                look.is_coverage
-                and (
-                    state.face_id[y, x + x_step] < 0
-                    or state.face_id[y + y_step, x] < 0
-                    or state.face_id[y + y_step, x + x_step] < 0
-                )
-            ):
-                continue
-            distance2[y, x] = near2
-            state.edge_id[y, x] = half_edge
+            if near2 < distance2[y, x] and near2 < radius * radius:
+                if face_id[y, x] < 0 or (
+                    look.is_coverage
+                    and (
+                        face_id[y, x + x_step] < 0
+                        or face_id[y + y_step, x] < 0
+                        or face_id[y + y_step, x + x_step] < 0
+                    )
+                ):
+                    distance2[y, x] = near2
+                    edge_id[y, x] = half_edge
 
 
-@kernel
+@inlined
+def first_pixel(position: float) -> int:
+    """The smallest pixel of the image at or after a position; the ring around it is left out.
+
+    Truncation does here what `ceil`, a call into the C library, would do.
+    """
+    if position <= ONE:
+        return 1
+    pixel = int(position)
+    return pixel + 1 if np.float32(pixel) < position else pixel
+
+
+@inlined
+def last_pixel(position: float, last: int) -> int:
+    """The largest pixel of the image at or before a position; 0 if there is none."""
+    if position < ONE:
+        return 0
+    return min(int(position), last)
+
+
+@inlined
 def reach_from_edge(
     x: float, y: float, ax: float, ay: float, bx: float, by: float, inverse: float
 ) -> tuple[float, float, float]:
@@ -94,74 +139,41 @@ def reach_from_edge(
 
 
 @kernel
-def set_alpha(look: Look, distance2: F32, state: FrameState) -> None:
-    """Turn distances to the silhouette into its soft values."""
-    for y in range(state.box[0], state.box[1]):
-        for x in range(state.box[2], state.box[3]):
-            if state.edge_id[y, x] < 0:
-                continue
-            if not look.is_coverage:
-                state.alpha[y, x] = math.exp(-look.contour_falloff * distance2[y, x])
-            elif state.face_id[y, x] >= 0:
-                state.alpha[y, x] = HALF + math.sqrt(distance2[y, x])
-            else:
-                state.alpha[y, x] = HALF - math.sqrt(distance2[y, x])
-
-
-@kernel
 def soften_silhouette_backward(
     mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState
 ) -> None:
-    """Add the silhouette's gradient (`scratch.alpha_grad`) to `scratch.screen_grad`."""
-    height, width = state.face_id.shape
-    for y in range(max(state.box[0], 1), min(state.box[1], height - 1)):
-        for x in range(max(state.box[2], 1), min(state.box[3], width - 1)):
-            half_edge = state.edge_id[y, x]
-            grad = scratch.alpha_grad[y, x]
-            if half_edge >= 0 and grad != ZERO:
-                face, corner = half_edge // 3, half_edge % 3
-                a, b = mesh.faces[face, corner], mesh.faces[face, (corner + 1) % 3]
-                is_covered = state.face_id[y, x] >= 0
-                pull_edge(x, y, a, b, grad, is_covered, look, state, scratch.screen_grad)
-
-
-@kernel
-def pull_edge(
-    x: int,
-    y: int,
-    a: int,
-    b: int,
-    grad: float,
-    is_covered: bool,
-    look: Look,
-    state: FrameState,
-    screen_grad: F32,
-) -> None:
-    """Gradient of one pixel's soft value for the two ends of its edge.
+    """Add the silhouette's gradient (`scratch.alpha_grad`) to `scratch.screen_grad`.
 
     By the envelope theorem the nearest point's position along the edge may be held fixed: only the
     vector from it to the pixel counts.
     """
-    ax, ay = state.screen[a, 0], state.screen[a, 1]
-    bx, by = state.screen[b, 0], state.screen[b, 1]
-    edge_x, edge_y = bx - ax, by - ay
-    length2 = edge_x * edge_x + edge_y * edge_y + _TINY
-    along, reach_x, reach_y = reach_from_edge(
-        np.float32(x), np.float32(y), ax, ay, bx, by, ONE / length2
-    )
-    distance2 = reach_x * reach_x + reach_y * reach_y
-    if not look.is_coverage:
-        factor = -TWO * look.contour_falloff * state.alpha[y, x] * grad
-        reach_x, reach_y = factor * reach_x, factor * reach_y
-    elif distance2 > _MIN_DISTANCE * _MIN_DISTANCE:
-        factor = grad / math.sqrt(distance2)
-        if not is_covered:
-            factor = -factor
-        reach_x, reach_y = factor * reach_x, factor * reach_y
-    else:  # on the edge: its inward normal is the direction
-        factor = grad / math.sqrt(length2)
-        reach_x, reach_y = factor * edge_y, -factor * edge_x
-    screen_grad[a, 0] -= (ONE - along) * reach_x
-    screen_grad[a, 1] -= (ONE - along) * reach_y
-    screen_grad[b, 0] -= along * reach_x
-    screen_grad[b, 1] -= along * reach_y
+    faces, screen, face_id, alpha = mesh.faces, state.screen, state.face_id, state.alpha
+    screen_grad, grid_width = scratch.screen_grad, state.face_id.shape[1]
+    for k in range(state.num_edge_pixels[0]):
+        y = state.edge_pixels[k] // grid_width
+        x = state.edge_pixels[k] - y * grid_width
+        grad = scratch.alpha_grad[y, x]
+        face, corner = state.edge_id[y, x] // 3, state.edge_id[y, x] % 3
+        a, b = faces[face, corner], faces[face, (corner + 1) % 3]
+        ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
+        edge_x, edge_y = bx - ax, by - ay
+        length2 = edge_x * edge_x + edge_y * edge_y + _TINY
+        along, pull_x, pull_y = reach_from_edge(
+            np.float32(x), np.float32(y), ax, ay, bx, by, ONE / length2
+        )
+        distance2 = pull_x * pull_x + pull_y * pull_y
+        if not look.is_coverage:
+            factor = -TWO * look.contour_falloff * alpha[y, x] * grad
+            pull_x, pull_y = factor * pull_x, factor * pull_y
+        elif distance2 > _MIN_DISTANCE * _MIN_DISTANCE:
+            factor = grad / math.sqrt(distance2)
+            if face_id[y, x] < 0:
+                factor = -factor
+            pull_x, pull_y = factor * pull_x, factor * pull_y
+        else:  # on the edge: its inward normal is the direction
+            factor = grad / math.sqrt(length2)
+            pull_x, pull_y = factor * edge_y, -factor * edge_x
+        screen_grad[a, 0] -= (ONE - along) * pull_x
+        screen_grad[a, 1] -= (ONE - along) * pull_y
+        screen_grad[b, 0] -= along * pull_x
+        screen_grad[b, 1] -= along * pull_y

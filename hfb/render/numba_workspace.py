@@ -71,6 +71,8 @@ def _make_workspace(size: WorkspaceSize) -> Workspace:
             face_id=np.empty(grid, np.int32),
             edge_id=np.empty((1, 1) if size.is_dibr else grid, np.int32),
             alpha=np.empty(grid, np.float32),
+            edge_pixels=np.empty(0 if size.is_dibr else grid[0] * grid[1], np.int32),
+            num_edge_pixels=np.zeros(1, np.int64),
         )
         for _ in range(size.num_frames)
     ]
