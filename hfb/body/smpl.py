@@ -22,6 +22,8 @@ from hfb.body.uv import uv_of_body
 from hfb.errors import BodyModelError, ShapeError
 from hfb.structures import BodyIdentity, BodyParams, PosedBody
 
+# smplx's list is SMPL-H's and SMPL-X's; plain SMPL ends in one hand joint a side.
+SMPL_JOINT_NAMES = (*JOINT_NAMES[: NUM_JOINTS - 2], "left_hand", "right_hand")
 # smplx reads no more than 10 coefficients from files with fewer than this many.
 _SMPLX_SHAPE_SPACE = SMPL.SHAPE_SPACE_DIM
 
@@ -83,7 +85,7 @@ class SmplBody(nn.Module):
         self.identity = identity
         self.num_betas = num_betas
         self.parents = file.parents
-        self.joint_names = (*JOINT_NAMES[: NUM_JOINTS - 2], "left_hand", "right_hand")
+        self.joint_names = SMPL_JOINT_NAMES
         self.landmark_vertices = file.landmark_vertices or _smpl_landmarks(file)
         self.use_compiled = True
         arrays = dict(smplx_model(file, num_betas, torch.float64).named_buffers())

@@ -1,0 +1,1 @@
+"""Procedural clothed textures for the free body; everything is synthesised."""
