@@ -193,7 +193,7 @@ class CapturedDataModule(SampleDataModule):
         estimate: str | None = None,
         camera: str | None = None,
         video: str | None = None,
-        frames: str | None = None,
+        frames: str | int | None = None,
         background_frame: int | None = None,
         example_seed: int = 0,
     ) -> None:
@@ -232,6 +232,12 @@ class CapturedDataModule(SampleDataModule):
                 )
             return sample_from_image(self.image, self.background, **self.options)
         if self.video is not None:
+            if isinstance(self.frames, int):
+                # YAML 1.1 takes 40:49 for a number in base 60
+                raise InputError(
+                    f"frames is the number {self.frames}, not START:STOP; in a YAML file put it in "
+                    'quotes: frames: "40:49"'
+                )
             if self.frames is None:
                 raise InputError(
                     f"the video {self.video} needs frames: say which to average, for example "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,9 @@ PAPER = (250, 250, 248)
 INK = (28, 30, 34)
 FAINT_INK = (104, 108, 116)
 EMPTY = (236, 236, 233)
-# signs that Pillow's built-in font lacks
-SPELLED_OUT = {"→": "to", "←": "from", "≤": "<=", "≥": ">=", "…": "...", "α": "alpha", "σ": "sigma"}
+# Pillow's built-in font has ASCII and a few signs; these are the others that our captions may use
+KNOWN_SIGNS = "±°"
+SPELLED_OUT = {"→": "to", "←": "from", "≤": "<=", "≥": ">=", "×": "x", "–": "-", "—": "-"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def fit_text(text: str, size: int, width: int) -> tuple[ImageFont.FreeTypeFont, 
 
 
 def drawable(text: str) -> str:
-    """The text with signs that the font lacks spelled out; others of them become question marks.
+    """The text with signs that the font lacks spelled out; the unknown become question marks.
 
     Args:
         text: any text.
@@ -118,7 +120,12 @@ def drawable(text: str) -> str:
     """
     for sign, spelled in SPELLED_OUT.items():
         text = text.replace(sign, spelled)
-    return text.encode("latin-1", errors="replace").decode("latin-1")
+    return "".join(sign if sign in KNOWN_SIGNS else _ascii(sign) for sign in text)
+
+
+def _ascii(sign: str) -> str:
+    """Letters without their accents; a question mark for what is no such letter."""
+    return unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
 
 
 def default_font(size: int) -> ImageFont.FreeTypeFont:

@@ -1,0 +1,229 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from datamodules import memory
+from datamodules.image_files import read_camera, read_image, read_matte
+from datamodules.memory import available_memory, check_memory
+from hfb.errors import InputError
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+
+
+def to_array(image: torch.Tensor) -> np.ndarray:
+    return (image * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
+def test_lossless_8_bit(tmp_path: Path, array: np.ndarray, suffix: str) -> None:
+    Image.fromarray(array).save(tmp_path / f"a.{suffix}")
+    image = read_image(tmp_path / f"a.{suffix}")
+    assert image.dtype == torch.float32
+    torch.testing.assert_close(image, torch.from_numpy(array).permute(2, 0, 1).float() / 255)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_is_exact(tmp_path: Path, suffix: str) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (6, 9, 3), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / f"a.{suffix}"), deep[..., ::-1])
+    image = read_image(tmp_path / f"a.{suffix}")
+    stored = (image.double() * 65535).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(stored, deep, atol=0.01)
+
+
+def test_16_bit_grey(tmp_path: Path) -> None:
+    deep = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1200
+    cv2.imwrite(str(tmp_path / "a.png"), deep)
+    image = read_image(tmp_path / "a.png")
+    assert image.shape == (3, 6, 9)
+    for channel in image:
+        np.testing.assert_allclose(channel.double().numpy() * 65535, deep, atol=0.01)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
+def test_other_modes_become_rgb(tmp_path: Path, array: np.ndarray, mode: str) -> None:
+    picture = Image.fromarray(array).convert(mode)
+    suffix = "tif" if mode == "CMYK" else "png"
+    picture.save(tmp_path / f"a.{suffix}")
+    expected = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(to_array(read_image(tmp_path / f"a.{suffix}")), expected)
+
+
+def test_alpha_channel_is_dropped(tmp_path: Path, array: np.ndarray) -> None:
+    see_through = np.concatenate([array, np.zeros((6, 9, 1), np.uint8)], axis=-1)
+    Image.fromarray(see_through).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(to_array(read_image(tmp_path / "a.png")), array)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_exif_orientation_is_obeyed(tmp_path: Path, orientation: int, suffix: str) -> None:
+    """Against Pillow's own transposition; blocks of 8 px survive JPEG."""
+    blocks = np.random.default_rng(1).integers(0, 256, (2, 3, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    picture.save(path, exif=exif, **options)
+    with Image.open(path) as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored))
+    np.testing.assert_array_equal(to_array(read_image(path)), expected)
+    assert (read_image(path).shape[1] == 24) == (orientation > 4)
+
+
+def test_float_tiff(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((6, 9, 3), dtype=np.float32)
+    cv2.imwrite(str(tmp_path / "a.tif"), values[..., ::-1])
+    torch.testing.assert_close(
+        read_image(tmp_path / "a.tif"), torch.from_numpy(values).permute(2, 0, 1)
+    )
+    values[2, 3, 1] = np.nan
+    cv2.imwrite(str(tmp_path / "nan.tif"), values)
+    with pytest.raises(InputError, match=r"nan\.tif holds NaN"):
+        read_image(tmp_path / "nan.tif")
+    cv2.imwrite(str(tmp_path / "hdr.tif"), np.full((6, 9, 3), 3.5, np.float32))
+    with pytest.raises(InputError, match=r"values from 3\.5 to 3\.5; floats should be sRGB"):
+        read_image(tmp_path / "hdr.tif")
+
+
+def test_files_that_are_no_pictures(tmp_path: Path, array: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"no\.png: no such file \(looked for /.*no\.png\)"):
+        read_image(tmp_path / "no.png")
+    with pytest.raises(InputError, match="it is a folder"):
+        read_image(tmp_path)
+    (tmp_path / "text.jpg").write_text("hello")
+    with pytest.raises(InputError, match=r"text\.jpg: not a format that is known"):
+        read_image(tmp_path / "text.jpg")
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"empty\.png is an empty file"):
+        read_image(tmp_path / "empty.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_files_that_were_cut_off(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"a.{suffix}")
+    whole = (tmp_path / f"a.{suffix}").read_bytes()
+    (tmp_path / f"a.{suffix}").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=rf"cannot read the picture .*a\.{suffix}"):
+        read_image(tmp_path / f"a.{suffix}")
+
+
+# mattes
+
+
+def test_matte_grey_and_cut_out(tmp_path: Path, array: np.ndarray) -> None:
+    Image.fromarray(array[..., 0]).save(tmp_path / "grey.png")
+    cut_out = np.concatenate([array, array[..., :1]], axis=-1)
+    Image.fromarray(cut_out).save(tmp_path / "cut.png")
+    expected = torch.from_numpy(array[None, ..., 0]).float() / 255
+    torch.testing.assert_close(read_matte(tmp_path / "grey.png", 6, 9), expected)
+    torch.testing.assert_close(read_matte(tmp_path / "cut.png", 6, 9), expected)
+
+
+def test_matte_16_bit(tmp_path: Path) -> None:
+    deep = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1000
+    cv2.imwrite(str(tmp_path / "a.png"), deep)
+    matte = read_matte(tmp_path / "a.png", 6, 9)
+    np.testing.assert_allclose(matte[0].double().numpy() * 65535, deep, atol=0.01)
+
+
+def test_bad_mattes(tmp_path: Path) -> None:
+    Image.new("L", (9, 6), 7).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png is 9 x 6 px, but the image is 18 x 12 px"):
+        read_matte(tmp_path / "a.png", 12, 18)
+    Image.new("L", (9, 6), 0).save(tmp_path / "empty.png")
+    with pytest.raises(InputError, match=r"empty\.png is empty: no pixel is covered"):
+        read_matte(tmp_path / "empty.png", 6, 9)
+    with pytest.raises(InputError, match=r"cannot read the alpha matte .*no\.png"):
+        read_matte(tmp_path / "no.png", 6, 9)
+
+
+# cameras
+
+MATRIX = [[500.0, 0.0, 320.0], [0.0, 510.0, 240.0], [0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    "content", [MATRIX, {"K": MATRIX}, {"K": MATRIX, "image_size": [640, 480], "more": 1}]
+)
+def test_camera_files(tmp_path: Path, content: object) -> None:
+    (tmp_path / "K.json").write_text(json.dumps(content))
+    camera = read_camera(tmp_path / "K.json", 480, 640)
+    assert camera.focal.tolist() == [500, 510]
+    assert camera.principal_point.tolist() == [320, 240]
+    assert (camera.height, camera.width) == (480, 640)
+
+
+def test_camera_of_a_scaled_picture(tmp_path: Path) -> None:
+    (tmp_path / "K.json").write_text(json.dumps({"K": MATRIX, "image_size": [1280, 960]}))
+    camera = read_camera(tmp_path / "K.json", 480, 640)
+    assert camera.focal.tolist() == [250, 255]
+    assert camera.principal_point.tolist() == [160, 120]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[[1, 2], [3, 4]]", "should hold"),
+        ('{"matrix": 1}', "should hold"),
+        ("7", "should hold"),
+        ("[[0, 0, 1], [0, 1, 1], [0, 0, 1]]", "positive focal lengths"),
+        (
+            '{"K": [[5, 0, 1], [0, 5, 1], [0, 0, 1]], "image_size": [640, 400]}',
+            "640 x 400.*scaled",
+        ),
+        ('{"K": [[5, 0, 1], [0, 5, 1], [0, 0, 1]], "image_size": 640}', r"\[width, height\]"),
+    ],
+)
+def test_bad_camera_files(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "K.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_camera(tmp_path / "K.json", 480, 640)
+
+
+def test_missing_camera_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read the camera file .*K\.json: no such file"):
+        read_camera(tmp_path / "K.json", 480, 640)
+
+
+# memory
+
+
+def test_memory_is_checked_before_decoding(
+    tmp_path: Path, array: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(array).save(tmp_path / "a.png")
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**28)
+    message = r"too little memory for the asked size: 9 x 6 px need about 0\.5 GB, 0\.2 GB are free"
+    with pytest.raises(InputError, match=message):
+        read_image(tmp_path / "a.png")
+
+
+def test_memory_error_says_what_to_reduce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 4 * 2**30)
+    check_memory(1080, 1920, num_frames=5)
+    with pytest.raises(
+        InputError, match=r"8000 x 6000 px and 2 frames need about 9\.4 GB, 4\.0 GB .*fewer frames"
+    ):
+        check_memory(6000, 8000, num_frames=2)
+
+
+def test_unknown_memory_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    check_memory(10**6, 10**6)
+
+
+def test_available_memory_is_plausible() -> None:
+    found = available_memory()
+    assert found is None or 2**20 < found < 2**50
