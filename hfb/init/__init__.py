@@ -1,7 +1,9 @@
 """From a blurry image and its background to a first estimate: person, pose, matte."""
 
+from hfb.init.estimate_file import read_estimate, write_estimate
 from hfb.init.initialiser import BlazePoseInitialiser
 from hfb.init.landmarks import Landmarks
+from hfb.init.matting import estimate_alpha
 from hfb.init.region import (
     CropBox,
     crop_camera,
@@ -23,9 +25,12 @@ __all__ = [
     "crop_camera",
     "crop_image",
     "crop_valid",
+    "estimate_alpha",
     "find_region",
     "foreground_mask",
     "noise_level",
     "paste_crop",
+    "read_estimate",
     "register_landmarks",
+    "write_estimate",
 ]
