@@ -61,7 +61,7 @@ def average_layers(
 
 
 def composite_exposure(
-    exposure: Exposure, background: Float[Tensor, "*B 3 H W"]
+    exposure: Exposure, background: Float[Tensor, "*C 3 H W"]
 ) -> Float[Tensor, "*B 3 H W"]:
     """Put an averaged exposure on the background: eq. (2) of Human from Blur.
 
@@ -80,7 +80,7 @@ def composite_exposure(
 
 
 def composite_layers(
-    layers: Layers, background: Float[Tensor, "*B 3 H W"]
+    layers: Layers, background: Float[Tensor, "*C 3 H W"]
 ) -> Float[Tensor, "*B 3 H W"]:
     """Blur the sub-frame layers over the exposure and put them on the background.
 

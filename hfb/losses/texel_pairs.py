@@ -116,7 +116,7 @@ def _to_texels(uv: Float[Tensor, "U 2"], height: int, width: int) -> Float[Tenso
     return torch.stack([uv[:, 0] * width - 0.5, (1.0 - uv[:, 1]) * height - 0.5], -1)
 
 
-def _cross(a: Float[Tensor, "*B 2"], b: Float[Tensor, "*B 2"]) -> Float[Tensor, "*B"]:
+def _cross(a: Float[Tensor, "*A 2"], b: Float[Tensor, "*B 2"]) -> Tensor:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 

@@ -43,6 +43,7 @@ class MixturePosePrior(nn.Module):
 
     means: Tensor
     whiteners: Tensor
+    white_means: Tensor
     log_weights: Tensor
 
     def __init__(self, path: str | Path | None = None, kind: PosePriorKind = "mahalanobis") -> None:
@@ -55,8 +56,12 @@ class MixturePosePrior(nn.Module):
         if kind == "likelihood":
             log_norms = torch.log(whiteners.diagonal(dim1=-2, dim2=-1)).sum(-1)
             log_weights = log_weights + log_norms - log_norms.max()
+        num_components, size = means.shape
+        # The components' matrices side by side, (D, K D), so that one product serves them all.
+        stacked = whiteners.transpose(0, 1).reshape(size, num_components * size)
         self.register_buffer("means", means)
-        self.register_buffer("whiteners", whiteners)
+        self.register_buffer("whiteners", stacked)
+        self.register_buffer("white_means", torch.einsum("kd,kde->ke", means, whiteners))
         self.register_buffer("log_weights", log_weights)
 
     def forward(self, body_pose: Float[Tensor, "*B P"]) -> Float[Tensor, "*B"]:
@@ -69,13 +74,9 @@ class MixturePosePrior(nn.Module):
         Returns:
             Energy, unitless; lower is more plausible.
         """
-        num_components, size = self.means.shape
-        # One product for all components: (x - m) W = x W - m W.
-        stacked = self.whiteners.transpose(0, 1).reshape(size, num_components * size)
-        offset = torch.einsum("kd,kde->ke", self.means, self.whiteners)
-        white = (body_pose @ stacked).unflatten(-1, (num_components, size)) - offset
+        white = (body_pose @ self.whiteners).unflatten(-1, self.means.shape) - self.white_means
         half_distance = 0.5 * white.square().sum(-1)
-        return -torch.logsumexp(self.log_weights - half_distance, dim=-1) / size
+        return -torch.logsumexp(self.log_weights - half_distance, dim=-1) / self.means.shape[-1]
 
 
 def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
