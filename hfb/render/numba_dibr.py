@@ -8,9 +8,12 @@ import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
 from hfb.render.numba_records import (
+    F32,
     I32,
+    I64,
     ONE,
     TWO,
+    U64,
     ZERO,
     FrameState,
     Look,
@@ -18,13 +21,14 @@ from hfb.render.numba_records import (
     NearFaces,
     Scratch,
 )
+from hfb.render.numba_silhouette import first_pixel, last_pixel
 
 _OPAQUE = np.float32(6e-8)
 _DIVISION_GUARD = np.float32(1e-7)
 _TINY = np.float32(1e-12)
 _BIT = np.uint64(1)
 _STRIDE = 56
-"""Pixels looked at in one go: they fit one word wherever they start in it by up to 8."""
+"""Pixels looked at in one go; fewer than the 64 bits of a word, so that a mask never overflows."""
 
 
 @kernel
@@ -40,60 +44,83 @@ def soften_by_faces(
     Returns:
         How many entries of `near` were filled, or -1 if it was too short.
     """
-    open_pixels(scratch, state)
-    count = 0
-    height, width = state.face_id.shape
-    for f in range(mesh.faces.shape[0]):
-        a, b, c = mesh.faces[f, 0], mesh.faces[f, 1], mesh.faces[f, 2]
-        if not (state.screen[a, 2] > 0 and state.screen[b, 2] > 0 and state.screen[c, 2] > 0):
+    faces, open_bits, num_near = mesh.faces, scratch.open_bits, scratch.num_near
+    screen, box, face_id, alpha = state.screen, state.box, state.face_id, state.alpha
+    near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
+    kx, ky = look.falloff_x, look.falloff_y
+    open_pixels(box, face_id, alpha, num_near, open_bits)
+    count, room, width = 0, len(near_pixel), face_id.shape[1]
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        if not (screen[a, 2] > ZERO and screen[b, 2] > ZERO and screen[c, 2] > ZERO):
             continue
-        ax, bx, cx = state.screen[a, 0], state.screen[b, 0], state.screen[c, 0]
-        left = max(int(math.ceil(min(ax, bx, cx) - look.margin_x)), 1)
-        right = min(int(math.floor(max(ax, bx, cx) + look.margin_x)), width - 2)
-        ay, by, cy = state.screen[a, 1], state.screen[b, 1], state.screen[c, 1]
-        top = max(int(math.ceil(min(ay, by, cy) - look.margin_y)), 1)
-        bottom = min(int(math.floor(max(ay, by, cy) + look.margin_y)), height - 2)
+        ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
+        cx, cy = screen[c, 0], screen[c, 1]
+        left = first_pixel(min(ax, bx, cx) - look.margin_x)
+        right = last_pixel(max(ax, bx, cx) + look.margin_x, width - 2)
+        top = first_pixel(min(ay, by, cy) - look.margin_y)
+        bottom = last_pixel(max(ay, by, cy) + look.margin_y, face_id.shape[0] - 2)
+        is_ready, inverse_ab, inverse_bc, inverse_ca = False, ZERO, ZERO, ZERO
         for y in range(top, bottom + 1):
-            start = left
-            while start <= right:
-                stride = min(right + 1 - start, _STRIDE)
-                bits = read_bits(scratch.open_bits, y, start, stride)
+            for start in range(left, right + 1, _STRIDE):
+                bits = read_bits(open_bits, y, start, min(right + 1 - start, _STRIDE))
                 x = start
                 while bits != 0:
                     if bits & _BIT:
-                        if count >= len(near.pixel):
+                        if count >= room:
                             return -1
-                        half_edge, probability = nearest_edge(f, x, y, mesh.faces, look, state)
-                        near.pixel[count] = y * width + x
-                        near.half_edge[count] = half_edge
-                        near.probability[count] = probability
+                        if not is_ready:  # most faces never get here: all their pixels are covered
+                            inverse_ab = inverse_length2(bx - ax, by - ay, kx, ky)
+                            inverse_bc = inverse_length2(cx - bx, cy - by, kx, ky)
+                            inverse_ca = inverse_length2(ax - cx, ay - cy, kx, ky)
+                            is_ready = True
+                        px, py, corner = np.float32(x), np.float32(y), 0
+                        _, _, _, distance2 = scaled_reach(
+                            px - ax, py - ay, bx - ax, by - ay, kx, ky, inverse_ab
+                        )
+                        _, _, _, other = scaled_reach(
+                            px - bx, py - by, cx - bx, cy - by, kx, ky, inverse_bc
+                        )
+                        if other < distance2:
+                            corner, distance2 = 1, other
+                        _, _, _, other = scaled_reach(
+                            px - cx, py - cy, ax - cx, ay - cy, kx, ky, inverse_ca
+                        )
+                        if other < distance2:
+                            corner, distance2 = 2, other
+                        probability = np.float32(math.exp(-distance2))
+                        near_pixel[count] = y * width + x
+                        near_edge[count] = 3 * f + corner
+                        near_probability[count] = probability
                         count += 1
-                        take_face(x, y, probability, look.knum, scratch, state)
+                        num_near[y, x] += 1
+                        alpha[y, x] *= ONE - probability
+                        if num_near[y, x] >= look.knum or alpha[y, x] < _OPAQUE:
+                            open_bits[y, x >> 6] &= ~(_BIT << np.uint64(x & 63))
                     bits >>= _BIT
                     x += 1
-                start += stride
-    for y in range(state.box[0], state.box[1]):
-        for x in range(state.box[2], state.box[3]):
-            state.alpha[y, x] = ONE if state.face_id[y, x] >= 0 else ONE - state.alpha[y, x]
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
+            alpha[y, x] = ONE if face_id[y, x] >= 0 else ONE - alpha[y, x]
     return count
 
 
 @inlined
-def open_pixels(scratch: Scratch, state: FrameState) -> None:
-    """Start with transparency 1 (kept in `alpha`) and every uncovered pixel of the box open."""
-    for y in range(state.box[0], state.box[1]):
-        for word in range(scratch.open_bits.shape[1]):
-            scratch.open_bits[y, word] = 0
-        for x in range(state.box[2], state.box[3]):
-            state.alpha[y, x] = ONE
-            scratch.num_near[y, x] = 0
-            if state.face_id[y, x] < 0:
-                scratch.open_bits[y, x >> 6] |= _BIT << np.uint64(x & 63)
+def open_pixels(box: I64, face_id: I32, transparency: F32, num_near: I32, open_bits: U64) -> None:
+    """Start with transparency 1 and every uncovered pixel of the box open."""
+    for y in range(box[0], box[1]):
+        for word in range(open_bits.shape[1]):
+            open_bits[y, word] = 0
+        for x in range(box[2], box[3]):
+            transparency[y, x] = ONE
+            num_near[y, x] = 0
+            if face_id[y, x] < 0:
+                open_bits[y, x >> 6] |= _BIT << np.uint64(x & 63)
 
 
 @inlined
-def read_bits(open_bits: np.ndarray, y: int, start: int, stride: int) -> int:
-    """The bits of `stride` ≤ 56 pixels from column `start` on, lowest bit first."""
+def read_bits(open_bits: U64, y: int, start: int, stride: int) -> int:
+    """The bits of `stride` pixels from column `start` on, lowest bit first."""
     shift = start & 63
     bits = open_bits[y, start >> 6] >> np.uint64(shift)
     if shift + stride > 64:
@@ -102,43 +129,23 @@ def read_bits(open_bits: np.ndarray, y: int, start: int, stride: int) -> int:
 
 
 @inlined
-def take_face(
-    x: int, y: int, probability: float, knum: int, scratch: Scratch, state: FrameState
-) -> None:
-    """Multiply one face into a pixel; close the pixel when it is full or opaque."""
-    scratch.num_near[y, x] += 1
-    state.alpha[y, x] *= ONE - probability
-    if scratch.num_near[y, x] >= knum or state.alpha[y, x] < _OPAQUE:
-        scratch.open_bits[y, x >> 6] &= ~(_BIT << np.uint64(x & 63))
-
-
-@inlined
-def nearest_edge(
-    face: int, x: int, y: int, faces: I32, look: Look, state: FrameState
-) -> tuple[int, float]:
-    """The half-edge of a face nearest to a pixel and exp(-sigmainv d²)."""
-    best, nearest = 3 * face, np.float32(np.inf)
-    for corner in range(3):
-        a, b = faces[face, corner], faces[face, (corner + 1) % 3]
-        _, reach_x, reach_y = scaled_reach(x, y, a, b, look, state)
-        distance2 = look.falloff_x * reach_x * reach_x + look.falloff_y * reach_y * reach_y
-        if distance2 < nearest:
-            best, nearest = 3 * face + corner, distance2
-    return best, math.exp(-nearest)
+def inverse_length2(edge_x: float, edge_y: float, kx: float, ky: float) -> float:
+    """1 / (kx x² + ky y²), finite for an edge without length."""
+    return ONE / (kx * edge_x * edge_x + ky * edge_y * edge_y + _TINY)
 
 
 @inlined
 def scaled_reach(
-    x: int, y: int, a: int, b: int, look: Look, state: FrameState
-) -> tuple[float, float, float]:
-    """Nearest point of edge a-b, where x and y count differently, and the vector from it."""
-    kx, ky = look.falloff_x, look.falloff_y
-    ax, ay = state.screen[a, 0], state.screen[a, 1]
-    edge_x, edge_y = state.screen[b, 0] - ax, state.screen[b, 1] - ay
-    dx, dy = np.float32(x) - ax, np.float32(y) - ay
-    length2 = kx * edge_x * edge_x + ky * edge_y * edge_y + _TINY
-    along = min(max((kx * dx * edge_x + ky * dy * edge_y) / length2, ZERO), ONE)
-    return along, dx - along * edge_x, dy - along * edge_y
+    dx: float, dy: float, edge_x: float, edge_y: float, kx: float, ky: float, inverse: float
+) -> tuple[float, float, float, float]:
+    """Nearest point of an edge to a point at (dx, dy) from its start, with x and y scaled apart.
+
+    Returns:
+        Where it is on the edge (0 to 1), the vector from it, and kx x² + ky y² of this vector.
+    """
+    along = min(max((kx * dx * edge_x + ky * dy * edge_y) * inverse, ZERO), ONE)
+    reach_x, reach_y = dx - along * edge_x, dy - along * edge_y
+    return along, reach_x, reach_y, kx * reach_x * reach_x + ky * reach_y * reach_y
 
 
 @kernel
@@ -154,21 +161,32 @@ def soften_by_faces_backward(
 
     d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     """
-    width = state.face_id.shape[1]
+    faces, screen, alpha = mesh.faces, state.screen, state.alpha
+    near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
+    alpha_grad, screen_grad = scratch.alpha_grad, scratch.screen_grad
+    kx, ky, width = look.falloff_x, look.falloff_y, alpha.shape[1]
+    last_edge, a, b = np.int32(-1), np.int32(0), np.int32(0)
+    ax, ay, edge_x, edge_y, inverse = ZERO, ZERO, ZERO, ZERO, ZERO
     for k in range(count):
-        y = near.pixel[k] // width
-        x = near.pixel[k] - y * width
-        transparency = ONE - state.alpha[y, x]
-        grad = scratch.alpha_grad[y, x]
+        y = near_pixel[k] // width
+        x = near_pixel[k] - y * width
+        transparency, grad = ONE - alpha[y, x], alpha_grad[y, x]
         if transparency < _OPAQUE or grad == ZERO:
             continue
-        probability = near.probability[k]
+        if near_edge[k] != last_edge:  # the pixels of one face follow each other
+            last_edge = near_edge[k]
+            face, corner = last_edge // 3, last_edge % 3
+            a, b = faces[face, corner], faces[face, (corner + 1) % 3]
+            ax, ay = screen[a, 0], screen[a, 1]
+            edge_x, edge_y = screen[b, 0] - ax, screen[b, 1] - ay
+            inverse = inverse_length2(edge_x, edge_y, kx, ky)
+        along, reach_x, reach_y, _ = scaled_reach(
+            np.float32(x) - ax, np.float32(y) - ay, edge_x, edge_y, kx, ky, inverse
+        )
+        probability = near_probability[k]
         factor = -TWO * grad * transparency * probability / (ONE - probability + _DIVISION_GUARD)
-        face, corner = near.half_edge[k] // 3, near.half_edge[k] % 3
-        a, b = mesh.faces[face, corner], mesh.faces[face, (corner + 1) % 3]
-        along, reach_x, reach_y = scaled_reach(x, y, a, b, look, state)
-        pull_x, pull_y = factor * look.falloff_x * reach_x, factor * look.falloff_y * reach_y
-        scratch.screen_grad[a, 0] -= (ONE - along) * pull_x
-        scratch.screen_grad[a, 1] -= (ONE - along) * pull_y
-        scratch.screen_grad[b, 0] -= along * pull_x
-        scratch.screen_grad[b, 1] -= along * pull_y
+        pull_x, pull_y = factor * kx * reach_x, factor * ky * reach_y
+        screen_grad[a, 0] -= (ONE - along) * pull_x
+        screen_grad[a, 1] -= (ONE - along) * pull_y
+        screen_grad[b, 0] -= along * pull_x
+        screen_grad[b, 1] -= along * pull_y
