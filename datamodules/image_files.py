@@ -188,10 +188,10 @@ def _read_array(path: Path) -> np.ndarray:
                 array = np.asarray(_plain_mode(picture))
     except UnidentifiedImageError as error:
         array, orientation = _read_float_tiff(path, error), 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot read the picture {path}: {error}") from error
+    except InputError:
+        raise
+    except Exception as error:  # decoders meet damaged files with whatever error they run into
+        raise InputError(f"cannot read the picture {path}: {error}; is it whole?") from error
     return _upright(array if array.ndim == 3 else array[..., None], orientation)
 
 

@@ -118,6 +118,30 @@ def test_files_that_were_cut_off(tmp_path: Path, suffix: str) -> None:
         read_image(tmp_path / f"a.{suffix}")
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_damaged_files_never_raise_anything_else(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"a.{suffix}")
+    whole = np.frombuffer((tmp_path / f"a.{suffix}").read_bytes(), np.uint8)
+    rng = np.random.default_rng(1)
+    refused = []
+    for _ in range(60):
+        damaged = whole.copy()
+        # headers are where damage is met by surprising errors
+        places = rng.integers(0, min(len(whole), 200), 3)
+        damaged[places] = rng.integers(0, 256, 3)
+        (tmp_path / f"a.{suffix}").write_bytes(damaged.tobytes())
+        try:
+            image = read_image(tmp_path / f"a.{suffix}")
+        except InputError as error:
+            refused.append(str(error))
+        else:
+            assert bool(torch.isfinite(image).all())
+    assert len(refused) > 5
+    named = (f"a.{suffix}", "too little memory")
+    assert all(any(words in message for words in named) for message in refused)
+
+
 # mattes
 
 
