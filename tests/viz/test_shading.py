@@ -6,7 +6,7 @@ import trimesh
 
 from hfb.errors import InputError
 from hfb.geometry import project
-from hfb.render import RenderSettings, render
+from hfb.render import render
 from hfb.structures import Camera, Mesh
 from hfb.viz import face_texture, novel_view, shaded_mesh, time_colours, vertex_normals
 
@@ -42,7 +42,7 @@ def test_shading_is_what_the_renderer_shows(sphere: Mesh) -> None:
     """Lit from the left: the rendered sphere is bright on the left, by Lambert's closed form."""
     lit = shaded_mesh(sphere, colour=torch.ones(3), light=(-1.0, 0.0, 0.0))
     camera = Camera(torch.tensor([300.0, 300.0]), torch.tensor([64.0, 64.0]), 128, 128)
-    layers = render(lit, camera, RenderSettings(backend="torch"))
+    layers = render(lit, camera)
     row = layers.rgb[0, 0, 64]
     # the ray through column x meets the sphere at a point with normal (sin, 0, -cos)
     for column in (30, 45, 64, 80, 98):
