@@ -7,7 +7,7 @@ from hfb.losses.regularisation import (
     pose_prior_loss,
     shape_loss,
 )
-from hfb.losses.texel_pairs import TexelPairs, texel_pairs
+from hfb.losses.texels import TexelPairs, texel_pairs
 from hfb.losses.texture import pair_cosines, texture_smoothness_loss
 from hfb.losses.weights import LossWeights, weighted_sum
 

@@ -4,7 +4,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hfb.errors import ShapeError
-from hfb.losses.texel_pairs import TexelPairs
+from hfb.losses.texels import TexelPairs
 
 
 def pair_cosines(pairs: TexelPairs, face_normals: Float[Tensor, "*B F 3"]) -> Float[Tensor, "*B P"]:

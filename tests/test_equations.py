@@ -1,0 +1,68 @@
+"""docs/EQUATIONS.md names functions that exist and functions name their equation."""
+
+import importlib
+import re
+from functools import reduce
+
+import pytest
+import yaml
+
+
+@pytest.fixture(scope="module")
+def page(repo):
+    return (repo / "docs" / "EQUATIONS.md").read_text()
+
+
+def _rows(page):
+    """Cells of the table's rows by equation number."""
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in page.splitlines()]
+    rows = {row[0].strip(): [cell.strip() for cell in row] for row in cells if len(row) == 4}
+    return {int(number): row for number, row in rows.items() if number.isdigit()}
+
+
+def _resolve(name):
+    """The object of a dotted name: the longest importable prefix, then attributes."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            module = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue
+        return reduce(getattr, parts[cut:], module)
+    raise AssertionError(f"no module in {name}")
+
+
+def _names(text):
+    return re.findall(r"`(hfb(?:\.\w+)+)`", text)
+
+
+def test_every_equation_has_one_row(page):
+    assert sorted(_rows(page)) == list(range(1, 13))
+
+
+def test_every_named_function_exists(page):
+    names = _names(page)
+    assert len(names) > 20
+    for name in names:
+        assert callable(_resolve(name)), name
+
+
+def test_every_row_but_the_motion_priors_names_a_function(page):
+    for number, row in _rows(page).items():
+        assert bool(_names(row[2])) != (number == 10), number
+
+
+def test_the_functions_name_their_equation(page):
+    for number, row in _rows(page).items():
+        docs = [_resolve(name).__doc__ or "" for name in _names(row[2])]
+        mentions = [doc for doc in docs if re.search(rf"eq\. \(?{number}\b", doc, re.IGNORECASE)]
+        assert mentions or number == 10, f"no function of eq. {number} says so"
+
+
+def test_the_paper_variants_are_settings_of_the_shipped_config(page, repo):
+    config = yaml.safe_load((repo / "lightning_configs" / "paper.yaml").read_text())
+    flat = {**config["model"]["refine"], **config["model"]["render"]}
+    switches = re.findall(r"`(\w+): ([\w.]+)`", page)
+    assert len(switches) >= 8
+    for key, value in switches:
+        assert flat[key] == yaml.safe_load(value), key
