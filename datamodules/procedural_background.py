@@ -26,7 +26,7 @@ from datamodules.shading import Light
 from hfb.errors import InputError
 from hfb.formation import srgb_to_linear
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 _SUPERSAMPLING = 2
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -98,8 +98,8 @@ def procedural_background(
         Linear RGB in [0, 1].
     """
     camera = placed.camera
-    forward = placed.world_to_camera[2].double().numpy()
-    centre = placed.centre.double().numpy()
+    forward = placed.world_to_camera[2].numpy()
+    centre = placed.centre.numpy()
     draw = indoor_world if rng.random() < 0.55 else outdoor_world
     world = draw(centre, forward, placed.subject_m, rng)
     pixel_m = 1 / (_SUPERSAMPLING * float(camera.focal[0]))
@@ -141,9 +141,9 @@ class _Lamp:
     def of(placed: SceneCamera, light: Light) -> _Lamp:
         direction = placed.world_to_camera.T @ light.direction
         return _Lamp(
-            direction.double().numpy(),
-            light.lamp.double().numpy(),
-            light.ambient.double().numpy(),
+            direction.numpy(),
+            light.lamp.numpy(),
+            light.ambient.numpy(),
             light.ground_share,
         )
 
@@ -163,13 +163,13 @@ def trace(world: World, centre: Array, rays: Array, lamp: _Lamp, pixel_m: float)
         lamp: the light.
         pixel_m: width of a sample at a distance of 1 m.
     """
-    nearest = np.full(rays.shape[1], np.inf)
+    nearest = np.full(rays.shape[1], np.inf, dtype=rays.dtype)
     owner = np.full(rays.shape[1], -1)
     for index, solid in enumerate(world.solids):
         distance = solid.intersect(centre, rays)
         closer = distance < nearest
         nearest[closer], owner[closer] = distance[closer], index
-    rgb = np.empty((rays.shape[1], 3))
+    rgb = np.empty((rays.shape[1], 3), dtype=rays.dtype)
     free = np.flatnonzero(owner < 0)
     rgb[free] = world.sky(rays[:, free])
     for index, solid in enumerate(world.solids):
@@ -195,7 +195,7 @@ def _lit(
     albedo = mean + detail[:, None] * (albedo - mean)
     if solid.bumpiness:
         bump = solid.bumpiness * detail * sample(world.noise.rough, u, v, 1.1)
-        normals = normals + bump * np.array([[0.6], [0.8], [0.3]])
+        normals = normals + bump * np.array([[0.6], [0.8], [0.3]], dtype=rays.dtype)
         normals /= np.linalg.norm(normals, axis=0)
     light = lamp.irradiance(normals)
     if world.lamp_position is not None:

@@ -12,7 +12,7 @@ from datamodules import procedural_textures as textures
 from datamodules.procedural_solids import Ball, Box, Ground, Solid, turned
 from datamodules.procedural_textures import Material, Noise
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

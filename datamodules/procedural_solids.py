@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from datamodules.procedural_textures import Material, sample
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 class Solid(Protocol):
@@ -80,7 +80,8 @@ class Box:
     def surface(self, points: Array) -> tuple[Array, Array, Array]:
         """The side that is nearest to each point; see `Solid`."""
         own = turned(points, -self.yaw)
-        gaps = np.concatenate([np.abs(own - self.low[:, None]), np.abs(own - self.high[:, None])])
+        low, high = (corner.astype(own.dtype)[:, None] for corner in (self.low, self.high))
+        gaps = np.concatenate([np.abs(own - low), np.abs(own - high)])
         side = gaps.argmin(axis=0)
         axis, sign = side % 3, np.where(side < 3, -1.0, 1.0)
         normals = np.zeros_like(own)
@@ -135,7 +136,7 @@ class Ball:
         offset = (self.centre - centre).astype(rays.dtype)
         along = offset @ rays
         missed = offset @ offset - along**2
-        distance = np.full(rays.shape[1], np.inf)
+        distance = np.full(rays.shape[1], np.inf, dtype=rays.dtype)
         near = np.flatnonzero((missed < (1.3 * self.radius) ** 2) & (along > 0))
         reach = float(np.linalg.norm(offset))
         across = rays[0, near] * offset[2] / reach - rays[2, near] * offset[0] / reach
@@ -147,7 +148,7 @@ class Ball:
 
     def surface(self, points: Array) -> tuple[Array, Array, Array]:
         """See `Solid`."""
-        normals = (points - self.centre[:, None]) / self.radius
+        normals = (points - self.centre.astype(points.dtype)[:, None]) / self.radius
         normals /= np.linalg.norm(normals, axis=0)
         turn = np.arctan2(normals[0], normals[2])
         return normals, self.radius * turn, self.radius * np.arcsin(np.clip(normals[1], -1, 1))

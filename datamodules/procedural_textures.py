@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 Material = Callable[[Array, Array], Array]
 """Surface coordinates (P,) and (P,) in m -> linear RGB albedo (P, 3)."""
 
@@ -46,7 +46,7 @@ def _field(rng: np.random.Generator, exponent: float) -> Array:
     frequency = np.hypot(fx, fy)
     frequency[0, 0] = np.inf
     field = np.fft.irfft2(spectrum * frequency**-exponent, s=(_NOISE_SIZE, _NOISE_SIZE))
-    return field / field.std()
+    return (field / field.std()).astype(np.float32)
 
 
 def sample(field: Array, u: Array, v: Array, period: float) -> Array:
@@ -57,8 +57,10 @@ def sample(field: Array, u: Array, v: Array, period: float) -> Array:
 
 def cell_random(i: Array, j: Array, salt: float) -> Array:
     """A random number in [0, 1) for each integer cell (i, j)."""
-    value = np.sin(i * 127.1 + j * 311.7 + salt * 74.7) * 43758.5453
-    return value - np.floor(value)
+    # float64 whatever comes in: the fraction of a large number is all that is kept.
+    phase = np.asarray(i, np.float64) * 127.1 + np.asarray(j, np.float64) * 311.7
+    value = np.sin(phase + salt * 74.7) * 43758.5453
+    return (value - np.floor(value)).astype(np.float32)
 
 
 def colour(
@@ -71,7 +73,7 @@ def colour(
     rgb = colorsys.hsv_to_rgb(
         float(rng.uniform(*hue)) % 1.0, float(rng.uniform(*saturation)), float(rng.uniform(*value))
     )
-    return np.array(rgb) ** 2.2
+    return np.array(rgb, dtype=np.float32) ** 2.2
 
 
 def _mixed(first: Array, second: Array, share: Array) -> Array:

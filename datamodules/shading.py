@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.ndimage import distance_transform_edt
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -46,14 +47,13 @@ class TexelMap:
     """Which point of the surface each texel shows.
 
     Attributes:
-        verts: the three vertices of the texel's face.
-        weights: its barycentric coordinates.
+        from_verts: sparse (height·width, V) float32: barycentric weights of each texel's face, so
+            that its product with vertex values is their interpolation over the texture.
         height: texture rows.
         width: texture columns.
     """
 
-    verts: Int[Tensor, "P 3"]
-    weights: Float[Tensor, "P 3"]
+    from_verts: csr_matrix
     height: int
     width: int
 
@@ -92,12 +92,11 @@ def map_texels(
     weights_of[row[inside], column[inside]] = weights[inside]
     nearest = distance_transform_edt(face_of < 0, return_distances=False, return_indices=True)
     face_of, weights_of = face_of[tuple(nearest)], weights_of[tuple(nearest)]
-    return TexelMap(
-        verts=faces[torch.from_numpy(face_of.ravel())],
-        weights=torch.from_numpy(weights_of.reshape(-1, 3)).float(),
-        height=height,
-        width=width,
-    )
+    columns = faces.numpy()[face_of.ravel()].ravel()
+    starts = np.arange(0, len(columns) + 1, 3)
+    shape = (height * width, int(faces.max()) + 1)
+    values = weights_of.ravel().astype(np.float32)
+    return TexelMap(csr_matrix((values, columns, starts), shape), height, width)
 
 
 def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -128,10 +127,17 @@ def vertex_normals(
 
 def irradiance(normals: Float[Tensor, "*B 3"], light: Light) -> Float[Tensor, "*B 3"]:
     """Linear RGB irradiance on surfaces with the given normals (Lambert, no cast shadows)."""
-    towards = (normals @ light.direction).clamp(min=0.0)
+    towards, sky = _light_shares(normals, light)
+    return towards[..., None] * light.lamp + sky[..., None] * light.ambient
+
+
+def _light_shares(
+    normals: Float[Tensor, "*B 3"], light: Light
+) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+    """Shares of the lamp and of the ambient light that reach surfaces."""
     share = 0.5 * (1 + normals @ light.up)
     sky = light.ground_share + (1 - light.ground_share) * share
-    return towards[..., None] * light.lamp + sky[..., None] * light.ambient
+    return (normals @ light.direction).clamp(min=0.0), sky
 
 
 def shaded_exposure(
@@ -174,12 +180,12 @@ def shaded_exposure(
 def _lit_textures(
     verts: Float[Tensor, "N V 3"], mesh: Mesh, light: Light, texels: TexelMap
 ) -> Float[Tensor, "N 3 TH TW"]:
-    shade = irradiance(vertex_normals(verts, mesh.faces), light)
-    baked = torch.zeros(len(verts), len(texels.verts), 3)
-    for k in range(3):
-        baked += texels.weights[:, k, None] * shade[:, texels.verts[:, k]]
-    baked = baked.permute(0, 2, 1).unflatten(-1, (texels.height, texels.width))
-    return (mesh.texture * baked).clamp(0.0, 1.0).contiguous()
+    """Albedo times irradiance; the two shares of light are interpolated from the vertices."""
+    shares = _light_shares(vertex_normals(verts, mesh.faces), light)
+    baked = texels.from_verts @ torch.cat(shares).T.contiguous().numpy()
+    planes = torch.from_numpy(baked).T.reshape(2, len(verts), 1, texels.height, texels.width)
+    lit = planes[0] * light.lamp[:, None, None] + planes[1] * light.ambient[:, None, None]
+    return lit.mul_(mesh.texture).clamp_(0.0, 1.0)
 
 
 def _bounding_crop(verts: Float[Tensor, "N V 3"], camera: Camera) -> tuple[int, int, int, int]:

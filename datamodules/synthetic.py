@@ -137,3 +137,9 @@ class SyntheticDataModule(SampleDataModule):
     def test_dataloader(self) -> DataLoader[BlurSample]:
         """The same samples: they have their truth with them."""
         return self.predict_dataloader()
+
+
+if __name__ == "__main__":
+    from datamodules.synthetic_command import main
+
+    main()

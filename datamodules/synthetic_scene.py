@@ -8,7 +8,7 @@ the light stays while the body turns in it, and the camera adds noise and quanti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,6 +42,8 @@ class SyntheticScene:
         sensor: the camera's noise.
         placed: the camera in the world.
         outfit: name of the texture.
+        sharp: noise-free pictures of instants, linear RGB: first, middle and last moment; empty
+            unless asked for.
     """
 
     sample: BlurSample
@@ -50,6 +52,7 @@ class SyntheticScene:
     sensor: Sensor
     placed: SceneCamera
     outfit: str
+    sharp: Float[Tensor, "S 3 H W"]
 
 
 @torch.no_grad()
@@ -58,6 +61,7 @@ def make_scene(
     seed: int,
     body: SmplBody | None = None,
     source: MotionSource | None = None,
+    keep_sharp: bool = False,
 ) -> SyntheticScene:
     """Make a sample and keep the noise-free layers: eq. (2) in linear light.
 
@@ -66,6 +70,7 @@ def make_scene(
         seed: equal seeds and settings give equal scenes.
         body: the body to dress; the free body if None.
         source: the motion, for example a motion-capture clip; drawn from the library if None.
+        keep_sharp: also make the sharp pictures.
 
     Raises:
         InputError: if an action or outfit of the settings does not exist.
@@ -79,7 +84,7 @@ def make_scene(
     shot = choose_shot(settings, body, betas, generator, rng, source)
     light = _random_light(shot.placed, rng)
     outfit = _choose_outfit(settings, rng)
-    exposure = _expose_body(settings, body, betas, shot, light, outfit)
+    exposure, instants = _expose_body(settings, body, betas, shot, light, outfit, keep_sharp)
     background = background_image(shot.placed, light, rng, settings.background_folder)
     sensor = Sensor(
         full_well=float(np.exp(rng.uniform(*np.log(settings.full_well)))),
@@ -98,7 +103,9 @@ def make_scene(
         fps=1.0 / shot.window.duration,
         source=f"synthetic: {shot.source.name}, {outfit}, seed {seed}",
     )
-    return SyntheticScene(sample, exposure, background, sensor, shot.placed, outfit)
+    sharp = [composite_exposure(instant, background) for instant in instants]
+    stacked = torch.stack(sharp) if sharp else background.new_zeros(0, *background.shape)
+    return SyntheticScene(sample, exposure, background, sensor, shot.placed, outfit, stacked)
 
 
 @lru_cache(maxsize=1)
@@ -158,12 +165,21 @@ def _expose_body(
     shot: Shot,
     light: Light,
     outfit: str,
-) -> Exposure:
+    keep_sharp: bool,
+) -> tuple[Exposure, list[Exposure]]:
+    """The exposure, and single instants of it (none unless asked for)."""
     params, _ = _posed(body, betas, shot, settings.num_subframes)
     albedo = srgb_to_linear(load_texture(outfit))
     mesh = Mesh(body(params).verts, body.faces, body.uv, body.faces_uv, albedo)
     texels = _texels_of(body, *albedo.shape[-2:])
-    return shaded_exposure(mesh, shot.placed.camera, light, texels, settings.supersampling)
+    last = settings.num_subframes - 1
+    chosen = (0, last // 2, last) if keep_sharp else ()
+    parts = [mesh, *(replace(mesh, verts=mesh.verts[k : k + 1]) for k in chosen)]
+    exposures = [
+        shaded_exposure(part, shot.placed.camera, light, texels, settings.supersampling)
+        for part in parts
+    ]
+    return exposures[0], exposures[1:]
 
 
 def _truth(

@@ -101,7 +101,7 @@ def choose_shot(
         miss = abs(shot.window.blur_rate - wanted)
         if best is None or miss < best[0]:
             best = (miss, shot)
-        if miss < inset:
+        if miss <= inset:
             break
     assert best is not None
     return best[1]

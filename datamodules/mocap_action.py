@@ -1,0 +1,131 @@
+"""Motion-capture clips as a source of motion, beside the procedural actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from torch import Tensor
+
+from datamodules.grounding import GroundedBody, sole_positions
+from datamodules.procedural_motion import numpy_generator
+from hfb.errors import InputError
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+
+Array = NDArray[np.float64]
+
+_BODY_JOINTS = 22
+# AMASS clips are z-up, the generator's world is y-up: x stays, z becomes y.
+_Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class MocapAction:
+    """A stretch of a clip.
+
+    Attributes:
+        name: the clip's name.
+        duration: s.
+        focus: times between which an exposure may be centred, s.
+        frame_rate: of the clip, Hz.
+        pose_rotmat: at the frames, y-up, root first.
+        transl: smplx's `transl` at the frames in the clip's own z-up world, m.
+    """
+
+    name: str
+    duration: float
+    focus: tuple[float, float]
+    frame_rate: float
+    pose_rotmat: Float[Tensor, "F 24 3 3"]
+    transl: Float[Tensor, "F 3"]
+
+    def window(
+        self, body: GroundedBody, betas: Float[Tensor, " K"], times: Float[Tensor, " S"]
+    ) -> tuple[Float[Tensor, "S 24 3 3"], Float[Tensor, "S 3"]]:
+        """Pose and translation at times in [0, duration]; see `MotionSource.window`.
+
+        Rotations are interpolated on the sphere between frames, the translation by a cubic spline.
+        The lowest sole point of the stretch touches the ground: clips of other bodies than ours
+        stand a few centimetres above or below it.
+        """
+        position = times.double().cpu().numpy() * self.frame_rate
+        frame = np.clip(np.floor(position).astype(np.int64), 0, len(self.pose_rotmat) - 2)
+        share = torch.from_numpy(position - frame).to(self.pose_rotmat)
+        first = self.pose_rotmat[torch.from_numpy(frame)]
+        step = rotmat_to_rotvec(first.mT @ self.pose_rotmat[torch.from_numpy(frame + 1)])
+        rotmat = first @ rotvec_to_rotmat(step * share[:, None, None])
+        soles, pelvis_rest = sole_positions(body, betas, self.pose_rotmat.to(betas))
+        rest = pelvis_rest.to(self.transl)
+        path = (self.transl + rest) @ _Z_UP_TO_Y_UP.T - rest
+        lowest = (soles[..., 1].min(dim=1).values + path[:, 1] + rest[1]).min()
+        path = path - torch.stack([lowest.new_zeros(()), lowest, lowest.new_zeros(())])
+        frames = np.arange(len(path))
+        transl = CubicSpline(frames, path.double().numpy(), axis=0)(position)
+        return rotmat.to(betas), torch.from_numpy(transl).to(betas)
+
+
+def random_mocap_action(
+    clip: Mapping[str, Any], generator: torch.Generator, name: str = "mocap", seconds: float = 1.0
+) -> MocapAction:
+    """Draw a stretch of an AMASS-like clip, fast ones more often.
+
+    Args:
+        clip: `poses` (F, 72) or (F, 156) rad, z-up; `trans` (F, 3) m; `mocap_framerate` or
+            `mocap_frame_rate` in Hz; optional `valid` (F,) bool: only stretches where it is all
+            true are used.
+        generator: source of randomness.
+        name: of the clip.
+        seconds: length of the stretch.
+
+    Raises:
+        InputError: if a key is missing or no stretch is long enough.
+    """
+    poses, trans, rate = _clip_arrays(clip, name)
+    length = round(seconds * rate) + 1
+    if len(poses) < length:
+        raise InputError(f"clip {name} has {len(poses)} frames, {length} are needed")
+    valid = np.asarray(clip.get("valid", np.ones(len(poses))), dtype=bool)
+    run = np.convolve(valid, np.ones(length, dtype=int), mode="valid") == length
+    if not run.any():
+        raise InputError(f"clip {name} has no valid stretch of {seconds} s")
+    speed = np.abs(np.diff(poses[:, :66], axis=0)).sum(axis=1)
+    activity = np.convolve(speed, np.ones(length - 1), mode="valid")
+    weight = np.where(run, activity + 1e-9, 0.0)
+    start = int(numpy_generator(generator).choice(len(run), p=weight / weight.sum()))
+    rotvec = torch.from_numpy(poses[start : start + length]).reshape(length, 24, 3)
+    rotmat = rotvec_to_rotmat(rotvec.float())
+    root = _Z_UP_TO_Y_UP @ rotmat[:, :1]
+    duration = (length - 1) / rate
+    return MocapAction(
+        name=name,
+        duration=duration,
+        focus=(0.2 * duration, 0.8 * duration),
+        frame_rate=rate,
+        pose_rotmat=torch.cat([root, rotmat[:, 1:]], dim=1),
+        transl=torch.from_numpy(trans[start : start + length]).float(),
+    )
+
+
+def _clip_arrays(clip: Mapping[str, Any], name: str) -> tuple[Array, Array, float]:
+    """Poses (F, 72), translations (F, 3) and frame rate of a clip."""
+    rate = clip.get("mocap_framerate", clip.get("mocap_frame_rate"))
+    if rate is None or "poses" not in clip or "trans" not in clip:
+        raise InputError(f"clip {name} needs poses, trans and mocap_framerate, has {list(clip)}")
+    poses = np.asarray(clip["poses"], dtype=np.float64)
+    trans = np.asarray(clip["trans"], dtype=np.float64)
+    if poses.ndim != 2 or poses.shape[1] not in (72, 156) or trans.shape != (len(poses), 3):
+        raise InputError(
+            f"clip {name}: poses {poses.shape} must be (F, 72) or (F, 156), trans {trans.shape} "
+            "(F, 3)"
+        )
+    full = np.zeros((len(poses), 72))
+    # SMPL-H continues with finger joints where SMPL has its two hands.
+    kept = 72 if poses.shape[1] == 72 else 3 * _BODY_JOINTS
+    full[:, :kept] = poses[:, :kept]
+    return full, trans, float(rate)
