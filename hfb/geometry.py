@@ -20,15 +20,6 @@ MIN_DEPTH = 0.05
 MODEL_TO_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 """From SMPL's model frame (y up, the person looks along +z) to the camera frame, facing it."""
 
-# rotvec @ _SKEW, reshaped to 3x3, is the cross-product matrix of rotvec.
-_SKEW = torch.tensor(
-    [
-        [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0],
-        [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0],
-        [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    ]
-)
-
 # Below this angle sin(a)/a is 1 in any precision we use; its square does not underflow in float32.
 _TINY_ANGLE = 1e-10
 
@@ -51,9 +42,10 @@ def rotvec_to_rotmat(rotvec: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
     half = 0.5 * angle
     sinc_half = torch.sin(half) / half
     # sin(a)/a = sinc(a/2) cos(a/2) and (1 - cos a)/a^2 = sinc(a/2)^2 / 2: no cancellation.
-    skew = (rotvec @ _SKEW.to(rotvec)).unflatten(-1, (3, 3))
     outer = rotvec.unsqueeze(-1) * rotvec.unsqueeze(-2)
     eye = torch.eye(3, dtype=rotvec.dtype, device=rotvec.device)
+    # Column k of the cross-product matrix is the cross product with unit vector k.
+    skew = torch.linalg.cross(rotvec.unsqueeze(-1), eye.expand(*rotvec.shape, 3), dim=-2)
     linear = (sinc_half * torch.cos(half)) * skew
     return torch.cos(angle) * eye + linear + (0.5 * sinc_half * sinc_half) * outer
 
