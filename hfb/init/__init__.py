@@ -15,6 +15,7 @@ from hfb.init.region import (
     paste_crop,
 )
 from hfb.init.registration import Registration, RegistrationSettings, register_landmarks
+from hfb.init.vertex_registration import register_vertices
 
 __all__ = [
     "BlazePoseInitialiser",
@@ -32,5 +33,6 @@ __all__ = [
     "paste_crop",
     "read_estimate",
     "register_landmarks",
+    "register_vertices",
     "write_estimate",
 ]

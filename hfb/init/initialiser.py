@@ -19,8 +19,10 @@ from hfb.geometry import default_camera
 from hfb.init.blazepose import BlazePose
 from hfb.init.hypotheses import search_landmarks
 from hfb.init.landmarks import Landmarks, swap_sides
+from hfb.init.pose_limits import MixtureQuadratic
 from hfb.init.region import foreground_mask
 from hfb.init.registration import PosePrior, RegistrationSettings, register_landmarks
+from hfb.prior import MixturePosePrior
 from hfb.structures import Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class BlazePoseInitialiser:
         sigma_image: standard deviation of 2D landmarks, as a share of the person's extent.
         sigma_world: standard deviation of 3D landmarks, m.
         prior_weight: weight of the pose prior in the registration.
+        use_learned_prior: use the mixture prior of eq. 6; if false, anatomical joint limits.
         num_threads: CPU threads of the networks.
         detector_path: detector file; found or fetched by `hfb.assets` if not given.
         landmark_path: landmark file; the same.
@@ -54,8 +57,9 @@ class BlazePoseInitialiser:
         use_swapped_sides: bool = True,
         min_score: float = 0.35,
         sigma_image: float = 0.02,
-        sigma_world: float = 0.08,
-        prior_weight: float = 1.0,
+        sigma_world: float = 0.1,
+        prior_weight: float = 0.3,
+        use_learned_prior: bool = True,
         num_threads: int = 2,
         detector_path: str | None = None,
         landmark_path: str | None = None,
@@ -66,6 +70,9 @@ class BlazePoseInitialiser:
         self.settings = RegistrationSettings(
             sigma_image=sigma_image, sigma_world=sigma_world, prior_weight=prior_weight
         )
+        self.prior: PosePrior | None = None
+        if use_learned_prior:
+            self.prior = MixtureQuadratic(MixturePosePrior())
         self.num_threads = num_threads
         self.detector_path = detector_path
         self.landmark_path = landmark_path
@@ -77,7 +84,6 @@ class BlazePoseInitialiser:
         background: Float[Tensor, "3 H W"],
         camera: Camera | None,
         body: SmplBody,
-        prior: PosePrior | None = None,
     ) -> InitialEstimate:
         """Find the person and fit the body.
 
@@ -87,7 +93,6 @@ class BlazePoseInitialiser:
             camera: full-image camera; if unknown, one with a focal length of the image's diagonal
                 is assumed, which is logged and noted in `source`.
             body: any SMPL-format body.
-            prior: pose prior of the registration; joint limits if not given.
 
         Returns:
             Hypotheses, best first.
@@ -109,7 +114,7 @@ class BlazePoseInitialiser:
             _stack([guess.visibility for guess in guesses]),
             camera,
             body,
-            prior,
+            self.prior,
             self.settings,
             spread_px=_stack([_spread(guess) for guess in guesses]),
         )

@@ -36,6 +36,9 @@ _NUM_ITERS = 4
 _RAMP_PX = 10.0
 """Depth inside the support from which the first guess is opaque, px of a 256 px crop."""
 
+_GAP_PX = 7.0
+"""Widest gap inside the matte that is closed, px of a 256 px crop."""
+
 _SEE_THROUGH_WEIGHT = 0.04
 _FIRST_GUESS_WEIGHT = 0.02
 _SMOOTHNESS = 0.004
@@ -158,7 +161,10 @@ def _matte(
         alpha = evidence / ((contrast**2).sum(-1) + weight + _SMOOTHNESS)
         alpha = np.clip(np.maximum(alpha, bound), 0.0, 1.0) * inside
         alpha = np.where(opaque, 1.0, alpha).astype(np.float32)
-    return alpha
+    # Sharp stripes and prints differ from the colour around them and come out as thin gaps.
+    width = 2 * round(_GAP_PX * scale / 2) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    return cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, disc)
 
 
 def _person_colour(

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.prior import MixturePosePrior
+
 # Mean and standard deviation of each joint's rotation vector, rad, in words: hips and shoulders move
 # freely, the spine's joints share a small bend, hands and toes hardly move against wrist and foot.
 _STIFFNESS = {
@@ -72,3 +74,43 @@ class JointLimits:
         cost = 0.5 * (precision * deviation.square() + over * rotvec.square()).sum(-1)
         gradient = precision * deviation + over * rotvec
         return cost, gradient, torch.diag_embed(precision + over)
+
+
+class MixtureQuadratic:
+    """The learned mixture prior (eq. 6), as the quadratic that Gauss-Newton needs at each pose.
+
+    Cost and gradient are those of the mixture; the Hessian is the mean of its components' precision
+    matrices, weighted with the probability that the pose came from each (as in EM).
+
+    Args:
+        prior: the mixture.
+        stiffness: added to the diagonal of the precision, 1/rad²: directions in which the training
+            poses hardly vary have no information there, but rounding must not make them indefinite.
+    """
+
+    def __init__(self, prior: MixturePosePrior, stiffness: float = 0.1) -> None:
+        means = prior.means.double()
+        whiteners = prior.whiteners.double().unflatten(-1, means.shape).transpose(0, 1)
+        self._means = means
+        self._log_weights = prior.log_weights.double()
+        identity = torch.eye(means.shape[1], dtype=means.dtype, device=means.device)
+        self._precision = whiteners @ whiteners.transpose(1, 2) + stiffness * identity
+
+    def quadratic(
+        self, rotvec: Float[Tensor, "K P"]
+    ) -> tuple[Float[Tensor, " K"], Float[Tensor, "K P"], Float[Tensor, "K P P"]]:
+        """Cost, gradient and Hessian at body-pose rotation vectors.
+
+        Args:
+            rotvec: all body joints, rad.
+        """
+        deviation = rotvec.unsqueeze(1) - self._means.to(rotvec)
+        precision = self._precision.to(rotvec)
+        force = torch.einsum("kmp,mpq->kmq", deviation, precision)
+        logits = self._log_weights.to(rotvec) - 0.5 * (force * deviation).sum(-1)
+        share = logits.softmax(-1)
+        return (
+            -logits.logsumexp(-1),
+            torch.einsum("km,kmq->kq", share, force),
+            torch.einsum("km,mpq->kpq", share, precision),
+        )

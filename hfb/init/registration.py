@@ -50,9 +50,9 @@ class RegistrationSettings:
     """
 
     sigma_image: float = 0.02
-    sigma_world: float = 0.08
+    sigma_world: float = 0.1
     outlier_scale: float = 4.0
-    prior_weight: float = 1.0
+    prior_weight: float = 0.3
     betas_weight: float = 4.0
     num_iters: int = 30
 
