@@ -30,7 +30,9 @@ ROOMS: dict[str, set[str]] = {
     "body": {"geometry", "assets"},
     "render": {"geometry"},
     "prior": {"motion", "geometry", "assets"},
-    "init": {"geometry", "body", "assets", "formation"},
+    # Registration weighs poses with the pose prior; priors know
+    # nothing of init, so no cycle comes of it.
+    "init": {"geometry", "body", "assets", "formation", "prior"},
     # Pictures of a motion need projection and the response curve, but neither body nor renderer:
     # they get vertices and images.
     "export": {"geometry", "formation"},
