@@ -88,7 +88,11 @@ def texel_pairs(
     if max_steps not in (1, 2):
         raise InputError(f"max_steps={max_steps}: must be 1 or 2.")
     height, width = (size, size) if isinstance(size, int) else size
-    corners = _to_texels(uv.detach(), height, width)[faces_uv]
+    # Once a body: the CPU is quick enough, has double precision everywhere, and always gives the
+    # same pairs.
+    device = faces.device
+    faces, faces_uv = faces.cpu(), faces_uv.cpu()
+    corners = _to_texels(uv.detach().cpu(), height, width)[faces_uv]
     covered = _rasterise(corners, height, width)
     surface = _grow(covered)
     first, second = _grid_pairs(surface)
@@ -107,7 +111,7 @@ def texel_pairs(
         num_texels=int((surface >= 0).sum()),
         height=height,
         width=width,
-    )
+    ).to(device)
 
 
 def _to_texels(uv: Float[Tensor, "U 2"], height: int, width: int) -> Float[Tensor, "U 2"]:

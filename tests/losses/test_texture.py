@@ -227,9 +227,9 @@ def test_the_shipped_body_has_nearly_all_neighbours_seams_included(repo):
         faces = torch.from_numpy(body["f"].astype(np.int64))
         uv, faces_uv = torch.from_numpy(body["vt"]), torch.from_numpy(body["ft"].astype(np.int64))
         verts = torch.from_numpy(body["v_template"]).float()
-    start = time.perf_counter()
+    start = time.process_time()  # wall time would count what else the machine does
     pairs = texel_pairs(faces, uv.float(), faces_uv, 128)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
     # Four pairs a texel is every neighbour of every texel; charts have rims, seams have not.
     assert len(pairs) > 0.93 * 4 * pairs.num_texels
     seam = torch.tensor([_is_far(*pair, 128) for pair in _as_list(pairs)])
