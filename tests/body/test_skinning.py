@@ -212,3 +212,25 @@ def test_tree_levels_cover_smpl_in_eight_steps(free_body: SmplBody) -> None:
     for level in levels:
         assert all(parents[joint] in seen for joint in level)
         seen |= set(level)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_equals_cpu(free_body, random_params) -> None:
+    params, _ = random_params((2, 1), (2, 2), torch.float32)
+    body = copy.deepcopy(free_body).cuda()
+    on_gpu = BodyParams(*(x.detach().cuda().requires_grad_() for x in vars(params).values()))
+    one, other = free_body(params), body(on_gpu)
+    torch.testing.assert_close(other.verts.cpu(), one.verts, rtol=0, atol=1e-5)
+    grads = weighted_grads(other.verts, other.joints, on_gpu)
+    for own, reference in zip(grads, weighted_grads(one.verts, one.joints, params), strict=True):
+        assert_close_to_largest(own.cpu(), reference, GRAD_TOLERANCE[torch.float32])
+
+
+def test_copies_and_casts_keep_working(free_body, random_params) -> None:
+    params, _ = random_params((1,), (2,))
+    double = copy.deepcopy(free_body).double()
+    assert double(params).verts.dtype == torch.float64
+    single = BodyParams(*(x.detach().float() for x in vars(params).values()))
+    back = double.float()(single)
+    torch.testing.assert_close(back.verts, free_body(single).verts, rtol=0, atol=1e-6)
