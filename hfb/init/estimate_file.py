@@ -8,6 +8,7 @@ frame; `trans` is smplx's transl in the camera frame, m; `K` belongs to the full
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -151,9 +152,10 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"no estimate at {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is a single array, not an npz file")
+        content = path.read_bytes()
+        if content[:2] != b"PK":
+            raise InputError(f"{path} cannot be read as an estimate: it is not an npz file")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except InputError:
         raise

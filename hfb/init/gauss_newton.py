@@ -84,14 +84,15 @@ def solve(
     """
     state, current = start, cost(start)
     damping = torch.full_like(current.cost, 1e-2)
+    # Each body stops by itself, so that its result does not depend on the others in the batch.
+    is_moving = torch.ones_like(current.cost, dtype=torch.bool)
     for _ in range(num_iters):
         diagonal = current.hessian.diagonal(dim1=-2, dim2=-1)
         damped = current.hessian + torch.diag_embed(damping[:, None] * diagonal + 1e-9)
-        step = -torch.linalg.solve(damped, current.gradient)
-        candidate = state.moved(step)
+        candidate = state.moved(-torch.linalg.solve(damped, current.gradient))
         proposed = cost(candidate)
-        accept = proposed.cost < current.cost
-        gain = (current.cost - proposed.cost)[accept] / current.cost[accept].clamp(min=1e-12)
+        accept = is_moving & (proposed.cost < current.cost)
+        is_small = (current.cost - proposed.cost) < 1e-6 * current.cost
         state = state.chosen(accept, candidate)
         current = Quadratic(
             torch.where(accept, proposed.cost, current.cost),
@@ -99,7 +100,8 @@ def solve(
             torch.where(accept[:, None, None], proposed.hessian, current.hessian),
         )
         damping = torch.where(accept, damping * 0.3, damping * 5.0).clamp(1e-8, 1e6)
-        if bool(accept.all()) and bool((gain < 1e-6).all()):
+        is_moving = is_moving & ~(accept & is_small)
+        if not bool(is_moving.any()):
             break
     return state, current.cost
 

@@ -198,7 +198,7 @@ def crop_camera(camera: Camera, box: CropBox, resolution: int) -> Camera:
         box: the square.
         resolution: side of the crop, px.
     """
-    return camera.crop(box.x0, box.y0, resolution / box.size, resolution, resolution)
+    return camera.crop(float(box.x0), float(box.y0), resolution / box.size, resolution, resolution)
 
 
 def paste_crop(

@@ -8,7 +8,7 @@ pose and shape; many hypotheses at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,7 @@ from hfb.structures import Camera
 _MIN_DEPTH = 0.05
 
 
+@runtime_checkable
 class PosePrior(Protocol):
     """A cost on body poses that is a quadratic near any pose."""
 

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+
+from hfb.errors import BodyModelError, InputError
+from hfb.geometry import rotvec_to_rotmat
+from hfb.init import read_estimate, write_estimate
+from hfb.structures import BodyIdentity, Camera, InitialEstimate
+
+BODY = BodyIdentity("free_body", "ab" * 32)
+
+
+@pytest.fixture
+def estimate(generator):
+    rotvec = 0.5 * torch.randn(3, 24, 3, generator=generator)
+    return InitialEstimate(
+        betas=torch.randn(3, 10, generator=generator),
+        pose_rotmat=rotvec_to_rotmat(rotvec),
+        transl=torch.randn(3, 3, generator=generator),
+        camera=Camera(torch.tensor([500.0, 510.0]), torch.tensor([99.5, 120.0]), 240, 200),
+        score=torch.tensor([0.9, 0.5, 0.1]),
+        body=BODY,
+        source="a test",
+        joint_sigma=torch.rand(3, 24, generator=generator),
+    )
+
+
+def changed(path, target, drop=(), **entries):
+    with np.load(path) as archive:
+        arrays = {key: archive[key] for key in archive.files if key not in drop}
+    np.savez(target, **{**arrays, **entries})
+    return target
+
+
+@pytest.fixture
+def written(tmp_path, estimate):
+    return write_estimate(tmp_path / "deep" / "a.hfbinit.npz", estimate)
+
+
+def test_round_trip_keeps_every_hypothesis(written, estimate):
+    back = read_estimate(written, BODY, (240, 200))
+    for name in ("betas", "pose_rotmat", "transl", "score", "joint_sigma"):
+        torch.testing.assert_close(getattr(back, name), getattr(estimate, name))
+    torch.testing.assert_close(back.camera.focal, estimate.camera.focal)
+    torch.testing.assert_close(back.camera.principal_point, estimate.camera.principal_point)
+    assert (back.camera.height, back.camera.width) == (240, 200)
+    assert back.source == "a test"
+    assert back.body == BODY
+    assert not list(written.parent.glob("*.part"))
+
+
+def test_a_failed_write_leaves_the_old_file(written, estimate, monkeypatch):
+    before = written.read_bytes()
+
+    def no_space(*args: object, **kwargs: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez_compressed", no_space)
+    with pytest.raises(InputError, match="cannot write the estimate .*no space left"):
+        write_estimate(written, estimate)
+    assert written.read_bytes() == before
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
+
+
+def test_files_from_elsewhere_have_one_pose_a_frame(written, tmp_path):
+    path = changed(
+        written,
+        tmp_path / "b.npz",
+        drop=("score", "joint_sigma", "body_name", "body_sha256"),
+        poses=np.zeros((4, 72), np.float32),
+        trans=np.arange(12, dtype=np.float32).reshape(4, 3),
+        betas=np.arange(16, dtype=np.float32),
+        frame_ids=np.array([3, 5, 7, 9]),
+        pixel_center=np.float32(0.0),
+    )
+    smpl = BodyIdentity("smpl_neutral")
+    back = read_estimate(path, smpl, (240, 200), frame=7)
+    torch.testing.assert_close(back.transl, torch.tensor([[6.0, 7.0, 8.0]]))
+    torch.testing.assert_close(back.betas, torch.arange(10.0)[None])
+    # centres at integers in the file, at integers + 0.5 here
+    torch.testing.assert_close(back.camera.principal_point, torch.tensor([100.0, 120.5]))
+    with pytest.raises(InputError, match="has no frame 4"):
+        read_estimate(path, smpl, frame=4)
+
+
+def test_amass_file_asks_for_a_camera(written, tmp_path, estimate):
+    drop = ("K", "format", "format_version", "joint_sigma", "score", "surface_model_type")
+    path = changed(
+        written,
+        tmp_path / "amass_poses.npz",
+        drop=(*drop, "body_name", "body_sha256"),
+        poses=np.full((2, 156), 0.1),
+        trans=np.zeros((2, 3)),
+        betas=np.zeros(16),
+        gender=np.array(b"neutral"),
+    )
+    with pytest.raises(InputError, match=r"no camera .*--data.camera"):
+        read_estimate(path, BODY)
+    back = read_estimate(path, BODY, camera=estimate.camera)
+    # the two hand joints of SMPL are not those of SMPL-H
+    assert torch.equal(back.pose_rotmat[0, 22], torch.eye(3))
+    assert not torch.equal(back.pose_rotmat[0, 21], torch.eye(3))
+
+
+def test_betas_of_another_body_are_refused_by_both_names(written):
+    other = BodyIdentity("smpl_female", "cd" * 32, gender="female")
+    with pytest.raises(BodyModelError, match=r"free_body.*smpl_female"):
+        read_estimate(written, other)
+
+
+def test_original_smpl_betas_do_not_fit_the_free_body(written, tmp_path):
+    path = changed(written, tmp_path / "c.npz", drop=("body_name", "body_sha256"))
+    with pytest.raises(BodyModelError, match=r"smpl \(neutral\).*free_body"):
+        read_estimate(path, BODY)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"poses": np.full((1, 72), np.nan)}, "poses holds values that are not finite"),
+        ({"trans": np.zeros((1, 3, 2))}, "trans"),
+        ({"poses": np.zeros((1, 71))}, "poses have 71 numbers"),
+        ({"poses": np.zeros((0, 72))}, "holds no poses"),
+        ({"K": np.zeros((3, 3))}, "K is not a camera matrix"),
+        ({"image_size": np.array([640, 480])}, "is for an image of 640 x 480"),
+        ({"format": np.array("other")}, "has the format 'other'"),
+        ({"format_version": np.array(9)}, "format version 9"),
+        ({"betas": np.zeros((5, 10))}, "betas have the shape"),
+        ({"poses": np.array("text")}, "poses does not hold numbers"),
+    ],
+)
+def test_faults_inside_the_file(written, tmp_path, entries, message):
+    path = changed(written, tmp_path / "bad.npz", **entries)
+    with pytest.raises(InputError, match=message) as caught:
+        read_estimate(path, BODY, (240, 200))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_keys_are_named(written, tmp_path):
+    path = changed(written, tmp_path / "bad.npz", drop=("trans",))
+    with pytest.raises(InputError, match="lacks trans"):
+        read_estimate(path, BODY)
+
+
+def test_vertex_files_say_what_to_do(written, tmp_path):
+    drop = ("poses", "trans", "betas")
+    path = changed(written, tmp_path / "v.npz", drop=drop, vertices=np.zeros((1, 9, 3)))
+    with pytest.raises(InputError, match="register_vertices"):
+        read_estimate(path, BODY)
+
+
+def test_truncated_and_foreign_files(written, tmp_path):
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(written.read_bytes()[:700])
+    text = tmp_path / "text.npz"
+    text.write_text("no archive")
+    single = tmp_path / "single.npy"
+    np.save(single, np.zeros(3))
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, poses=np.array([{}]), trans=np.zeros(3), betas=np.zeros(10))
+    for path, message in (
+        (cut, "cannot be read"),
+        (text, "cannot be read"),
+        (single, "not an npz file"),
+        (pickled, "could run code"),
+        (tmp_path / "absent.npz", "no estimate at"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            read_estimate(path, BODY)
+        assert "\n" not in str(caught.value)
