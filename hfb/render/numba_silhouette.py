@@ -127,7 +127,8 @@ def reach_from_edge(
     """Nearest point of an edge (0 at a, 1 at b) and the vector from it to (x, y).
 
     At b the vector is measured from b itself: two edges that meet there are then exactly equally
-    far, and the earlier wins whatever the rounding.
+    far, and the earlier wins whatever the rounding. Between the ends it is a multiple of the
+    edge's normal: its direction stays right on edges much longer than the distance.
     """
     dx, dy, edge_x, edge_y = x - ax, y - ay, bx - ax, by - ay
     along = (dx * edge_x + dy * edge_y) * inverse
@@ -135,7 +136,8 @@ def reach_from_edge(
         return ZERO, dx, dy
     if along >= ONE:
         return ONE, x - bx, y - by
-    return along, dx - along * edge_x, dy - along * edge_y
+    offset = (edge_x * dy - edge_y * dx) * inverse
+    return along, -offset * edge_y, offset * edge_x
 
 
 @kernel

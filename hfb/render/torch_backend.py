@@ -49,7 +49,7 @@ def render_exposure(
         0, sample * size + fragments.pixel % size, weight[:, None] * fragments.colour
     )
     alpha = fragments.alpha.reshape(num_samples, num_frames, 1, scene.height, scene.width).mean(1)
-    return _channel_first(rgb, num_samples, scene), alpha, _seen_faces(fragments.face_id, scene)
+    return _channel_first(rgb, num_samples, scene), alpha, find_seen_faces(fragments.face_id, scene)
 
 
 def render_layers(
@@ -115,7 +115,8 @@ def _channel_first(rgb: Tensor, num_images: int, scene: Scene) -> Tensor:
     return image.permute(0, 3, 1, 2).contiguous()
 
 
-def _seen_faces(face_id: Tensor, scene: Scene) -> Tensor:
+def find_seen_faces(face_id: Int[Tensor, "M H W"], scene: Scene) -> Bool[Tensor, "S F"]:
+    """Which faces appear in at least one sub-frame of each sample."""
     num_samples, num_faces = len(scene.verts), len(scene.topology.faces)
     per_sample = face_id.reshape(num_samples, -1) + 1
     seen = torch.zeros(num_samples, num_faces + 1, dtype=torch.bool, device=face_id.device)

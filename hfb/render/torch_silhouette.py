@@ -56,11 +56,16 @@ def closest_on_edge(
     Returns:
         Where it lies, 0 at the start and 1 at the end, and the vector from it to the point. At the
         end the vector is measured from the end itself, so that two edges that meet there are
-        exactly equally far and the choice between them does not depend on rounding.
+        exactly equally far and the choice between them does not depend on rounding. Between the
+        ends it is a multiple of the edge's normal: its direction stays right on edges much longer
+        than the distance.
     """
     edge, offset = end - start, point - start
-    along = ((offset * edge).sum(-1) / ((edge * edge).sum(-1) + 1e-12)).clamp(0.0, 1.0)
-    reach = offset - along[:, None] * edge
+    length2 = (edge * edge).sum(-1) + 1e-12
+    along = ((offset * edge).sum(-1) / length2).clamp(0.0, 1.0)
+    across = (edge[:, 0] * offset[:, 1] - edge[:, 1] * offset[:, 0]) / length2
+    reach = across[:, None] * torch.stack([-edge[:, 1], edge[:, 0]], -1)
+    reach = torch.where((along <= 0.0)[:, None], offset, reach)
     return along, torch.where((along >= 1.0)[:, None], point - end, reach)
 
 
@@ -82,7 +87,7 @@ def edge_ends(
 def find_edge_pixels(
     screen: Float[Tensor, "M V 3"],
     is_front: Bool[Tensor, "M F"],
-    face_id: Int[Tensor, "M H2 W2"],
+    face_id: Int[Tensor, "M GH GW"],
     topology: Topology,
     settings: RenderSettings,
 ) -> EdgePixels:
@@ -185,10 +190,10 @@ def edge_alpha(
 def dibr_alpha(
     screen: Float[Tensor, "M V 3"],
     is_drawable: Bool[Tensor, "M F"],
-    face_id: Int[Tensor, "M H2 W2"],
+    face_id: Int[Tensor, "M GH GW"],
     faces: Int[Tensor, "F 3"],
     settings: RenderSettings,
-) -> Float[Tensor, "M H2 W2"]:
+) -> Float[Tensor, "M GH GW"]:
     """DIB-R's mask: 1 - prod(1 - exp(-sigmainv d²)) over the first `knum` faces near a pixel.
 
     All faces count, also back faces; d is the distance to the face's outline in NDC.

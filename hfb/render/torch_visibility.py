@@ -72,7 +72,7 @@ def find_visible_faces(
     faces: Int[Tensor, "F 3"],
     height: int,
     width: int,
-) -> Int[Tensor, "M H+2 W+2"]:
+) -> Int[Tensor, "M GH GW"]:
     """The nearest front face at each pixel centre of the grid, -1 where there is none.
 
     Depth and face number are packed into one 64-bit word, whose maximum is the nearest face: the

@@ -1,0 +1,189 @@
+"""Gradients: autograd against differences, numba against autograd, and whether they optimise."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from render_scenes import (
+    SITUATIONS,
+    cast,
+    limbs_mesh,
+    move,
+    random_loss,
+    random_scene,
+    relative_error,
+    tilted_square,
+)
+from torch import Tensor
+
+from hfb.render import RenderSettings, render, render_exposure
+from hfb.structures import Camera, Mesh
+
+
+def gradcheck_scene() -> tuple[Mesh, Camera]:
+    generator = torch.Generator().manual_seed(2)
+    verts, faces, uv, faces_uv = limbs_mesh(generator, num_limbs=2, rows=3, columns=4)
+    frames = move(verts, 2, generator) + torch.tensor([0.1, 0.0, 1.6])
+    camera = Camera(torch.tensor([16.0, 15.0]), torch.tensor([6.2, 5.1]), 10, 12)
+    texture = torch.rand(3, 3, 4, generator=generator)
+    return cast(Mesh(frames, faces, uv, faces_uv, texture), torch.float64), camera
+
+
+@pytest.mark.parametrize("perspective_correct", [True, False])
+@pytest.mark.parametrize("exposure", [True, False])
+def test_torch_gradcheck(mode: str, perspective_correct: bool, exposure: bool) -> None:
+    mesh, camera = gradcheck_scene()
+    settings = RenderSettings(
+        mode, "torch", sigmainv=30.0, boxlen=0.2, perspective_correct=perspective_correct
+    )
+
+    def images(verts: Tensor, texture: Tensor) -> tuple[Tensor, Tensor]:
+        changed = replace(mesh, verts=verts, texture=texture)
+        result = (render_exposure if exposure else render)(changed, camera, settings)
+        return result.rgb, result.alpha
+
+    rgb, alpha = images(mesh.verts, mesh.texture)
+    assert rgb.sum() > 1
+    assert ((alpha > 0) & (alpha < 1)).sum() > 10
+    assert torch.autograd.gradcheck(images, (mesh.verts, mesh.texture), eps=1e-7, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("situation", "seed"),
+    # The body is large: two poses of it are enough.
+    [(s, i) for s in SITUATIONS for i in range(2 if s == "body" else 6)],
+)
+def test_numba_equals_torch(
+    mode: str, situation: str, seed: int, request: pytest.FixtureRequest
+) -> None:
+    """Value and gradient; the reference is computed in float64 from the same numbers."""
+    mesh, camera = random_scene(
+        seed, situation, request.getfixturevalue("body") if situation == "body" else None
+    )
+    for function in (render_exposure, render):
+        results, grads = [], []
+        for backend, dtype in (("torch", torch.float64), ("numba", torch.float32)):
+            own = cast(mesh, dtype)
+            result = function(own, camera, RenderSettings(mode, backend))
+            random_loss(result, seed).backward()
+            results.append(result)
+            grads.append((own.verts.grad, own.texture.grad))
+        assert (results[0].rgb - results[1].rgb).abs().max() <= 1e-5
+        assert (results[0].alpha - results[1].alpha).abs().max() <= 1e-5
+        if function is render_exposure:
+            assert torch.equal(results[0].visible_faces, results[1].visible_faces)
+        assert relative_error(grads[1][0], grads[0][0]) <= 1e-4
+        assert relative_error(grads[1][1], grads[0][1]) <= 1e-4
+    assert bool(results[0].alpha.any()) == (situation != "behind")
+
+
+@pytest.mark.parametrize("option", ["perspective_correct", "depth_gradient"])
+def test_numba_equals_torch_with_options_off(mode: str, option: str) -> None:
+    mesh, camera = random_scene(11)
+    grads = {}
+    for backend, dtype, value in (
+        ("torch", torch.float64, False),
+        ("numba", torch.float32, False),
+        ("torch", torch.float64, True),
+    ):
+        own = cast(mesh, dtype)
+        settings = replace(RenderSettings(mode, backend), **{option: value})
+        random_loss(render_exposure(own, camera, settings)).backward()
+        grads[backend, value] = own.verts.grad
+    assert relative_error(grads["numba", False], grads["torch", False]) <= 1e-4
+    assert relative_error(grads["torch", True], grads["torch", False]) > 1e-4  # it does something
+
+
+def test_gradient_on_an_edge_through_pixel_centres(backend: str) -> None:
+    """Exactly on its edge a pixel is half covered, and its gradient is that of the edge's normal."""
+    verts = torch.tensor([[[-1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, -1.0, 1.0]]])
+    mesh = Mesh(
+        verts.requires_grad_(),
+        torch.tensor([[0, 1, 2], [0, 2, 3]]),
+        torch.zeros(1, 2),
+        torch.zeros(2, 3, dtype=torch.int64),
+        torch.ones(3, 1, 1),
+    )
+    camera = Camera(torch.tensor([4.0, 4.0]), torch.tensor([4.5, 4.0]), 8, 8)
+    alpha = render_exposure(mesh, camera, RenderSettings(backend=backend)).alpha[0]
+    assert alpha[4].tolist() == pytest.approx([0.5, 1, 1, 1, 0.5, 0, 0, 0], abs=1e-6)
+    alpha[4, 4].backward()
+    # the right edge is at x = 4 px/m · X: one metre to the right covers 4 pixels more
+    assert mesh.verts.grad is not None
+    assert mesh.verts.grad[0, 2:, 0].sum().item() == pytest.approx(4.0, abs=1e-3)
+
+
+def test_white_texture_gives_rgb_equal_to_alpha_and_its_gradient(backend: str) -> None:
+    """The composite is anti-aliased: the boundary carries as much colour as silhouette."""
+    mesh, camera = random_scene(4)
+    mesh = replace(mesh, texture=torch.ones_like(mesh.texture))
+    settings = RenderSettings(backend=backend)
+    grads = []
+    for take in ("rgb", "alpha"):
+        own = cast(mesh, torch.float32)
+        exposure = render_exposure(own, camera, settings)
+        torch.testing.assert_close(
+            exposure.rgb, exposure.alpha.expand_as(exposure.rgb), rtol=0, atol=1e-6
+        )
+        weight = torch.randn(exposure.alpha.shape, generator=torch.Generator().manual_seed(3))
+        image = exposure.rgb[:, :1] if take == "rgb" else exposure.alpha
+        (image * weight).sum().backward()
+        grads.append(own.verts.grad)
+    assert relative_error(grads[0], grads[1]) <= 1e-5
+
+
+def test_second_backward_and_interleaved_calls(backend: str) -> None:
+    """The memory of a call is not lent to another while its gradient may still be asked for."""
+    settings = RenderSettings(backend=backend)
+    mesh, camera = random_scene(5)
+    first, second = cast(mesh, torch.float32), cast(mesh, torch.float32)
+    alone = torch.autograd.grad(random_loss(render_exposure(first, camera, settings)), first.verts)
+    loss = random_loss(render_exposure(first, camera, settings))
+    moved = replace(second, verts=second.verts + 0.05)
+    random_loss(render_exposure(moved, camera, settings)).backward()
+    for _ in range(2):
+        again = torch.autograd.grad(loss, first.verts, retain_graph=True)
+        torch.testing.assert_close(again[0], alone[0])
+
+
+@pytest.mark.parametrize("needed", ["verts", "texture"])
+def test_only_one_gradient_needed(backend: str, needed: str) -> None:
+    mesh, camera = random_scene(6)
+    tensor = getattr(mesh, needed).clone().requires_grad_()
+    exposure = render_exposure(
+        replace(mesh, **{needed: tensor}), camera, RenderSettings(backend=backend)
+    )
+    exposure.rgb.sum().backward()
+    assert tensor.grad is not None
+    assert tensor.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("offset", [(10.0, 0.0), (-6.0, 8.0)])
+def test_optimiser_recovers_a_shift_of_ten_pixels(offset: tuple[float, float]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    verts, faces, uv, faces_uv = limbs_mesh(generator)
+    frames = move(verts, 3, generator) + torch.tensor([0.0, 0.0, 2.0])
+    camera = Camera(torch.tensor([80.0, 80.0]), torch.tensor([32.0, 32.0]), 64, 64)
+    mesh = Mesh(frames, faces, uv, faces_uv, torch.rand(3, 8, 8, generator=generator))
+    target = render_exposure(mesh, camera)
+    shift = torch.tensor([*offset, 0.0]) * 2.0 / 80.0  # px to metres at 2 m
+    shift.requires_grad_()
+    optimiser = torch.optim.Adam([shift], lr=0.02)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 120, eta_min=0.0005)
+    for _ in range(120):
+        optimiser.zero_grad()
+        result = render_exposure(replace(mesh, verts=frames + shift), camera)
+        loss = (result.rgb - target.rgb).square().mean()
+        (loss + (result.alpha - target.alpha).square().mean()).backward()
+        optimiser.step()
+        schedule.step()
+    assert shift[:2].norm().item() * 80.0 / 2.0 < 0.1
+
+
+def test_square_depth_gradient_has_the_right_sign() -> None:
+    """Bringing a face closer makes it larger: more silhouette."""
+    mesh, camera = tilted_square()
+    own = cast(mesh, torch.float32)
+    render_exposure(own, camera).alpha.sum().backward()
+    assert own.verts.grad is not None
+    assert own.verts.grad[..., 2].sum() < 0
