@@ -47,10 +47,10 @@ def boundary_loops(faces: Indices) -> list[list[int]]:
         faces: (F, 3 or 4) vertex indices.
 
     Returns:
-        Vertices of each hole's rim, in the faces' direction.
+        Vertices of each hole's rim, against the faces' direction.
     """
     edges = {edge for face in faces.tolist() for edge in _edges(tuple(face))}
-    following = {a: b for a, b in edges if (b, a) not in edges}
+    following = {b: a for a, b in edges if (b, a) not in edges}
     loops = []
     while following:
         start = next(iter(following))
