@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,7 +71,7 @@ class Script:
     cyclic: bool = False
 
 
-def _two_sided(pose: Pose, where: str) -> Pose:
+def _two_sided(pose: Mapping[str, int | float], where: str) -> Pose:
     """Names without a side stand for both; unknown names are errors."""
     full: Pose = {}
     for name, value in pose.items():
@@ -101,6 +102,6 @@ def load_library() -> tuple[Pose, dict[str, Script]]:
             for key in action["keys"]
         )
         flights = tuple((float(a), float(b)) for a, b in action.get("flights", ()))
-        start, end = action["focus"]
+        start, end = (float(t) for t in action["focus"])
         scripts[name] = Script(keys, (start, end), flights, action.get("cyclic", False))
     return standing, scripts

@@ -7,7 +7,7 @@ touches the ground and does not slide; flying, the pelvis follows a parabola und
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,8 +24,10 @@ _LEFT_ANKLE, _RIGHT_ANKLE, _LEFT_FOOT, _RIGHT_FOOT = 7, 8, 10, 11
 _SOLE_HEIGHT = 0.012
 # A sole point shares the support when it is within about this height of the lowest one.
 _CONTACT_SOFTNESS = 0.006
+_GIVING_WAY_S = 0.03
 
 
+@runtime_checkable
 class GroundedBody(Protocol):
     """What is needed of a body: `hfb.body.SmplBody` has it."""
 
@@ -45,23 +47,28 @@ def _global_rotations(
     return torch.stack(chain, dim=1)
 
 
-def _sole_points(rest: PosedBody) -> list[tuple[int, Tensor]]:
-    """Per ankle and foot joint: offsets (P, 3) of the sole vertices that move with it, m."""
+def _sole_points(rest: PosedBody) -> list[tuple[int, int, Tensor]]:
+    """Side (0 left, 1 right), joint, and offsets (P, 3) of the sole vertices that move with it."""
     verts, joints = rest.verts, rest.joints
     low = verts[:, 1] < verts[:, 1].min() + _SOLE_HEIGHT
     points = []
-    for ankle, foot, side in ((_LEFT_ANKLE, _LEFT_FOOT, 1.0), (_RIGHT_ANKLE, _RIGHT_FOOT, -1.0)):
-        own = low & (side * verts[:, 0] > 0)
+    for side, (ankle, foot) in enumerate(((_LEFT_ANKLE, _LEFT_FOOT), (_RIGHT_ANKLE, _RIGHT_FOOT))):
+        own = low & ((verts[:, 0] > 0) == (side == 0))
         front = verts[:, 2] > joints[foot, 2]
-        points.append((ankle, verts[own & ~front] - joints[ankle]))
-        points.append((foot, verts[own & front] - joints[foot]))
-    return [(joint, offsets) for joint, offsets in points if len(offsets)]
+        points.append((side, ankle, verts[own & ~front] - joints[ankle]))
+        points.append((side, foot, verts[own & front] - joints[foot]))
+    return points
 
 
 def sole_positions(
     body: GroundedBody, betas: Float[Tensor, " K"], rotmat: Float[Tensor, "S 24 3 3"]
-) -> tuple[Float[Tensor, "S P 3"], Float[Tensor, " 3"]]:
-    """Positions of the sole points relative to the pelvis, and the pelvis' rest position, m."""
+) -> tuple[Float[Tensor, "S P 3"], list[int], Float[Tensor, " 3"]]:
+    """Where the soles are.
+
+    Returns:
+        Positions of points of the soles relative to the pelvis, m; the side of each point, 0 left
+        and 1 right; and the pelvis' rest position, m.
+    """
     eye = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device).expand(1, 24, 3, 3)
     rest = body(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))
     rest = PosedBody(verts=rest.verts[0], joints=rest.joints[0])
@@ -73,9 +80,10 @@ def sole_positions(
         offsets[joint] = offsets[parent] + chain[:, parent] @ bone
     soles = [
         offsets[joint][:, None] + torch.einsum("sij,pj->spi", chain[:, joint], points)
-        for joint, points in _sole_points(rest)
+        for _, joint, points in _sole_points(rest)
     ]
-    return torch.cat(soles, dim=1), rest.joints[0]
+    sides = [side for side, _, points in _sole_points(rest) for _ in range(len(points))]
+    return torch.cat(soles, dim=1), sides, rest.joints[0]
 
 
 def root_path(
@@ -84,6 +92,7 @@ def root_path(
     rotmat: Float[Tensor, "S 24 3 3"],
     times: Array,
     flights: Sequence[tuple[float, float]] = (),
+    support: Array | None = None,
 ) -> Array:
     """Smplx's `transl` (S, 3) that keeps the feet on the ground y = 0 without sliding, m.
 
@@ -95,9 +104,12 @@ def root_path(
         rotmat: root-first pose in a world with y up.
         times: of the poses, s, increasing.
         flights: (take-off, landing) times; in between the pelvis flies freely and the horizontal
-            speed is that of the take-off.
+            speed changes evenly from that of the take-off to that of the landing.
+        support: how much the left and the right foot (S, 2) carry, in [0, 1]; both fully if None. A
+            swinging foot may brush the ground but does not hold the body.
     """
-    soles, pelvis_rest = sole_positions(body, betas, rotmat)
+    soles, sides, pelvis_rest = sole_positions(body, betas, rotmat)
+    support = np.ones((len(times), 2)) if support is None else support
     soles_np = soles.double().cpu().numpy()
     heights = soles_np[..., 1]
     pelvis_y = -heights.min(axis=1)
@@ -111,16 +123,21 @@ def root_path(
         pelvis_y[inside] = np.maximum(
             pelvis_y[inside], line + 0.5 * GRAVITY * (t - start) * (end - t)
         )
-    pelvis_xz = _without_sliding(soles_np, heights, times, flying)
+    pelvis_xz = _without_sliding(soles_np, sides, support, times, flying)
     path = np.stack([pelvis_xz[:, 0], pelvis_y, pelvis_xz[:, 1]], axis=1)
-    return path - pelvis_rest.double().cpu().numpy()
+    return _smoothed(path, times) - pelvis_rest.double().cpu().numpy()
 
 
 def _without_sliding(
-    soles: Array, heights: Array, times: Array, flying: NDArray[np.bool_]
+    soles: Array, sides: list[int], support: Array, times: Array, flying: NDArray[np.bool_]
 ) -> Array:
     """Pelvis x and z (S, 2) such that the weighted contact points stand still, m."""
-    weight = np.exp(-(heights - heights.min(axis=1, keepdims=True)) / _CONTACT_SOFTNESS)
+    heights = soles[..., 1]
+    carries = support[:, sides] + 1e-6
+    # The lowest point of the feet that carry, so that a low swinging foot does not count.
+    lowest = np.where(carries > 0.5, heights, np.inf).min(axis=1, keepdims=True)
+    lowest = np.where(np.isfinite(lowest), lowest, heights.min(axis=1, keepdims=True))
+    weight = carries * np.exp(-np.abs(heights - lowest) / _CONTACT_SOFTNESS)
     weight /= weight.sum(axis=1, keepdims=True)
     weight = 0.5 * (weight[1:] + weight[:-1])
     step = -(weight[..., None] * np.diff(soles[..., [0, 2]], axis=0)).sum(axis=1)
@@ -130,11 +147,21 @@ def _without_sliding(
         index = np.arange(len(air))
         for k in range(2):
             velocity[air, k] = np.interp(index[air], index[~air], velocity[~air, k])
-    # Contact passes from foot to foot within one step of the grid: smooth the speed over 25 ms.
-    width = max(1, round(0.025 / float(np.median(np.diff(times)))))
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(velocity * np.diff(times)[:, None], axis=0)])
+
+
+def _smoothed(path: Array, times: Array) -> Array:
+    """The path (S, 3) averaged over 30 ms: joints give way where a foot lands or lets go.
+
+    A landing at 1 m/s is rounded by 4 mm.
+    """
+    width = max(1, round(_GIVING_WAY_S / float(np.median(np.diff(times)))))
     kernel = np.hanning(width + 2)[1:-1]
     kernel /= kernel.sum()
-    padded = np.pad(velocity, ((width, width), (0, 0)), mode="edge")
-    smooth = np.stack([np.convolve(padded[:, k], kernel, mode="same") for k in range(2)], axis=1)
-    velocity = smooth[width:-width]
-    return np.concatenate([np.zeros((1, 2)), np.cumsum(velocity * np.diff(times)[:, None], axis=0)])
+    # Continue the path straight on at both ends: the mean of a line is its middle.
+    ahead = np.arange(width, 0, -1)[:, None]
+    before = path[:1] - ahead * (path[1:2] - path[:1])
+    after = path[-1:] + ahead[::-1] * (path[-1:] - path[-2:-1])
+    padded = np.concatenate([before, path, after])
+    columns = [np.convolve(padded[:, k], kernel, mode="same") for k in range(path.shape[1])]
+    return np.stack(columns, axis=1)[width:-width]

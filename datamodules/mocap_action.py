@@ -60,7 +60,7 @@ class MocapAction:
         first = self.pose_rotmat[torch.from_numpy(frame)]
         step = rotmat_to_rotvec(first.mT @ self.pose_rotmat[torch.from_numpy(frame + 1)])
         rotmat = first @ rotvec_to_rotmat(step * share[:, None, None])
-        soles, pelvis_rest = sole_positions(body, betas, self.pose_rotmat.to(betas))
+        soles, _, pelvis_rest = sole_positions(body, betas, self.pose_rotmat.to(betas))
         rest = pelvis_rest.to(self.transl)
         path = (self.transl + rest) @ _Z_UP_TO_Y_UP.T - rest
         lowest = (soles[..., 1].min(dim=1).values + path[:, 1] + rest[1]).min()

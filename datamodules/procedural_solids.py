@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from datamodules.procedural_textures import Material, sample
 Array = NDArray[np.floating]
 
 
+@runtime_checkable
 class Solid(Protocol):
     """Something a ray can hit."""
 

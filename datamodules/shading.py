@@ -158,7 +158,9 @@ def shaded_exposure(
         Premultiplied linear RGB (clipped to [0, 1]), alpha, and the faces seen.
     """
     x0, y0, height, width = _bounding_crop(mesh.verts, camera)
-    fine = camera.crop(x0, y0, supersampling, height * supersampling, width * supersampling)
+    fine = camera.crop(
+        float(x0), float(y0), float(supersampling), height * supersampling, width * supersampling
+    )
     rgb = mesh.verts.new_zeros(3, height, width)
     alpha = mesh.verts.new_zeros(1, height, width)
     visible = torch.zeros(len(mesh.faces), dtype=torch.bool)

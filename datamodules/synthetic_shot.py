@@ -145,7 +145,7 @@ def _try_shot(
     # The camera frames the exposure, the exposure is chosen through the camera: once round.
     placed = place(np.abs(times - centre) <= 0.3 * settings.exposure_s[1])
     scale = _COARSE_ROWS / settings.height
-    coarse = placed.camera.crop(0, 0, scale, _COARSE_ROWS, round(settings.width * scale))
+    coarse = placed.camera.crop(0.0, 0.0, scale, _COARSE_ROWS, round(settings.width * scale))
     silhouettes = hard_silhouettes(placed.transform(verts), body.faces, coarse)
     window = window_for_blur(silhouettes, times, centre, wanted, settings.exposure_s[0])
     step = times[1] - times[0]

@@ -1,0 +1,230 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.blur_folder import read_sample
+from datamodules.mocap_action import random_mocap_action
+from datamodules.synthetic import (
+    SyntheticDataModule,
+    SyntheticSettings,
+    embedded_example,
+    make_sample,
+    make_scene,
+)
+from datamodules.synthetic_command import main
+from hfb.body import load_body
+from hfb.errors import InputError
+from hfb.formation import linear_to_srgb, srgb_to_linear
+from hfb.geometry import project
+from hfb.structures import BodyParams
+
+SMALL = SyntheticSettings(
+    height=160, width=128, num_subframes=32, num_truth=16, blur_rate=(0.2, 0.6)
+)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [make_scene(SMALL, seed, keep_sharp=True) for seed in (1, 2, 3)]
+
+
+@dataclasses.dataclass
+class StandingStill:
+    """A motion source without motion."""
+
+    name: str = "still"
+    duration: float = 1.0
+    focus: tuple[float, float] = (0.4, 0.6)
+
+    def window(self, body, betas, times):
+        rotmat = torch.eye(3).expand(len(times), 24, 3, 3)
+        return rotmat, torch.tensor([0.0, 1.0, 0.0]).expand(len(times), 3)
+
+
+def test_equal_seeds_give_equal_samples_and_others_differ(scenes):
+    again = make_sample(SMALL, 1)
+    first, other = scenes[0].sample, scenes[1].sample
+    assert again.sample_id == first.sample_id
+    assert torch.equal(again.blurry, first.blurry)
+    assert torch.equal(again.background, first.background)
+    assert torch.equal(again.target.joints, first.target.joints)
+    assert (first.blurry - other.blurry).abs().mean() > 0.02
+    assert (first.target.betas - other.target.betas).abs().max() > 0.1
+    assert not torch.equal(first.camera.focal, other.camera.focal)
+
+
+def test_blur_rate_is_equation_12_and_within_the_wanted_range(scenes):
+    for scene in scenes:
+        silhouettes = scene.sample.target.silhouettes[0].numpy()
+        union = np.zeros_like(silhouettes[0])
+        for silhouette in silhouettes:
+            union |= silhouette
+        assert scene.sample.blur_rate == pytest.approx(union.sum() / silhouettes[0].sum() - 1)
+        assert 0.17 < scene.sample.blur_rate < 0.63
+
+
+def test_blurry_image_is_the_linear_light_composite_up_to_noise(scenes):
+    for scene in scenes:
+        expected = (1 - scene.exposure.alpha) * scene.background + scene.exposure.rgb
+        taken = srgb_to_linear(scene.sample.blurry[0])
+        inside = (expected > 0.02) & (expected < 0.9)
+        # 8-bit steps of the sRGB curve in linear light, uniformly distributed.
+        step = (srgb_to_linear(scene.sample.blurry[0] + 1 / 255) - taken) / 12**0.5
+        sigma = (scene.sensor.noise_sigma(expected) ** 2 + step**2).sqrt()
+        score = ((taken - expected) / sigma)[inside]
+        assert score.mean().abs() < 0.02
+        assert score.std() == pytest.approx(1.0, abs=0.03)
+
+
+def test_averaging_is_in_linear_light_not_in_srgb(scenes):
+    scene = scenes[0]
+    straight = scene.exposure.rgb / scene.exposure.alpha.clamp(min=1e-6)
+    alpha = scene.exposure.alpha
+    encoded = (1 - alpha) * linear_to_srgb(scene.background) + alpha * linear_to_srgb(straight)
+    mixed = ((alpha > 0.3) & (alpha < 0.7)).expand_as(encoded)
+    taken = scene.sample.blurry[0]
+    linear = linear_to_srgb((1 - alpha) * scene.background + scene.exposure.rgb)
+    assert (taken - linear)[mixed].square().mean() < 0.5 * (taken - encoded)[mixed].square().mean()
+
+
+def test_background_is_the_scene_without_the_person(scenes):
+    for scene in scenes:
+        free = (scene.exposure.alpha == 0).expand(3, -1, -1)
+        gap = (scene.sample.background - scene.sample.blurry[0])[free]
+        assert gap.abs().mean() < 0.03
+        assert scene.sample.alpha is None
+
+
+def test_alpha_is_the_mean_of_the_true_silhouettes(scenes):
+    for scene in scenes:
+        alpha = scene.exposure.alpha[0]
+        assert alpha.min() >= 0
+        assert alpha.max() <= 1
+        mean = scene.sample.target.silhouettes[0].float().mean(0)
+        assert (alpha - mean).abs().mean() < 0.006
+        assert alpha.sum() == pytest.approx(float(mean.sum()), rel=0.02)
+
+
+def test_standing_still_gives_the_sharp_picture():
+    settings = dataclasses.replace(SMALL, blur_rate=(0.0, 0.0))
+    scene = make_scene(settings, 4, source=StandingStill(), keep_sharp=True)
+    assert scene.sample.blur_rate == 0
+    expected = (1 - scene.exposure.alpha) * scene.background + scene.exposure.rgb
+    for sharp in scene.sharp:
+        torch.testing.assert_close(expected, sharp, atol=1e-5, rtol=0)
+    # Fractional pixels lie at the silhouette's edge, nowhere else.
+    alpha = scene.exposure.alpha
+    solid = (alpha > 0.5).float()
+    grown = torch.nn.functional.max_pool2d(solid, 5, stride=1, padding=2)
+    shrunk = -torch.nn.functional.max_pool2d(-solid, 5, stride=1, padding=2)
+    fractional = (alpha > 0.01) & (alpha < 0.99)
+    assert not (fractional & (grown == shrunk)).any()
+
+
+def test_truth_is_consistent(scenes):
+    body = load_body()
+    for scene in scenes:
+        sample, target = scene.sample, scene.sample.target
+        assert target.joints.shape == (1, 16, 24, 3)
+        params = BodyParams(target.betas[None], target.pose_rotmat[0], target.transl[0])
+        torch.testing.assert_close(body.joints(params), target.joints[0], atol=1e-5, rtol=0)
+        points = project(target.joints[0], sample.camera)
+        assert (points > 0).all()
+        assert (points[..., 0] < sample.camera.width).all()
+        assert (points[..., 1] < sample.camera.height).all()
+        opened, closed = (float(v) for v in sample.exposure[0])
+        middles = opened + (torch.arange(16) + 0.5) / 16 * (closed - opened)
+        torch.testing.assert_close(target.times[0], middles, atol=1e-6, rtol=0)
+        rows = target.silhouettes[0].any(0).any(-1).nonzero()
+        assert 0.3 < float(rows.max() - rows.min()) / sample.camera.height < 0.95
+
+
+def test_light_stays_while_the_body_turns():
+    """The lit side of a turning body changes: one texture cannot explain the picture."""
+
+    class Turning(StandingStill):
+        def window(self, body, betas, times):
+            rotmat, transl = super().window(body, betas, times)
+            angle = 3.0 * times.float()
+            turn = torch.eye(3).repeat(len(times), 1, 1)
+            turn[:, 0, 0] = turn[:, 2, 2] = angle.cos()
+            turn[:, 0, 2], turn[:, 2, 0] = angle.sin(), -angle.sin()
+            return torch.cat([turn[:, None], rotmat[:, 1:]], dim=1), transl
+
+    settings = dataclasses.replace(
+        SMALL, exposure_s=(0.5, 0.5), blur_rate=(0.0, 5.0), max_attempts=1
+    )
+    scene = make_scene(settings, 5, source=Turning(), keep_sharp=True)
+    chest = project(scene.sample.target.joints[0, :, 9:10], scene.sample.camera)[:, 0].mean(0)
+    x, y = int(chest[0]), int(chest[1])
+    first, last = (scene.sharp[k][:, y - 4 : y + 5, x - 4 : x + 5].mean() for k in (0, 2))
+    assert abs(float(first - last)) > 0.005
+
+
+def test_motion_capture_can_be_the_source(shared_data):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("unpack", shared_data / "mocap" / "unpack.py")
+    unpack = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(unpack)
+    clip = unpack.load(str(shared_data / "mocap" / "cmu_smpl_pack.npz"), "05_01")
+    source = random_mocap_action(clip, torch.Generator().manual_seed(0), "05_01")
+    scene = make_scene(SMALL, 6, source=source)
+    assert 0.17 < scene.sample.blur_rate < 0.63
+    points = project(scene.sample.target.joints[0], scene.sample.camera)
+    head, feet = points[:, 15, 1].mean(), points[:, 10:12, 1].mean()
+    assert head < feet - 50  # upright in the picture
+
+
+def test_embedded_example_is_a_clear_kick():
+    sample = embedded_example(0, dataclasses.replace(SMALL, num_subframes=16, supersampling=1))
+    assert sample.sample_id == "example_kick_000"
+    assert 0.3 < sample.blur_rate < 0.5
+
+
+def test_module_yields_lists_of_samples():
+    module = SyntheticDataModule(
+        num_samples=2, first_seed=1, batch_size=2, height=96, width=80, num_subframes=8,
+        supersampling=1,
+    )  # fmt: skip
+    (batch,) = list(module.predict_dataloader())
+    assert [sample.blurry.shape for sample in batch] == [(1, 3, 96, 80)] * 2
+    assert module.transfer_batch_to_device(batch, torch.device("cpu"), 0) is batch
+    assert len(list(module.test_dataloader())) == 1
+    assert len({sample.sample_id for sample in module.dataset}) == 2
+
+
+def test_command_writes_readable_samples(tmp_path, capsys):
+    main(
+        ["--output", str(tmp_path), "--num-samples", "1", "--first-seed=3", "--height=96",
+         "--width", "80"]
+    )  # fmt: skip
+    (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
+    record = json.loads((folder / "sample.json").read_text())
+    assert record["body"]["name"] == "free_body"
+    sample = read_sample(folder)
+    expected = make_sample(SyntheticSettings(height=96, width=80), 3)
+    torch.testing.assert_close(sample.blurry, expected.blurry, atol=1e-4, rtol=0)
+    assert torch.equal(sample.target.silhouettes, expected.target.silhouettes)
+    assert (tmp_path / "contact_sheet.png").is_file()
+    assert "blur rate" in capsys.readouterr().out
+
+
+def test_bad_settings_are_refused(capsys, tmp_path):
+    with pytest.raises(InputError, match="blur_rate"):
+        SyntheticSettings(blur_rate=(0.5, 0.2))
+    with pytest.raises(InputError, match="exposure_s"):
+        SyntheticSettings(exposure_s=(0.0, 0.2))
+    with pytest.raises(InputError, match="at least 1"):
+        SyntheticSettings(num_truth=0)
+    with pytest.raises(InputError, match="num_samples"):
+        SyntheticDataModule(num_samples=0)
+    with pytest.raises(InputError, match="no action 'swim'"):
+        make_sample(SyntheticSettings(actions=("swim",)), 0)
+    with pytest.raises(SystemExit) as caught:
+        main(["--output", str(tmp_path), "--blur_rate", "[0.5, 0.2]"])
+    assert caught.value.code == 2
+    assert "blur_rate" in capsys.readouterr().err
