@@ -1,7 +1,7 @@
 """BlazePose: person detector and landmark network, with our own decoding.
 
-Bazarevsky et al., BlazePose: On-device Real-time Body Pose Tracking, 2020; the published heavy model
-(GHUM 3D landmarks). Runs on `ai-edge-litert`; the networks' files come from `hfb.assets`.
+Bazarevsky et al., BlazePose: On-device Real-time Body Pose Tracking, 2020; the published heavy
+model (GHUM 3D landmarks). Runs on `ai-edge-litert`; the networks' files come from `hfb.assets`.
 
 Positions in the full image are continuous pixels (centre of the first pixel at 0.5). The networks
 were trained on crops taken without a half-pixel shift, so we take them the same way.

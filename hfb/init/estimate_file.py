@@ -270,8 +270,8 @@ def _check_body(
     theirs = f"{name or f'{model_type} ({gender})'}" + (f" {sha256[:8]}" if sha256 else "")
     ours = body.name + (f" {body.sha256[:8]}" if body.sha256 else "")
     raise BodyModelError(
-        f"{path}: its betas belong to the body {theirs}, this run uses {ours}; choose the same body, "
-        "or set the file's betas to zero to keep its poses only"
+        f"{path}: its betas belong to the body {theirs}, this run uses {ours}; choose the same "
+        "body, or set the file's betas to zero to keep its poses only"
     )
 
 

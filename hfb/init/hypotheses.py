@@ -123,8 +123,8 @@ class MaskScorer:
     def overlap(self, landmarks: Landmarks) -> float:
         """Intersection over union of the mask and the body drawn from the landmarks."""
         body = draw_body((landmarks.xy - self._corner) * self._scale, self._mask.shape)
-        union = np.count_nonzero(body | self._mask)
-        return float(np.count_nonzero(body & self._mask) / max(1, union))
+        union = int(np.count_nonzero(body | self._mask))
+        return int(np.count_nonzero(body & self._mask)) / max(1, union)
 
 
 def draw_body(xy: np.ndarray, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

@@ -41,7 +41,8 @@ class BlazePoseInitialiser:
         num_hypotheses: how many starting poses to return at most, best first.
         use_swapped_sides: add the best guess with left and right exchanged, whole and legs only.
         min_score: search score (overlap with the foreground plus half of the networks' confidence,
-            0 to 1.5) below which there is no person.
+            0 to 1.5) below which there is no person: people score 0.6 to 1.3, bars and discs less
+            than 0.5.
         sigma_image: standard deviation of 2D landmarks, as a share of the person's extent.
         sigma_world: standard deviation of 3D landmarks, m.
         prior_weight: weight of the pose prior in the registration.
@@ -55,7 +56,7 @@ class BlazePoseInitialiser:
         self,
         num_hypotheses: int = 6,
         use_swapped_sides: bool = True,
-        min_score: float = 0.35,
+        min_score: float = 0.48,
         sigma_image: float = 0.02,
         sigma_world: float = 0.1,
         prior_weight: float = 0.3,

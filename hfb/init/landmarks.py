@@ -18,11 +18,11 @@ LANDMARK_NAMES = (
 )  # fmt: skip
 
 # Where each landmark goes when left and right are exchanged.
-FLIP = np.array(
-    [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9]
-    + [12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21]
-    + [24, 23, 26, 25, 28, 27, 30, 29, 32, 31]
-)
+FLIP = np.array([
+    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9,
+    12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
+    24, 23, 26, 25, 28, 27, 30, 29, 32, 31,
+])  # fmt: skip
 
 LEG_LANDMARKS = np.arange(25, 33)
 """Knees to toes: what is exchanged when only the legs are confused."""

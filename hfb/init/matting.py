@@ -1,8 +1,8 @@
 """The person's matte from a blurry image and the known background, without trained weights.
 
-The matte of a motion-blurred opaque body is the share of the exposure during which it covers a pixel
-(Giusti and Caglioti), so I = alpha·F + (1 - alpha)·B holds in linear light, and here B is known. The
-paper uses a trained network (Background Matting V2). What can be known without one:
+The matte of a motion-blurred opaque body is the share of the exposure during which it covers a
+pixel (Giusti and Caglioti), so I = alpha·F + (1 - alpha)·B holds in linear light, and here B is
+known. The paper uses a trained network (Background Matting V2). What can be known without one:
 
 * alpha is at least what it takes to bring B to I with a colour F inside [0, 1];
 * alpha is zero where nothing differs from the background;
@@ -170,7 +170,7 @@ def _matte(
 def _person_colour(
     difference: np.ndarray, background: np.ndarray, alpha: np.ndarray, scale: float
 ) -> np.ndarray:
-    """The person's own colour everywhere: what alpha implies, spread from opaque places outwards."""
+    """The person's colour everywhere: what alpha implies, spread from opaque places outwards."""
     implied = (difference + alpha[..., None] * background) / np.maximum(alpha, 0.05)[..., None]
     implied = np.clip(implied, 0.0, 1.0)
     # alpha³: half-transparent pixels say little about the colour, their division amplifies errors.

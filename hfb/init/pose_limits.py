@@ -11,8 +11,8 @@ from torch import Tensor
 
 from hfb.prior import MixturePosePrior
 
-# Mean and standard deviation of each joint's rotation vector, rad, in words: hips and shoulders move
-# freely, the spine's joints share a small bend, hands and toes hardly move against wrist and foot.
+# Standard deviation of each joint's rotation vector, rad: hips and shoulders move freely, the
+# spine's joints share a small bend, hands and toes hardly move against wrist and foot.
 _STIFFNESS = {
     "hip": 0.7, "knee": 0.6, "ankle": 0.3, "foot": 0.1, "spine1": 0.2, "spine2": 0.15,
     "spine3": 0.15, "neck": 0.3, "head": 0.3, "collar": 0.15, "shoulder": 0.7, "elbow": 0.6,

@@ -93,12 +93,12 @@ def foreground_mask(
     smooth = cv2.GaussianBlur(difference, (0, 0), 1.5)
     if threshold is None:
         threshold = max(_MIN_DIFFERENCE, _NOISE_FACTOR * float(np.median(smooth)))
-    mask = (smooth > _WEAK_SHARE * threshold).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
-    mask = _main_parts(mask, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
-    mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-    return torch.from_numpy(mask > 0).to(image.device)
+    weak = (smooth > _WEAK_SHARE * threshold).astype(np.uint8)
+    opened = cv2.morphologyEx(weak, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    parts = _main_parts(closed, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
+    full = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
+    return torch.from_numpy(full > 0).to(image.device)
 
 
 def _main_parts(mask: np.ndarray, evidence: np.ndarray) -> np.ndarray:
@@ -140,8 +140,9 @@ def find_region(mask: Bool[Tensor, "H W"], margin: float = 0.25) -> CropBox:
     rows, columns = torch.nonzero(mask, as_tuple=True)
     if len(rows) == 0:
         raise NoPersonError(
-            "no person: the image does not differ from the background. Check that --data.background "
-            "shows the same scene without the person, or give an estimate with --data.estimate"
+            "no person: the image does not differ from the background. Check that "
+            "--data.background shows the same scene without the person, "
+            "or give an estimate with --data.estimate"
         )
     top, bottom = int(rows.min()), int(rows.max()) + 1
     left, right = int(columns.min()), int(columns.max()) + 1

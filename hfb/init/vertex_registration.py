@@ -62,9 +62,7 @@ def register_vertices(verts: Float[Tensor, "K V 3"], body: SmplBody) -> Registra
 
 
 def _rotations_of_parts(verts: Tensor, body: SmplBody) -> Float[Tensor, "K J 3 3"]:
-    """Each joint's rotation from the vertices that mostly follow it; from its parent if there are
-    too few.
-    """  # fmt: skip
+    """Each joint's rotation from the vertices that mostly follow it, if they are enough."""
     owner = body.weights.argmax(-1)
     rest = body.template.double()
     frames: list[Tensor] = []

@@ -56,8 +56,8 @@ def test_detections_decode_to_the_anchor_plus_offset():
     (person,) = decode_detections(boxes, logits, 0.5)
     anchor = detector_anchors()[0]
     assert person.score == pytest.approx(1 / (1 + math.exp(-3)))
-    np.testing.assert_allclose(person.hip, anchor + [0.1, 0.0], atol=1e-6)
-    np.testing.assert_allclose(person.top, anchor + [0.1, -0.1], atol=1e-6)
+    np.testing.assert_allclose(person.hip, anchor + np.array([0.1, 0.0]), atol=1e-6)
+    np.testing.assert_allclose(person.top, anchor + np.array([0.1, -0.1]), atol=1e-6)
 
 
 def test_overlapping_boxes_are_one_person_and_distant_ones_two():
