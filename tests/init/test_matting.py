@@ -45,7 +45,7 @@ def soft_iou(preds, target):
     return float(torch.minimum(preds, target).sum() / torch.maximum(preds, target).sum())
 
 
-# Found: 0.92, 0.89, 0.86. The foreground mask alone scores below 0.8.
+# Found: 0.91, 0.89, 0.92; the foreground mask alone scores 0.66, 0.66, 0.69.
 @pytest.mark.parametrize("colour", [(0.02, 0.02, 0.05), (0.9, 0.85, 0.1), (0.5, 0.1, 0.2)])
 def test_a_moving_bar_has_its_known_ramp(colour):
     alpha = moving_bar(length=60, travel=30)
