@@ -41,8 +41,8 @@ class BlazePoseInitialiser:
         num_hypotheses: how many starting poses to return at most, best first.
         use_swapped_sides: add the best guess with left and right exchanged, whole and legs only.
         min_score: search score (overlap with the foreground plus half of the networks' confidence,
-            0 to 1.5) below which there is no person: people on synthetic photos score 0.9 to 1.3, heavily
-            blurred real ones from 0.5, plain bars and discs 0.2 to 0.6: some of those still pass.
+            0 to 1.5) below which there is no person. People on synthetic photos score 0.9 to 1.3,
+            heavily blurred real ones from 0.5, plain bars and discs 0.2 to 0.6: some still pass.
         sigma_image: standard deviation of 2D landmarks, as a share of the person's extent.
         sigma_world: standard deviation of 3D landmarks, m.
         prior_weight: weight of the pose prior in the registration.
