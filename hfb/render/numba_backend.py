@@ -68,9 +68,7 @@ def hard_silhouettes(scene: Scene, settings: RenderSettings) -> Bool[Tensor, "S 
     )
 
 
-def _render(
-    scene: Scene, settings: RenderSettings, look: Look
-) -> tuple[Tensor, Tensor, Tensor]:
+def _render(scene: Scene, settings: RenderSettings, look: Look) -> tuple[Tensor, Tensor, Tensor]:
     job = _make_job(scene, settings, look)
     if job.num_frames == 0:
         empty = scene.verts.new_zeros(0, 4, scene.height, scene.width)
@@ -126,7 +124,7 @@ class _Job:
 
     def verts_of(self, verts: Tensor) -> F32:
         """Vertices as (M, V, 3) numpy array."""
-        return verts.detach().contiguous().numpy().reshape(self.num_frames, -1, 3)
+        return verts.detach().contiguous().numpy().reshape(self.num_frames, self.size.num_verts, 3)
 
     def rasterise(self, verts: F32, frame: int, workspace: Workspace, thread: int) -> None:
         """First stage of every frame."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import config
 
 # Less than `fastmath=True`, at no measurable cost. Without `nnan` and `ninf`: vertices that are not
 # finite are dropped by comparisons, which these would remove. Without `contract` and `reassoc`: the
@@ -30,14 +31,14 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     function = inspect.unwrap(function)  # run-time type checkers wrap what numba has to read
     options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
-    shared_folder = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_CACHE_FOLDER)
+    shared_folder = config.CACHE_DIR  # type: ignore[attr-defined]
+    config.CACHE_DIR = str(_CACHE_FOLDER)  # type: ignore[attr-defined]
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder it may write to: compile once per process
         return numba.njit(**options)(function)
     finally:
-        numba.config.CACHE_DIR = shared_folder
+        config.CACHE_DIR = shared_folder  # type: ignore[attr-defined]
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:

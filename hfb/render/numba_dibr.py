@@ -129,21 +129,33 @@ def read_bits(open_bits: U64, y: int, start: int, stride: int) -> int:
 
 
 @inlined
-def inverse_length2(edge_x: float, edge_y: float, kx: float, ky: float) -> float:
+def inverse_length2(
+    edge_x: np.float32, edge_y: np.float32, kx: np.float32, ky: np.float32
+) -> np.float32:
     """1 / (kx x² + ky y²), finite for an edge without length."""
     return ONE / (kx * edge_x * edge_x + ky * edge_y * edge_y + _TINY)
 
 
 @inlined
 def scaled_reach(
-    dx: float, dy: float, edge_x: float, edge_y: float, kx: float, ky: float, inverse: float
-) -> tuple[float, float, float, float]:
+    dx: np.float32,
+    dy: np.float32,
+    edge_x: np.float32,
+    edge_y: np.float32,
+    kx: np.float32,
+    ky: np.float32,
+    inverse: np.float32,
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Nearest point of an edge to a point at (dx, dy) from its start, with x and y scaled apart.
 
     Returns:
         Where it is on the edge (0 to 1), the vector from it, and kx x² + ky y² of this vector.
     """
-    along = min(max((kx * dx * edge_x + ky * dy * edge_y) * inverse, ZERO), ONE)
+    along = (kx * dx * edge_x + ky * dy * edge_y) * inverse
+    if along < ZERO:
+        along = ZERO
+    elif along > ONE:
+        along = ONE
     reach_x, reach_y = dx - along * edge_x, dy - along * edge_y
     return along, reach_x, reach_y, kx * reach_x * reach_x + ky * reach_y * reach_y
 

@@ -17,9 +17,7 @@ _TINY = np.float32(1e-12)
 
 
 @kernel
-def shade_edges(
-    mesh: MeshArrays, texture: F32, look: Look, state: FrameState, rgb: F32
-) -> None:
+def shade_edges(mesh: MeshArrays, texture: F32, look: Look, state: FrameState, rgb: F32) -> None:
     """Add the colours of one sub-frame's uncovered boundary pixels to its image.
 
     Args:
@@ -53,8 +51,8 @@ def shade_edges(
 
 @inlined
 def along_edge(
-    x: int, y: int, ax: float, ay: float, bx: float, by: float
-) -> tuple[float, float]:
+    x: int, y: int, ax: np.float32, ay: np.float32, bx: np.float32, by: np.float32
+) -> tuple[np.float32, np.float32]:
     """Where on edge a-b the point nearest to a pixel lies, and 1 / length² of the edge."""
     inverse = ONE / ((bx - ax) * (bx - ax) + (by - ay) * (by - ay) + _TINY)
     along, _, _ = reach_from_edge(np.float32(x), np.float32(y), ax, ay, bx, by, inverse)

@@ -23,7 +23,7 @@ def rasterise_frame(
     verts: F32,
     intrinsics: F32,
     mesh: MeshArrays,
-    margin: float,
+    margin: np.float32,
     scratch: Scratch,
     state: FrameState,
 ) -> None:
@@ -54,7 +54,7 @@ def rasterise_frame(
 def project(
     verts: F32,
     intrinsics: F32,
-    margin: float,
+    margin: np.float32,
     height: int,
     width: int,
     screen: F32,
@@ -81,10 +81,10 @@ def project(
         screen[v, 2] = inverse
         left, right = min(left, x), max(right, x)
         top, bottom = min(top, y), max(bottom, y)
-    box[0] = max(int(math.floor(top - margin)), 0)
-    box[1] = max(min(int(math.ceil(bottom + margin)) + 1, height), box[0])
-    box[2] = max(int(math.floor(left - margin)), 0)
-    box[3] = max(min(int(math.ceil(right + margin)) + 1, width), box[2])
+    box[0] = max(math.floor(top - margin), 0)
+    box[1] = max(min(math.ceil(bottom + margin) + 1, height), box[0])
+    box[2] = max(math.floor(left - margin), 0)
+    box[3] = max(min(math.ceil(right + margin) + 1, width), box[2])
 
 
 @inlined

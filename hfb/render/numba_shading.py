@@ -70,8 +70,8 @@ def shade_faces(
 
 @inlined
 def image_weights(
-    ax: float, ay: float, bx: float, by: float, cx: float, cy: float
-) -> tuple[float, float, float, float]:
+    ax: np.float32, ay: np.float32, bx: np.float32, by: np.float32, cx: np.float32, cy: np.float32
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Affine barycentric coordinates of the origin, and 1 / (twice the signed area)."""
     w_a, w_b, w_c = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
     scale = ONE / (w_a + w_b + w_c)
@@ -79,7 +79,7 @@ def image_weights(
 
 
 @inlined
-def locate(position: float, size: int) -> tuple[int, int, float, float]:
+def locate(position: np.float32, size: int) -> tuple[int, int, np.float32, np.float32]:
     """The two texels beside a coordinate in [0, 1], the share of the second, and its slope.
 
     Returns:
@@ -98,7 +98,7 @@ def locate(position: float, size: int) -> tuple[int, int, float, float]:
 
 @inlined
 def add_colour(
-    u: float, v: float, scale: float, texture: F32, rgb: F32, column: int, row: int
+    u: np.float32, v: np.float32, scale: np.float32, texture: F32, rgb: F32, column: int, row: int
 ) -> None:
     """Add a bilinear texture look-up to a pixel.
 
@@ -188,15 +188,15 @@ def shade_faces_backward(
 
 @inlined
 def add_colour_backward(
-    u: float,
-    v: float,
-    scale: float,
+    u: np.float32,
+    v: np.float32,
+    scale: np.float32,
     texture: F32,
     rgb_grad: F32,
     column: int,
     row: int,
     texture_grad: F32,
-) -> tuple[float, float, float]:
+) -> tuple[np.float32, np.float32, np.float32]:
     """Gradient of `add_colour` for the texture (added) and for u, v (returned).
 
     Returns:
@@ -215,9 +215,7 @@ def add_colour_backward(
         brightness += grad * (upper + y_part * (lower - upper))
         grad *= scale
         y_grad += grad * (lower - upper)
-        x_grad += grad * (
-            y_rest * (upper_right - upper_left) + y_part * (lower_right - lower_left)
-        )
+        x_grad += grad * (y_rest * (upper_right - upper_left) + y_part * (lower_right - lower_left))
         texture_grad[top, left, channel] += grad * x_rest * y_rest
         texture_grad[top, right, channel] += grad * x_part * y_rest
         texture_grad[bottom, left, channel] += grad * x_rest * y_part

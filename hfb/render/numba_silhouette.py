@@ -101,7 +101,7 @@ def find_near_pixels(
 
 
 @inlined
-def first_pixel(position: float) -> int:
+def first_pixel(position: np.float32) -> int:
     """The smallest pixel of the image at or after a position; the ring around it is left out.
 
     Truncation does here what `ceil`, a call into the C library, would do.
@@ -113,7 +113,7 @@ def first_pixel(position: float) -> int:
 
 
 @inlined
-def last_pixel(position: float, last: int) -> int:
+def last_pixel(position: np.float32, last: int) -> int:
     """The largest pixel of the image at or before a position; 0 if there is none."""
     if position < ONE:
         return 0
@@ -122,8 +122,14 @@ def last_pixel(position: float, last: int) -> int:
 
 @inlined
 def reach_from_edge(
-    x: float, y: float, ax: float, ay: float, bx: float, by: float, inverse: float
-) -> tuple[float, float, float]:
+    x: np.float32,
+    y: np.float32,
+    ax: np.float32,
+    ay: np.float32,
+    bx: np.float32,
+    by: np.float32,
+    inverse: np.float32,
+) -> tuple[np.float32, np.float32, np.float32]:
     """Nearest point of an edge (0 at a, 1 at b) and the vector from it to (x, y).
 
     At b the vector is measured from b itself: two edges that meet there are then exactly equally

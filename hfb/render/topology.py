@@ -99,7 +99,8 @@ def find_edges(faces: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _build(faces: Tensor, uv: Tensor, faces_uv: Tensor) -> Topology:
-    faces_cpu = faces.detach().cpu().to(torch.int64)
+    # A copy: the tables are found again by content, so they must not change with the caller's.
+    faces_cpu = faces.detach().cpu().to(torch.int64, copy=True)
     faces_uv_cpu = faces_uv.detach().cpu().to(torch.int64)
     uv_cpu = uv.detach().cpu().to(torch.float64)
     if faces_cpu.numel() and int(faces_cpu.min()) < 0:
@@ -137,9 +138,7 @@ class _Memory:
         identity = tuple(number for t in tensors for number in (id(t), _version(t)))
         with self._lock:
             entry = self._by_identity.get(identity)
-        if entry is not None and all(
-            ref() is t for ref, t in zip(entry[0], tensors, strict=True)
-        ):
+        if entry is not None and all(ref() is t for ref, t in zip(entry[0], tensors, strict=True)):
             return entry[1]
         content = (_fingerprint(tensors), tensors[0].device)
         with self._lock:

@@ -98,8 +98,7 @@ def _rasterise(scene: Scene, settings: RenderSettings) -> _Fragments:
             edges = edges.select(~is_covered)
             uv = torch.cat([uv, edge_uv(screen, topology, edges, settings)])
             frame, y, x = (
-                torch.cat(pair)
-                for pair in ((frame, edges.frame), (y, edges.y), (x, edges.x))
+                torch.cat(pair) for pair in ((frame, edges.frame), (y, edges.y), (x, edges.x))
             )
     sample = torch.div(frame, scene.verts.shape[1], rounding_mode="floor")
     return _Fragments(
@@ -118,6 +117,6 @@ def _channel_first(rgb: Tensor, num_images: int, scene: Scene) -> Tensor:
 def find_seen_faces(face_id: Int[Tensor, "M H W"], scene: Scene) -> Bool[Tensor, "S F"]:
     """Which faces appear in at least one sub-frame of each sample."""
     num_samples, num_faces = len(scene.verts), len(scene.topology.faces)
-    per_sample = face_id.reshape(num_samples, -1) + 1
+    per_sample = face_id.reshape(num_samples, scene.verts.shape[1] * face_id[:1].numel()) + 1
     seen = torch.zeros(num_samples, num_faces + 1, dtype=torch.bool, device=face_id.device)
     return seen.scatter_(1, per_sample, True)[:, 1:]

@@ -140,9 +140,7 @@ def find_edge_pixels(
     )
 
 
-def _has_gap_across(
-    face_id: Tensor, frame: Tensor, x: Tensor, y: Tensor, edge: Tensor
-) -> Tensor:
+def _has_gap_across(face_id: Tensor, frame: Tensor, x: Tensor, y: Tensor, edge: Tensor) -> Tensor:
     """Whether one of the three neighbours on the outer side of the edge is uncovered.
 
     The outside of a front face's edge (ex, ey) is (-ey, ex) in coordinates with y down.

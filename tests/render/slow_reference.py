@@ -49,7 +49,9 @@ class SlowFrame:
                 alpha[y, x] = face >= 0
                 if face >= 0:
                     rgb[y, x] = self._look_up(self._ray_uv(face, point))
-                near = self._nearest_edge(edges, point, x, y, mode, 0.5 if mode == "coverage" else 4 * sigma)
+                near = self._nearest_edge(
+                    edges, point, x, y, mode, 0.5 if mode == "coverage" else 4 * sigma
+                )
                 if near is None:
                     continue
                 distance, face_of_edge, a, b, foot = near
@@ -158,7 +160,9 @@ class SlowFrame:
             if self.face_id[y + 1, x + 1] >= 0:
                 if mode == "contour":
                     continue
-                step_x, step_y = np.where(np.array([-(end - start)[1], (end - start)[0]]) > 0, 1, -1)
+                step_x, step_y = np.where(
+                    np.array([-(end - start)[1], (end - start)[0]]) > 0, 1, -1
+                )
                 gaps = ((0, step_x), (step_y, 0), (step_y, step_x))
                 if all(self.face_id[y + 1 + dy, x + 1 + dx] >= 0 for dy, dx in gaps):
                     continue

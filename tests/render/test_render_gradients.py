@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from render_scenes import (
+    COLLAPSED,
     SITUATIONS,
     cast,
     limbs_mesh,
@@ -22,30 +23,35 @@ from hfb.structures import Camera, Mesh
 
 def gradcheck_scene() -> tuple[Mesh, Camera]:
     generator = torch.Generator().manual_seed(2)
-    verts, faces, uv, faces_uv = limbs_mesh(generator, num_limbs=2, rows=3, columns=4)
-    frames = move(verts, 2, generator) + torch.tensor([0.1, 0.0, 1.6])
+    verts, faces, uv, faces_uv = limbs_mesh(generator, num_limbs=2, rows=2, columns=4)
+    frames = move(verts, 2, generator)[:1] + torch.tensor([0.1, 0.0, 1.3])
     camera = Camera(torch.tensor([16.0, 15.0]), torch.tensor([6.2, 5.1]), 10, 12)
-    texture = torch.rand(3, 3, 4, generator=generator)
+    texture = torch.rand(3, 2, 3, generator=generator)
     return cast(Mesh(frames, faces, uv, faces_uv, texture), torch.float64), camera
 
 
-@pytest.mark.parametrize("perspective_correct", [True, False])
-@pytest.mark.parametrize("exposure", [True, False])
-def test_torch_gradcheck(mode: str, perspective_correct: bool, exposure: bool) -> None:
+@pytest.mark.parametrize(("exposure", "perspective_correct"), [(True, True), (False, False)])
+def test_torch_gradcheck(mode: str, exposure: bool, perspective_correct: bool) -> None:
+    """Every input against central differences of a few random sums of the pixels."""
     mesh, camera = gradcheck_scene()
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(4, 4, camera.height, camera.width, generator=generator).double()
     settings = RenderSettings(
         mode, "torch", sigmainv=30.0, boxlen=0.2, perspective_correct=perspective_correct
     )
 
-    def images(verts: Tensor, texture: Tensor) -> tuple[Tensor, Tensor]:
+    def images(verts: Tensor, texture: Tensor) -> Tensor:
         changed = replace(mesh, verts=verts, texture=texture)
         result = (render_exposure if exposure else render)(changed, camera, settings)
-        return result.rgb, result.alpha
+        return torch.cat([result.rgb, result.alpha], -3)
 
-    rgb, alpha = images(mesh.verts, mesh.texture)
-    assert rgb.sum() > 1
+    def sums(verts: Tensor, texture: Tensor) -> Tensor:
+        return (images(verts, texture) * weights).sum((1, 2, 3))
+
+    alpha = images(mesh.verts, mesh.texture)[..., 3, :, :]
+    assert alpha.sum() > 5
     assert ((alpha > 0) & (alpha < 1)).sum() > 10
-    assert torch.autograd.gradcheck(images, (mesh.verts, mesh.texture), eps=1e-7, atol=1e-5)
+    assert torch.autograd.gradcheck(sums, (mesh.verts, mesh.texture), eps=1e-7, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +66,17 @@ def test_numba_equals_torch(
     mesh, camera = random_scene(
         seed, situation, request.getfixturevalue("body") if situation == "body" else None
     )
-    for function in (render_exposure, render):
+    for function in (render_exposure, render) if seed < 2 else (render_exposure,):
         results, grads = [], []
         for backend, dtype in (("torch", torch.float64), ("numba", torch.float32)):
             own = cast(mesh, dtype)
-            result = function(own, camera, RenderSettings(mode, backend))
+            # Softer than the paper's on these small images, and wide enough that no face enters or
+            # leaves a pixel's list by rounding.
+            settings = RenderSettings(mode, backend, sigmainv=3000.0, boxlen=0.07, knum=500)
+            result = function(own, camera, settings)
             random_loss(result, seed).backward()
             results.append(result)
-            grads.append((own.verts.grad, own.texture.grad))
+            grads.append((merge_collapsed(own.verts.grad, situation), own.texture.grad))
         assert (results[0].rgb - results[1].rgb).abs().max() <= 1e-5
         assert (results[0].alpha - results[1].alpha).abs().max() <= 1e-5
         if function is render_exposure:
@@ -75,6 +84,15 @@ def test_numba_equals_torch(
         assert relative_error(grads[1][0], grads[0][0]) <= 1e-4
         assert relative_error(grads[1][1], grads[0][1]) <= 1e-4
     assert bool(results[0].alpha.any()) == (situation != "behind")
+
+
+def merge_collapsed(grad: Tensor | None, situation: str) -> Tensor:
+    """Sum over vertices that lie on each other: which of them is pulled is a matter of rounding."""
+    assert grad is not None
+    if situation != "degenerate":
+        return grad
+    groups = [grad[..., part, :].sum(-2, keepdim=True) for part in COLLAPSED]
+    return torch.cat([grad[..., 72:93, :], grad[..., 103:, :], *groups], -2)
 
 
 @pytest.mark.parametrize("option", ["perspective_correct", "depth_gradient"])
@@ -95,7 +113,7 @@ def test_numba_equals_torch_with_options_off(mode: str, option: str) -> None:
 
 
 def test_gradient_on_an_edge_through_pixel_centres(backend: str) -> None:
-    """Exactly on its edge a pixel is half covered, and its gradient is that of the edge's normal."""
+    """Exactly on its edge a pixel is half covered; its gradient is along the edge's normal."""
     verts = torch.tensor([[[-1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, -1.0, 1.0]]])
     mesh = Mesh(
         verts.requires_grad_(),

@@ -34,17 +34,35 @@ def test_unusable_vertices_are_dropped(mode: str, backend: str, bad: float) -> N
         (result.rgb.sum() + result.alpha.square().sum()).backward()
         assert own.verts.grad is not None
         assert own.verts.grad.isfinite().all()
-        assert not own.verts.grad[:, :, ::7].any()
+        if bad != 1e30:  # x / z of that is 1: it is in sight, if far away
+            assert not own.verts.grad[:, :, ::7].any()
 
 
-@pytest.mark.parametrize("place", [(0.0, 0.0, -3.0), (100.0, 0.0, 3.0), (0.0, 0.0, 1e9)])
+@pytest.mark.parametrize("place", [(0.0, 0.0, -3.0), (100.0, 0.0, 3.0), (1e9, 0.0, 1e9)])
 def test_nothing_to_see(mode: str, backend: str, place: tuple[float, float, float]) -> None:
     mesh, camera = random_scene(1)
     own = cast(replace(mesh, verts=mesh.verts * 1e-6 + torch.tensor(place)), torch.float32)
     exposure = render_exposure(own, camera, RenderSettings(mode, backend))
     (exposure.rgb.sum() + exposure.alpha.sum()).backward()
-    assert exposure.alpha.max() < 0.6
+    assert not exposure.alpha.any()
     assert not exposure.visible_faces.any()
+    assert own.verts.grad is not None
+    assert own.verts.grad.isfinite().all()
+
+
+def test_limbs_without_thickness(mode: str, backend: str) -> None:
+    """A line and a disc: every area is rounding, of either sign."""
+    mesh, camera = random_scene(1)
+    verts = mesh.verts.clone()
+    line, disc = verts[:, :, :72], verts[:, :, 72:144]
+    line[:] = line[:, :, :1] + 0.01 * torch.arange(72.0)[:, None]
+    disc[..., 2] = disc[:, :, :1, 2]
+    own = cast(replace(mesh, verts=verts), torch.float32)
+    exposure = render_exposure(own, camera, RenderSettings(mode, backend))
+    (exposure.rgb.sum() + exposure.alpha.square().sum()).backward()
+    assert exposure.rgb.isfinite().all()
+    assert 0 <= exposure.alpha.min()
+    assert exposure.alpha.max() <= 1 + 1e-6
     assert own.verts.grad is not None
     assert own.verts.grad.isfinite().all()
 
@@ -63,7 +81,7 @@ def test_empty_meshes(mode: str, backend: str) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 1), (3, 200)])
 def test_odd_image_sizes(mode: str, backend: str, size: tuple[int, int]) -> None:
-    mesh, camera = random_scene(1)
+    mesh, camera = tilted_square()
     camera = replace(camera, height=size[0], width=size[1])
     camera = replace(camera, principal_point=torch.tensor([size[1] / 2, size[0] / 2]))
     own = cast(mesh, torch.float32)
@@ -88,7 +106,7 @@ def test_uv_outside_is_clamped(backend: str, uv: float) -> None:
 BAD_MESHES = {
     "faces beyond verts": ("faces", lambda t: t + 1000, InputError, r"vertex index 13\d\d"),
     "negative faces": ("faces", lambda t: t - 1, InputError, "negative vertex index -1"),
-    "faces_uv beyond uv": ("faces_uv", lambda t: t + 500, InputError, "faces_uv holds index 6"),
+    "faces_uv beyond uv": ("faces_uv", lambda t: t + 500, InputError, "faces_uv holds index 598"),
     "negative faces_uv": ("faces_uv", lambda t: t - 1, InputError, "faces_uv holds index -1"),
     "float faces": ("faces", lambda t: t.float(), InputError, "faces is torch.float32"),
     "quads": ("faces", lambda t: t.repeat(1, 2)[:, :4], ShapeError, r"\(400, 4\)|\(\d+, 4\)"),
@@ -154,12 +172,11 @@ def test_bad_settings_are_named(changes: dict[str, object], message: str) -> Non
 
 
 def test_kaolin_absent_is_named() -> None:
-    pytest.importorskip("torch")
     try:
         import kaolin  # noqa: F401
     except ImportError:
         mesh, camera = tilted_square()
-        with pytest.raises(InputError, match="kaolin.*not installed"):
+        with pytest.raises(InputError, match=r"kaolin.*not installed"):
             render_exposure(mesh, camera, RenderSettings("dibr", "kaolin"))
     else:
         pytest.skip("kaolin is installed")
@@ -168,5 +185,5 @@ def test_kaolin_absent_is_named() -> None:
 def test_numba_off_the_cpu_is_named() -> None:
     mesh, camera = tilted_square()
     meta = replace(mesh, verts=mesh.verts.to("meta"), texture=mesh.texture.to("meta"))
-    with pytest.raises(InputError, match="renders on the CPU, but mesh.verts is on meta"):
+    with pytest.raises(InputError, match=r"renders on the CPU, but mesh\.verts is on meta"):
         render_exposure(meta, camera, RenderSettings(backend="numba"))
