@@ -156,6 +156,28 @@ def check_pair(
         )
 
 
+def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
+    """Make the photo equal to its background outside a rectangle: only one person moves then.
+
+    Args:
+        sample: the photo.
+        region: left, top, right, bottom, px, end exclusive.
+
+    Raises:
+        InputError: if the rectangle is empty or lies outside the photo.
+    """
+    left, top, right, bottom = region
+    height, width = sample.blurry.shape[-2:]
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise InputError(
+            f"region {list(region)} must be left < right within 0..{width} and top < bottom within "
+            f"0..{height}"
+        )
+    blurry = sample.background.expand_as(sample.blurry).clone()
+    blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
+    return replace(sample, blurry=blurry)
+
+
 def sample_name(text: str) -> str:
     """A valid folder name: letters, digits, dot, dash, underscore.
 
@@ -175,6 +197,8 @@ class CapturedDataModule(SampleDataModule):
         background: picture of the same scene without the person, same camera and size.
         alpha: matte of the person as a grey picture of the same size; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
+        region: left, top, right and bottom, px, of the part of the picture to look at, where several
+            people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px; if not given, the focal length is guessed from the image size.
         video: clip of a camera that stands still, instead of `image`; needs `frames`.
@@ -195,6 +219,7 @@ class CapturedDataModule(SampleDataModule):
         video: str | None = None,
         frames: str | int | None = None,
         background_frame: int | None = None,
+        region: tuple[int, int, int, int] | None = None,
         example_seed: int = 0,
     ) -> None:
         super().__init__()
@@ -204,13 +229,15 @@ class CapturedDataModule(SampleDataModule):
         self.frames = frames
         self.background_frame = background_frame
         self.options = {"alpha": alpha, "estimate": estimate, "camera": camera}
+        self.region = region
         self.example_seed = example_seed
         self.sample: BlurSample | None = None
 
     def setup(self, stage: str) -> None:
         """Read the files; every fault is an InputError of one line."""
         if self.sample is None:
-            self.sample = self._read()
+            sample = self._read()
+            self.sample = sample if self.region is None else only_region(sample, self.region)
 
     def predict_dataloader(self) -> DataLoader[BlurSample]:
         """One batch: a list of one sample."""

@@ -16,6 +16,7 @@ from datamodules import captured
 from datamodules.captured import (
     CapturedDataModule,
     check_pair,
+    only_region,
     sample_from_image,
     sample_from_video,
     sample_name,
@@ -408,3 +409,14 @@ def test_real_clip(shared_data: Path) -> None:
     torch.testing.assert_close(sample.exposure, torch.tensor([[1 / 30, 7 / 30]]))
     changed = (sample.blurry[0] - sample.background).abs().amax(dim=0) > 0.2
     assert 0.001 < float(changed.float().mean()) < 0.1
+
+
+def test_only_the_region_differs_from_the_background() -> None:
+    blurry, background = torch.rand(1, 3, 8, 10), torch.rand(3, 8, 10)
+    sample = only_region(BlurSample("a", blurry, background), (2, 1, 6, 5))
+    torch.testing.assert_close(sample.blurry[..., 1:5, 2:6], blurry[..., 1:5, 2:6])
+    rest = torch.ones(8, 10, dtype=torch.bool)
+    rest[1:5, 2:6] = False
+    torch.testing.assert_close(sample.blurry[0][:, rest], background[:, rest])
+    with pytest.raises(InputError, match=r"left < right within 0\.\.10"):
+        only_region(sample, (2, 1, 12, 5))

@@ -1,0 +1,236 @@
+"""The per-sample optimisation: one training step is one Adam step on eq. 11."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hfb.body import SmplBody
+from hfb.errors import InferenceModeError
+from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
+from hfb.losses import TexelPairs, pair_cosines, weighted_sum
+from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
+from hfb.prior import MixturePosePrior
+from hfb.refine.problem import RefineProblem
+from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings, Stage
+from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
+from hfb.render import RenderSettings, render, render_exposure
+from hfb.structures import BodyParams, Exposure, Layers, Mesh
+
+
+class RefineModule(pl.LightningModule):
+    """Refines a batch of P independent problems together.
+
+    Every term of the loss is summed over the problems and Adam works element by element, so a
+    problem's result does not depend on its neighbours in the batch.
+
+    Args:
+        body: the body model, shared and frozen.
+        problem: what to explain, and the starting poses.
+        settings: stages, learning rates and the rest.
+        render_settings: how to rasterise.
+        pose_prior: scores joint rotations (eq. 6); without it the term is left out.
+        texel_pairs: neighbour table of eq. 5; without it the term is left out.
+    """
+
+    def __init__(
+        self,
+        body: SmplBody,
+        problem: RefineProblem,
+        settings: RefineSettings,
+        render_settings: RenderSettings,
+        pose_prior: MixturePosePrior | None = None,
+        texel_pairs: TexelPairs | None = None,
+    ) -> None:
+        super().__init__()
+        # Not registered as sub-modules: their buffers are shared between refinements.
+        self._shared = (body, pose_prior)
+        self.problem = problem
+        self.settings = settings
+        self.render_settings = render_settings
+        self._base = static_motion(
+            problem.start.pose_rotmat,
+            problem.start.transl,
+            settings.degree,
+            settings.parameterization,
+            settings.time_origin,
+        )
+        self._make_parameters()
+        is_linear = settings.formation == "linear"
+        cosines = None
+        if texel_pairs is not None:
+            cosines = pair_cosines(texel_pairs, _start_face_normals(body, problem.start))
+        self.context = Context(
+            problem=problem,
+            settings=settings,
+            background=srgb_to_linear(problem.background) if is_linear else problem.background,
+            start_coeffs=self._base.coeffs,
+            pose_prior=pose_prior,
+            texel_pairs=texel_pairs,
+            pair_cosines=cosines,
+        )
+        self.history: list[dict[str, Tensor]] = []
+
+    @property
+    def body(self) -> SmplBody:
+        """The body model."""
+        return self._shared[0]
+
+    def _make_parameters(self) -> None:
+        settings, count = self.settings, len(self.problem)
+        coeffs = self._base.coeffs
+        noise = torch.Generator().manual_seed(settings.seed)
+        # The same noise for every problem: results must not depend on the place in the batch.
+        first = torch.randn(coeffs.shape[2:], generator=noise) * settings.start_noise
+        motion = coeffs[:, 1:].clone()
+        motion[:, 0] += first.to(coeffs)
+        size = settings.texture_size
+        self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
+        self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
+        self.pose = nn.Parameter(coeffs[:, :1, 2:].clone())
+        self.motion = nn.Parameter(motion)
+        self.betas = nn.Parameter(self.problem.start.betas.clone())
+        self.texture = nn.Parameter(coeffs.new_full((count, 3, size, size), 0.5))
+
+    def polynomial_motion(self) -> PolynomialMotion:
+        """The motion as it stands, one a problem."""
+        constant = torch.cat([self.transl, self.root, self.pose], 2)
+        return self._base.with_coeffs(torch.cat([constant, self.motion], 1))
+
+    def predict(self) -> Prediction:
+        """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
+        settings = self.settings
+        motion = self.polynomial_motion()
+        times = subframe_times(settings.num_subframes).to(motion.coeffs)
+        pose_rotmat, transl = evaluate(motion, times)
+        posed = self.body(BodyParams(self.betas.unsqueeze(1), pose_rotmat, transl))
+        is_linear = settings.formation == "linear"
+        mesh = Mesh(
+            verts=posed.verts,
+            faces=self.body.faces,
+            uv=self.body.uv,
+            faces_uv=self.body.faces_uv,
+            texture=srgb_to_linear(self.texture) if is_linear else self.texture,
+        )
+        exposure, layers = self._render(mesh)
+        image = composite_exposure(exposure, self.context.background)
+        return Prediction(
+            image=linear_to_srgb(image) if is_linear else image,
+            exposure=exposure,
+            layers=layers,
+            motion=motion,
+            pose_rotmat=pose_rotmat,
+            betas=self.betas,
+            texture=self.texture,
+        )
+
+    def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
+        """The fused mean; sub-frame by sub-frame only where eq. 9 needs the single layers."""
+        camera, settings = self.problem.camera, self.render_settings
+        if not self.stage.weights.background:
+            return render_exposure(mesh, camera, settings), None
+        layers = render(mesh, camera, settings)
+        rgb, alpha = average_layers(layers)
+        seen = torch.ones(
+            len(self.problem), len(mesh.faces), dtype=torch.bool, device=mesh.verts.device
+        )
+        return Exposure(rgb, alpha, seen), layers
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the next step belongs to."""
+        return self._stage_of(self.global_step if self._trainer is not None else 0)
+
+    def _stage_of(self, step: int) -> Stage:
+        for stage in self.settings.stages:
+            if step < stage.num_steps:
+                return stage
+            step -= stage.num_steps
+        return self.settings.stages[-1]
+
+    def losses(self, prediction: Prediction) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
+        """Eq. 11 and its unweighted terms, one value a problem."""
+        weights = available_weights(self.stage.weights, self.context)
+        terms = loss_terms(prediction, self.context, weights)
+        return weighted_sum(terms, weights), terms
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One step on all problems; the batch is only a counter."""
+        if torch.is_inference_mode_enabled():
+            raise InferenceModeError(
+                "refinement needs gradients, but Lightning runs in inference mode: "
+                "set trainer.inference_mode to false."
+            )
+        total, terms = self.losses(self.predict())
+        self.history.append(
+            {name: value.detach() for name, value in {"total": total, **terms}.items()}
+        )
+        return total.sum()
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a step size for each group, on a cosine to `final_lr_fraction`."""
+        groups = [
+            {"params": [getattr(self, name)], "lr": getattr(self.settings.lr, name), "name": name}
+            for name in PARAMETER_GROUPS
+        ]
+        optimizer = torch.optim.Adam(groups)
+        factors = [_schedule(self.settings, name) for name in PARAMETER_GROUPS]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep the texture a colour: a projected gradient step."""
+        with torch.no_grad():
+            self.texture.clamp_(0.0, 1.0)
+
+    @torch.no_grad()
+    def energy(self) -> Float[Tensor, " P"]:
+        """Eq. 11 of each problem as it stands: lower explains the photo better."""
+        total, _ = self.losses(self.predict())
+        return total
+
+    def state_of(self, index: Tensor) -> dict[str, Tensor]:
+        """Parameters of some problems, for `load_state`."""
+        return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from parameters of another refinement of the same problems."""
+        with torch.no_grad():
+            for name, value in state.items():
+                getattr(self, name).copy_(value)
+
+
+def _schedule(settings: RefineSettings, group: str) -> Any:
+    """Learning-rate factor of a parameter group as a function of the step."""
+
+    def factor(step: int) -> float:
+        progress = min(step / max(settings.num_steps, 1), 1.0)
+        low = settings.final_lr_fraction
+        cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        remaining = step
+        for stage in settings.stages:
+            if remaining < stage.num_steps:
+                return 0.0 if group in stage.frozen else cosine * stage.lr_scale
+            remaining -= stage.num_steps
+        return cosine * settings.stages[-1].lr_scale
+
+    return factor
+
+
+@torch.no_grad()
+def _start_face_normals(body: SmplBody, start: BodyParams) -> Float[Tensor, "P F 3"]:
+    """Unit face normals of the starting pose, enough for the smoothness weights of eq. 5."""
+    verts = body(start).verts
+    corners = verts[:, body.faces]
+    normals = torch.linalg.cross(
+        corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
+    )
+    return torch.nn.functional.normalize(normals, dim=-1)

@@ -1,0 +1,166 @@
+"""Runs refinements through the Lightning loop and picks the best start of each sample."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from hfb.body import SmplBody
+from hfb.losses import TexelPairs
+from hfb.prior import MixturePosePrior
+from hfb.refine.module import RefineModule
+from hfb.refine.problem import RefineProblem
+from hfb.refine.settings import RefineSettings
+from hfb.render import RenderSettings
+
+
+class StepCallback(pl.Callback):
+    """Calls a function after every step of a refinement.
+
+    Args:
+        on_step: gets the module and the number of steps done.
+    """
+
+    def __init__(self, on_step: Callable[[RefineModule, int], None]) -> None:
+        self.on_step = on_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any) -> None:
+        """Report progress."""
+        self.on_step(pl_module, trainer.global_step)
+
+
+class Refiner:
+    """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
+
+    Args:
+        body: the body model.
+        settings: the recipe.
+        render_settings: how to rasterise.
+        pose_prior: eq. 6, or None.
+        texel_pairs: eq. 5's neighbour table, or None.
+    """
+
+    def __init__(
+        self,
+        body: SmplBody,
+        settings: RefineSettings,
+        render_settings: RenderSettings,
+        pose_prior: MixturePosePrior | None = None,
+        texel_pairs: TexelPairs | None = None,
+    ) -> None:
+        self.body = body
+        self.settings = settings
+        self.render_settings = render_settings
+        self.pose_prior = pose_prior
+        self.texel_pairs = texel_pairs
+
+    def refine(
+        self,
+        problem: RefineProblem,
+        group: Tensor,
+        on_step: Callable[[RefineModule, int], None] | None = None,
+    ) -> RefineModule:
+        """Optimise; of problems with the same group number only the best goes all the way.
+
+        Args:
+            problem: all starts of all samples.
+            group: sample number of each problem, ascending, from 0 without gaps.
+            on_step: called after every step with the module and the steps done so far.
+
+        Returns:
+            The finished module, one problem a sample, in the order of the group numbers.
+        """
+        state = None
+        if len(torch.unique(group)) < len(problem):
+            ranking = self._module(problem)
+            self._fit(ranking, self.settings.ranking_steps, on_step)
+            best = best_of_groups(ranking.energy(), group)
+            state, problem = ranking.state_of(best), problem.select(best)
+        module = self._module(problem)
+        if state is not None:
+            module.load_state(state)
+        self._fit(module, self.settings.num_steps, on_step)
+        return module
+
+    def _module(self, problem: RefineProblem) -> RefineModule:
+        return RefineModule(
+            self.body,
+            problem,
+            self.settings,
+            self.render_settings,
+            self.pose_prior,
+            self.texel_pairs,
+        )
+
+    def _fit(
+        self,
+        module: RefineModule,
+        num_steps: int,
+        on_step: Callable[[RefineModule, int], None] | None,
+    ) -> None:
+        with torch.enable_grad(), _one_torch_thread(module), _quiet_trainer():
+            trainer = pl.Trainer(
+                max_steps=num_steps,
+                accelerator="gpu" if module.texture.is_cuda else "cpu",
+                devices=1,
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=[StepCallback(on_step)] if on_step else None,
+            )
+            trainer.fit(module, DataLoader(range(num_steps), batch_size=None))  # type: ignore[arg-type]
+
+
+def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
+    """Index of the problem with the lowest energy in each group.
+
+    Args:
+        energy: one value a problem.
+        group: group number of each problem, from 0 without gaps.
+    """
+    best = [
+        int(torch.where(group == k, energy, torch.inf).argmin())
+        for k in range(int(group.max()) + 1)
+    ]
+    return torch.tensor(best, device=energy.device)
+
+
+@contextmanager
+def _quiet_trainer() -> Iterator[None]:
+    """A trainer a batch is machinery here, not news for the terminal."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
+    loggers.append(logging.getLogger("pytorch_lightning.utilities.rank_zero"))
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # The loader only counts steps: it has nothing to read and needs no workers.
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            # Lightning 2.6 uses a name that torch 2.13 has deprecated.
+            warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _one_torch_thread(module: RefineModule) -> Iterator[None]:
+    """On the CPU the renderer's threads own the cores; torch's would spin beside them."""
+    before = torch.get_num_threads()
+    if not module.texture.is_cuda:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,123 @@
+"""Every choice of the refinement as typed, frozen dataclasses; YAML fills them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hfb.errors import InputError
+from hfb.losses import LossWeights
+
+PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Adam's step size of each group of parameters (the paper: 0.01 for all).
+
+    Attributes:
+        transl: translation at the time origin, m.
+        root: global rotation at the time origin, rad.
+        pose: joint rotations at the time origin, rad.
+        motion: all coefficients above the constant one, rad or m per exposure.
+        betas: shape coefficients.
+        texture: texels, sRGB in [0, 1].
+    """
+
+    transl: float = 0.01
+    root: float = 0.01
+    pose: float = 0.01
+    motion: float = 0.01
+    betas: float = 0.01
+    texture: float = 0.01
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the optimisation with its own weights.
+
+    Attributes:
+        num_steps: Adam steps.
+        weights: weight of each loss term.
+        lr_scale: factor on all learning rates.
+        frozen: parameter groups that stand still in this stage.
+    """
+
+    num_steps: int
+    weights: LossWeights = field(default_factory=LossWeights)
+    lr_scale: float = 1.0
+    frozen: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.frozen) - set(PARAMETER_GROUPS)
+        if unknown:
+            raise InputError(
+                f"stage.frozen: no parameter group {sorted(unknown)}; there are {PARAMETER_GROUPS}"
+            )
+        if self.num_steps < 1:
+            raise InputError(f"stage.num_steps must be at least 1, got {self.num_steps}")
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How one batch of blurry images is refined.
+
+    Attributes:
+        stages: the optimisation, stretch by stretch; the steps add up to the paper's 200.
+        lr: step size of each group of parameters.
+        final_lr_fraction: the cosine schedule ends at this share of the learning rate; 1 keeps it
+            constant, as in the paper.
+        num_subframes: N of eq. 2.
+        degree: degree of the polynomials in time.
+        parameterization: "tangent" (rotation vectors about the starting pose) or "paper"
+            (direction and distance, axis and angle).
+        time_origin: time in [0, 1] at which the constant coefficient holds; the paper's is 0.
+        image_size: side of the square crop the fit works on, px.
+        crop_margin: space around the person, as a share of the crop.
+        texture_size: side of the texture, texels.
+        formation: "linear" averages in linear light; "srgb" averages encoded values (the paper).
+        matting_kind: "iou" is eq. 4; "l1" and "l2" compare pixel by pixel.
+        normalize_by_area: divide image and matte losses by the person's share of the crop, so that
+            a small person weighs as much as a large one.
+        coefficient_l1: factor of the L1 part of eq. 8; the paper's is 1.
+        coefficient_l1_reduction: "sum" is the paper's; "mean" does not grow with the degree.
+        background_epsilon: ε of eq. 9, sRGB units.
+        start_noise: standard deviation of the first-order coefficients at the start. A body at
+            rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
+        num_starts: starting poses tried for each sample.
+        ranking_steps: steps each of several starts gets before the best one goes on alone.
+        seed: of the start noise.
+    """
+
+    stages: list[Stage] = field(default_factory=lambda: [Stage(num_steps=200)])
+    lr: LearningRates = field(default_factory=LearningRates)
+    final_lr_fraction: float = 0.1
+    num_subframes: int = 8
+    degree: int = 2
+    parameterization: Literal["tangent", "paper"] = "tangent"
+    time_origin: float = 0.5
+    image_size: int = 256
+    crop_margin: float = 0.12
+    texture_size: int = 128
+    formation: Literal["linear", "srgb"] = "linear"
+    matting_kind: Literal["iou", "l1", "l2"] = "l1"
+    normalize_by_area: bool = True
+    coefficient_l1: float = 10.0
+    coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
+    background_epsilon: float = 0.1
+    start_noise: float = 0.03
+    num_starts: int = 1
+    ranking_steps: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InputError("refine.stages is empty: give at least one stage")
+        for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
+            if getattr(self, name) < 1:
+                raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def num_steps(self) -> int:
+        """Adam steps of the whole optimisation."""
+        return sum(stage.num_steps for stage in self.stages)

@@ -1,0 +1,174 @@
+"""The terms of eq. 11 for one prediction; those of weight 0 are not computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.geometry import rotmat_to_rotvec
+from hfb.losses import (
+    LossWeights,
+    TexelPairs,
+    background_loss,
+    image_loss,
+    matting_loss,
+    polynomial_loss,
+    pose_anchor_loss,
+    pose_prior_loss,
+    shape_loss,
+    texture_smoothness_loss,
+)
+from hfb.motion import PolynomialMotion
+from hfb.prior import MixturePosePrior
+from hfb.refine.problem import RefineProblem
+from hfb.refine.settings import RefineSettings
+from hfb.structures import Exposure, Layers
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the forward model says at one step.
+
+    Attributes:
+        image: predicted blurry crop, sRGB.
+        exposure: the two sums of eq. 2, in the space that is averaged.
+        layers: the single sub-frames, where a term needs them.
+        motion: the polynomials.
+        pose_rotmat: pose at each sub-frame time.
+        betas: shape.
+        texture: sRGB.
+    """
+
+    image: Float[Tensor, "P 3 S S"]
+    exposure: Exposure
+    layers: Layers | None
+    motion: PolynomialMotion
+    pose_rotmat: Float[Tensor, "P N J 3 3"]
+    betas: Float[Tensor, "P K"]
+    texture: Float[Tensor, "P 3 TH TW"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stays the same over a refinement.
+
+    Attributes:
+        problem: image, matte, cameras, starts.
+        settings: the recipe.
+        background: background in the space that is averaged.
+        start_coeffs: coefficients of the resting start.
+        pose_prior: eq. 6, or None.
+        texel_pairs: eq. 5's neighbour table, or None.
+        pair_cosines: eq. 5's cosines for the starting pose, or None.
+    """
+
+    problem: RefineProblem
+    settings: RefineSettings
+    background: Float[Tensor, "P 3 S S"]
+    start_coeffs: Float[Tensor, "P D1 K C"]
+    pose_prior: MixturePosePrior | None = None
+    texel_pairs: TexelPairs | None = None
+    pair_cosines: Float[Tensor, "P M"] | None = None
+
+
+def loss_terms(
+    prediction: Prediction, context: Context, weights: LossWeights
+) -> dict[str, Float[Tensor, " P"]]:
+    """Unweighted terms by the names of `LossWeights`, one value a problem.
+
+    Args:
+        prediction: the forward model at this step.
+        context: what it is compared with.
+        weights: tells which terms are wanted.
+    """
+    makers: dict[str, Callable[[Prediction, Context], Tensor]] = {
+        "image": _image,
+        "matting": _matting,
+        "texture": _texture,
+        "pose": _pose,
+        "shape": lambda p, _: shape_loss(p.betas),
+        "motion": _motion,
+        "background": _background,
+        "pose_anchor": lambda p, c: pose_anchor_loss(p.motion.coeffs, c.start_coeffs),
+    }
+    return {
+        name: make(prediction, context)
+        for name, make in makers.items()
+        if weights.is_active(name) and _is_available(name, context)
+    }
+
+
+def available_weights(weights: LossWeights, context: Context) -> LossWeights:
+    """The weights with those set to 0 whose terms lack what they need (prior, texel pairs)."""
+    values = {
+        name: value if _is_available(name, context) else 0.0
+        for name, value in weights.as_dict().items()
+    }
+    return LossWeights(**values)
+
+
+def _is_available(name: str, context: Context) -> bool:
+    if name == "pose":
+        return context.pose_prior is not None
+    if name == "texture":
+        return context.texel_pairs is not None
+    return True
+
+
+def _area(context: Context) -> Tensor | None:
+    if not context.settings.normalize_by_area:
+        return None
+    return (context.problem.alpha * context.problem.valid).sum((-3, -2, -1))
+
+
+def _image(prediction: Prediction, context: Context) -> Tensor:
+    problem = context.problem
+    return image_loss(prediction.image, problem.image, problem.valid, _area(context))
+
+
+def _matting(prediction: Prediction, context: Context) -> Tensor:
+    problem = context.problem
+    return matting_loss(
+        prediction.exposure.alpha,
+        problem.alpha,
+        problem.valid,
+        context.settings.matting_kind,
+        _area(context),
+    )
+
+
+def _texture(prediction: Prediction, context: Context) -> Tensor:
+    assert context.texel_pairs is not None
+    assert context.pair_cosines is not None
+    return texture_smoothness_loss(
+        prediction.texture,
+        context.texel_pairs,
+        context.pair_cosines,
+        prediction.exposure.visible_faces,
+    )
+
+
+def _pose(prediction: Prediction, context: Context) -> Tensor:
+    assert context.pose_prior is not None
+    # Eq. 6 averages over all sub-frames; poses of one exposure are so alike that the middle one
+    # stands for them at a fraction of the cost.
+    middle = prediction.pose_rotmat.shape[1] // 2
+    body_pose = rotmat_to_rotvec(prediction.pose_rotmat[:, middle : middle + 1, 1:])
+    return pose_prior_loss(context.pose_prior(body_pose.flatten(-2)))
+
+
+def _motion(prediction: Prediction, context: Context) -> Tensor:
+    settings = context.settings
+    return polynomial_loss(
+        prediction.motion.coeffs,
+        l1_scale=settings.coefficient_l1,
+        l1_reduction=settings.coefficient_l1_reduction,
+    )
+
+
+def _background(prediction: Prediction, context: Context) -> Tensor:
+    rendered = prediction.layers if prediction.layers is not None else prediction.exposure
+    return background_loss(rendered, context.background, context.settings.background_epsilon)
