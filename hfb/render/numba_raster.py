@@ -101,51 +101,45 @@ def find_visible_faces(
         bx, by, b_inverse = screen[b, 0], screen[b, 1], screen[b, 2]
         cx, cy, c_inverse = screen[c, 0], screen[c, 1], screen[c, 2]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        # Counter-clockwise from the camera is clockwise with y down.
-        if not (area < -_MIN_AREA and a_inverse > ZERO and b_inverse > ZERO and c_inverse > ZERO):
-            is_front[f] = 0
+        # Counter-clockwise from the camera is clockwise with y down. Conditions are joined without
+        # short cuts here and below: a wrongly predicted branch costs more than all of them.
+        is_drawable = (a_inverse > ZERO) & (b_inverse > ZERO) & (c_inverse > ZERO)
+        is_front[f] = is_drawable & (area < -_MIN_AREA)
+        if not is_front[f]:
             continue
-        is_front[f] = 1
-        # Truncation after cutting at the box (which starts at 0 or later) does what `ceil` and
+        low_x, high_x = max(min(ax, bx, cx), first_x), min(max(ax, bx, cx), last_x)
+        low_y, high_y = max(min(ay, by, cy), first_y), min(max(ay, by, cy), last_y)
+        # Truncation, after cutting at the box (which starts at 0 or later), does what `ceil` and
         # `floor`, calls into the C library, would do.
-        low, high = max(min(ax, bx, cx), first_x), min(max(ax, bx, cx), last_x)
-        if low > high:
-            continue
-        left, right = int(low), int(high)
-        if np.float32(left) < low:
-            left += 1
-        low, high = max(min(ay, by, cy), first_y), min(max(ay, by, cy), last_y)
-        if low > high or left > right:
-            continue
-        top, bottom = int(low), int(high)
-        if np.float32(top) < low:
-            top += 1
-        if top > bottom:
+        left, right, top, bottom = int(low_x), int(high_x), int(low_y), int(high_y)
+        left += int(np.float32(left) < low_x)
+        top += int(np.float32(top) < low_y)
+        if (left > right) | (top > bottom) | (low_x > high_x) | (low_y > high_y):
             continue
         # Barycentric coordinates are affine: value at the box's corner, plus steps in x and y.
         scale = ONE / area
         first_dx, first_dy = (by - cy) * scale, (cx - bx) * scale
         second_dx, second_dy = (cy - ay) * scale, (ax - cx) * scale
         x0, y0 = np.float32(left), np.float32(top)
-        first_row = ((bx - x0) * (cy - y0) - (by - y0) * (cx - x0)) * scale
-        second_row = ((cx - x0) * (ay - y0) - (cy - y0) * (ax - x0)) * scale
+        first_0 = ((bx - x0) * (cy - y0) - (by - y0) * (cx - x0)) * scale
+        second_0 = ((cx - x0) * (ay - y0) - (cy - y0) * (ax - x0)) * scale
         first_depth, second_depth = a_inverse - c_inverse, b_inverse - c_inverse
-        for y in range(top, bottom + 1):
+        for row in range(bottom + 1 - top):
+            first_row = first_0 + np.float32(row) * first_dy
+            second_row = second_0 + np.float32(row) * second_dy
             for step in range(right + 1 - left):
                 first = first_row + np.float32(step) * first_dx
                 second = second_row + np.float32(step) * second_dx
                 if (
-                    first >= -_TOLERANCE
-                    and second >= -_TOLERANCE
-                    and first + second <= ONE + _TOLERANCE
+                    (first >= -_TOLERANCE)
+                    & (second >= -_TOLERANCE)
+                    & (first + second <= ONE + _TOLERANCE)
                 ):
                     depth = c_inverse + first * first_depth + second * second_depth
-                    x = left + step
+                    y, x = top + row, left + step
                     if depth > nearest[y, x]:
                         nearest[y, x] = depth
                         face_id[y, x] = f
-            first_row += first_dy
-            second_row += second_dy
 
 
 @kernel
