@@ -68,13 +68,23 @@ def _cache_folder() -> Path:
     candidates = [Path(chosen)] if chosen else [Path(home) / "hfb"]
     candidates.append(Path(tempfile.gettempdir()) / f"hfb-{user}")
     for candidate in candidates:
-        try:
-            (candidate / name).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=candidate / name):
-                return candidate / name
-        except OSError:
-            continue
+        if _is_usable(candidate / name):
+            return candidate / name
     return candidates[-1] / name
+
+
+def _is_usable(folder: Path) -> bool:
+    """Whether the folder can be written and belongs to this user.
+
+    What numba finds in it is run as code; others may make folders in the temporary folder, too.
+    """
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 _CACHE_FOLDER = _cache_folder()

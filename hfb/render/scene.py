@@ -135,7 +135,9 @@ def _flatten(verts: Tensor, texture: Tensor, topology: Topology, camera: Camera)
         verts=verts.reshape(num_samples, *verts.shape[-3:]),
         texture=texture.reshape(num_samples, *texture.shape[-3:]),
         intrinsics=intrinsics,
-        topology=topology,
+        topology=topology
+        if topology.faces.device == verts.device
+        else topology.on_device(verts.device),
         height=camera.height,
         width=camera.width,
     )

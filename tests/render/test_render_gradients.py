@@ -205,3 +205,19 @@ def test_square_depth_gradient_has_the_right_sign() -> None:
     render_exposure(own, camera).alpha.sum().backward()
     assert own.verts.grad is not None
     assert own.verts.grad[..., 2].sum() < 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_equals_cpu(mode: str) -> None:
+    mesh, camera = random_scene(1)
+    images, grads = [], []
+    for device in ("cpu", "cuda"):
+        own = cast(mesh, torch.float32)
+        moved = replace(own, verts=own.verts.to(device), texture=own.texture.to(device))
+        result = render_exposure(moved, camera, RenderSettings(mode, "torch"))
+        random_loss(replace(result, rgb=result.rgb.cpu(), alpha=result.alpha.cpu())).backward()
+        images.append(torch.cat([result.rgb, result.alpha], 1).cpu())
+        grads.append(own.verts.grad)
+    assert (images[0] - images[1]).abs().max() <= 1e-5
+    assert relative_error(grads[1], grads[0]) <= 1e-4
