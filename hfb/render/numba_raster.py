@@ -7,7 +7,19 @@ import math
 import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
-from hfb.render.numba_records import F32, I32, I64, ONE, U8, ZERO, FrameState, MeshArrays, Scratch
+from hfb.render.numba_records import (
+    F32,
+    I32,
+    I64,
+    ONE,
+    TWO,
+    U8,
+    ZERO,
+    FrameState,
+    Look,
+    MeshArrays,
+    Scratch,
+)
 from hfb.render.settings import MAX_GRID_PX, NEAR_PLANE_M
 from hfb.render.torch_visibility import INSIDE_TOLERANCE, MIN_AREA_PX
 
@@ -23,7 +35,7 @@ def rasterise_frame(
     verts: F32,
     intrinsics: F32,
     mesh: MeshArrays,
-    margin: np.float32,
+    look: Look,
     scratch: Scratch,
     state: FrameState,
 ) -> None:
@@ -35,11 +47,12 @@ def rasterise_frame(
         verts: (V, 3) camera frame, m.
         intrinsics: (4,) fx, fy, cx, cy, px.
         mesh: tables of the mesh.
-        margin: how far beyond the body the box must reach, px.
+        look: how far the silhouette's softness reaches.
         scratch: room of this thread.
         state: what the sub-frame keeps.
     """
     height, width = state.face_id.shape
+    margin = max(look.radius, look.margin_x, look.margin_y) + TWO
     project(verts, intrinsics, margin, height, width, state.screen, state.box)
     for y in range(state.box[0], state.box[1]):
         for x in range(state.box[2], state.box[3]):
@@ -168,13 +181,3 @@ def unproject_gradient(
         verts_grad[v, 0] = along_x * inverse
         verts_grad[v, 1] = along_y * inverse
         verts_grad[v, 2] = -inverse * inverse * inverse_grad
-
-
-@kernel
-def mark_covered(state: FrameState, covered: U8) -> None:
-    """Write 1 to the (H, W) image where a face covers the pixel centre."""
-    height, width = covered.shape
-    for y in range(max(state.box[0], 1), min(state.box[1], height + 1)):
-        for x in range(max(state.box[2], 1), min(state.box[3], width + 1)):
-            if state.face_id[y, x] >= 0:
-                covered[y - 1, x - 1] = 1

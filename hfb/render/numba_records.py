@@ -36,6 +36,50 @@ class MeshArrays(NamedTuple):
     edge_faces: I32
 
 
+class FrameInput(NamedTuple):
+    """One sub-frame.
+
+    Attributes:
+        verts: (V, 3) camera frame, m.
+        intrinsics: (4,) fx, fy, cx, cy, px.
+        texture: (TH, TW, 3).
+    """
+
+    verts: F32
+    intrinsics: F32
+    texture: F32
+
+
+class ImageSums(NamedTuple):
+    """Where sub-frames are added up.
+
+    Attributes:
+        rgb: (3, H, W).
+        alpha: (H, W).
+        is_visible: (F,) 1 for faces that are seen.
+    """
+
+    rgb: F32
+    alpha: F32
+    is_visible: U8
+
+
+class FrameGrads(NamedTuple):
+    """Gradients that go into one sub-frame and come out of it.
+
+    Attributes:
+        rgb: (3, H, W) given.
+        alpha: (H, W) given.
+        verts: (V, 3) overwritten.
+        texture: (TH, TW, 3) added to.
+    """
+
+    rgb: F32
+    alpha: F32
+    verts: F32
+    texture: F32
+
+
 class FrameState(NamedTuple):
     """What one sub-frame keeps from the forward to the backward pass.
 
