@@ -5,9 +5,12 @@ does not mention the camera's response curve and averages the encoded values: le
 curves below and give the same functions sRGB values.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from hfb.errors import ShapeError
 from hfb.structures import Exposure, Layers
@@ -15,6 +18,43 @@ from hfb.structures import Exposure, Layers
 # IEC 61966-2-1: the straight foot of the sRGB curve ends here.
 _SRGB_KNEE = 0.04045
 _LINEAR_KNEE = 0.0031308
+
+
+class _DecodeSrgb(torch.autograd.Function):
+    """The sRGB curve; its slope comes from its value, which saves a second power per pixel."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        # The clamp keeps the unused branch of `where` away from infinite slopes of the power law.
+        power = ((image.clamp(min=_SRGB_KNEE) + 0.055) / 1.055) ** 2.4
+        linear = torch.where(image <= _SRGB_KNEE, image / 12.92, power)
+        ctx.save_for_backward(image, linear)
+        return linear
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        image, linear = ctx.saved_tensors
+        slope = 2.4 * linear / (image.clamp(min=_SRGB_KNEE) + 0.055)
+        return grad * torch.where(image <= _SRGB_KNEE, 1 / 12.92, slope)
+
+
+class _EncodeSrgb(torch.autograd.Function):
+    """The inverse curve, in the same way."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        power = 1.055 * image.clamp(min=_LINEAR_KNEE) ** (1 / 2.4) - 0.055
+        encoded = torch.where(image <= _LINEAR_KNEE, image * 12.92, power)
+        ctx.save_for_backward(image, encoded)
+        return encoded
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        image, encoded = ctx.saved_tensors
+        slope = (encoded + 0.055) / (2.4 * image.clamp(min=_LINEAR_KNEE))
+        return grad * torch.where(image <= _LINEAR_KNEE, 12.92, slope)
 
 
 def srgb_to_linear(image: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -27,9 +67,7 @@ def srgb_to_linear(image: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     Returns:
         Linear values, same shape.
     """
-    # The clamp keeps the unused branch of `where` away from infinite slopes of the power law.
-    power = ((image.clamp(min=_SRGB_KNEE) + 0.055) / 1.055) ** 2.4
-    return torch.where(image <= _SRGB_KNEE, image / 12.92, power)
+    return _DecodeSrgb.apply(image)
 
 
 def linear_to_srgb(image: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -41,8 +79,7 @@ def linear_to_srgb(image: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     Returns:
         sRGB values, same shape; the gradient is at most 12.92.
     """
-    power = 1.055 * image.clamp(min=_LINEAR_KNEE) ** (1 / 2.4) - 0.055
-    return torch.where(image <= _LINEAR_KNEE, image * 12.92, power)
+    return _EncodeSrgb.apply(image)
 
 
 def average_layers(

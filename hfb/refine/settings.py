@@ -29,7 +29,7 @@ class LearningRates:
     pose: float = 0.01
     motion: float = 0.01
     betas: float = 0.01
-    texture: float = 0.01
+    texture: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,13 @@ class Stage:
             )
         if self.num_steps < 1:
             raise InputError(f"stage.num_steps must be at least 1, got {self.num_steps}")
+
+
+def default_stages() -> list[Stage]:
+    """The matte places the limbs while the texture is grey; then the photo decides."""
+    early = LossWeights(image=3.0, matting=1.0, texture=1.0)
+    late = LossWeights(image=50.0, matting=0.3, texture=1.0)
+    return [Stage(60, early), Stage(140, late)]
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class RefineSettings:
         seed: of the start noise.
     """
 
-    stages: list[Stage] = field(default_factory=lambda: [Stage(num_steps=200)])
+    stages: list[Stage] = field(default_factory=default_stages)
     lr: LearningRates = field(default_factory=LearningRates)
     final_lr_fraction: float = 0.1
     num_subframes: int = 8

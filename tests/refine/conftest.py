@@ -15,7 +15,7 @@ from hfb.refine import RefineProblem, RefineSettings
 from hfb.render import render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
-LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_KNEE = 16, 17, 4
+LEFT_SHOULDER, RIGHT_SHOULDER = 16, 17
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def known_problem(body: SmplBody, size: int = 96, offset: float = 0.0) -> KnownP
     image = linear_to_srgb(composite_exposure(exposure, srgb_to_linear(background)))
     start_pose = truth.base_rotmat.clone()
     bend = torch.zeros(24, 3)
-    bend[LEFT_SHOULDER, 2], bend[LEFT_KNEE, 0] = 0.15, 0.2
+    bend[LEFT_SHOULDER, 2], bend[RIGHT_SHOULDER, 2] = 0.35, 0.15
     start_pose = start_pose @ rotvec_to_rotmat(bend)
     problem = RefineProblem(
         names=("known/0",),

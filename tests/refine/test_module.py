@@ -8,6 +8,7 @@ import torch
 from hfb.errors import InferenceModeError, InputError
 from hfb.losses import LossWeights
 from hfb.motion import evaluate, reverse, subframe_times
+from hfb.prior import MixturePosePrior
 from hfb.refine import RefineModule, Refiner, RefineSettings, Stage, join_problems
 from hfb.refine.module import _schedule
 from hfb.refine.runner import best_of_groups
@@ -26,7 +27,8 @@ def joint_error(module, known) -> float:
     def joints(motion):
         pose, transl = evaluate(motion, times)
         found = known.body.joints(BodyParams(torch.zeros(1, 1, 10), pose, transl))
-        return found - found[..., :1, :]
+        # Across the picture: the start is right in depth, which one picture says little about.
+        return (found - found[..., :1, :])[..., :2]
 
     truth = joints(known.truth)
     found = joints(module.polynomial_motion())
@@ -61,11 +63,13 @@ def test_time_reversed_motion_gives_the_same_blurry_image(known, small_settings)
 @pytest.mark.slow
 def test_refinement_beats_its_start(body, make_known, small_settings):
     known = make_known()
-    refiner = Refiner(body, small_settings, RenderSettings())
+    refiner = Refiner(body, small_settings, RenderSettings(), MixturePosePrior())
     start = RefineModule(body, known.problem, small_settings, RenderSettings())
-    begin = float(start.energy())
     module = refiner.refine(known.problem, torch.zeros(1, dtype=torch.long))
-    assert float(module.energy()) < 0.4 * begin
+    with torch.no_grad():
+        before, after = start.losses(start.predict())[1], module.losses(module.predict())[1]
+    assert float(after["matting"]) < 0.4 * float(before["matting"])
+    assert float(after["image"]) < 0.2 * float(before["image"])
     assert joint_error(module, known) < 0.8 * joint_error(start, known)
     assert len(module.history) == small_settings.num_steps
 
