@@ -197,8 +197,8 @@ class CapturedDataModule(SampleDataModule):
         background: picture of the same scene without the person, same camera and size.
         alpha: matte of the person as a grey picture of the same size; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
-        region: left, top, right and bottom, px, of the part of the picture to look at, where several
-            people move; outside, the photo is taken to be the background.
+        region: left, top, right and bottom, px, of the part of the picture to look at, where
+            several people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px; if not given, the focal length is guessed from the image size.
         video: clip of a camera that stands still, instead of `image`; needs `frames`.
