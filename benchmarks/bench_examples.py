@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-SEEDS = [1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
+SEEDS = list(range(1, 11))
 COLUMNS = ("mpjpe_best_direction_mm", "iou_best_direction", "reblur_psnr_db")
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--config", default=None, help="for example lightning_configs/paper.yaml")
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     arguments = parser.parse_args()
-    sys.argv = sys.argv[:1]
+    sys.argv = sys.argv[:1]  # Lightning warns where it sees two sets of arguments
     ratios = []
     print(
         "| sample | blur rate | MPJPE mm, best direction | ratio | silhouette IoU | PSNR dB | s |"

@@ -157,7 +157,10 @@ def check_pair(
 
 
 def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
-    """Make the photo equal to its background outside a rectangle: only one person moves then.
+    """Take out of the photo what moves outside a rectangle: only one person moves then.
+
+    Outside, the photo may differ from its background by the usual noise and no more, so that the
+    noise can still be measured there.
 
     Args:
         sample: the photo.
@@ -173,7 +176,9 @@ def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSa
             f"region {list(region)} must be left < right within 0..{width} and top < bottom within "
             f"0..{height}"
         )
-    blurry = sample.background.expand_as(sample.blurry).clone()
+    difference = sample.blurry - sample.background
+    noise = 3.0 * float(difference.abs().median())
+    blurry = sample.background + difference.clamp(-noise, noise)
     blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
     return replace(sample, blurry=blurry)
 
