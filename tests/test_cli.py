@@ -125,6 +125,10 @@ def test_every_config_runs(run: Callable[..., Path], repo: Path, name: str) -> N
     assert (out / "per_sample.csv").is_file()
 
 
+def test_no_event_files_where_pictures_are_turned_off(run: Callable[..., Path]) -> None:
+    assert not (run("--model.picture_every=0") / "tensorboard").exists()
+
+
 def test_truth_gives_errors_before_and_after(
     example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

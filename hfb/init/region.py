@@ -33,9 +33,6 @@ _WEAK_SHARE = 0.5
 _STRAY_SHARE = 0.02
 """Parts near the main one with a smaller share of its evidence are noise, not limbs."""
 
-_TEXTURE_CLASSES = 6
-"""Into how many parts of equal area the background is sorted by its texture."""
-
 _MIN_AREA = 0.0005
 """Smallest foreground, as a share of the image, that can be a person."""
 
@@ -102,30 +99,6 @@ def foreground_mask(
     parts = _main_parts(closed, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
     full = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
     return torch.from_numpy(full > 0).to(image.device)
-
-
-def _texture(background: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """How much the background changes from pixel to pixel, at the mask's size."""
-    grey = cv2.resize(
-        background.detach().mean(0).float().cpu().numpy(), size, interpolation=cv2.INTER_AREA
-    )
-    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    return cv2.GaussianBlur(slope, (0, 0), 3.0)
-
-
-def _level_by_texture(difference: np.ndarray, texture: np.ndarray) -> np.ndarray:
-    """The usual difference of places as textured as each pixel: its median over all of them.
-
-    Foliage in the wind, a camera that shakes by a fraction of a pixel and video compression change
-    a background where it has texture, not where it is plain.
-    """
-    edges = np.quantile(texture, np.linspace(0.0, 1.0, _TEXTURE_CLASSES + 1))
-    classes = np.clip(np.searchsorted(edges, texture) - 1, 0, _TEXTURE_CLASSES - 1)
-    medians = [float(np.median(difference[classes == k])) for k in range(_TEXTURE_CLASSES)]
-    # A class that the person fills says nothing about the background: no class may be much noisier
-    # than all of them.
-    overall = float(np.median(difference))
-    return np.minimum(np.array(medians, np.float32), 3.0 * overall)[classes]
 
 
 def _main_parts(mask: np.ndarray, evidence: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.formation import composite_layers, linear_to_srgb, srgb_to_linear
-from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
+from hfb.motion import PolynomialMotion, evaluate, subframe_times
 from hfb.refine.module import RefineModule
 from hfb.render import RenderSettings, render
 from hfb.structures import BodyParams, Camera, Layers, Mesh, PosedBody
@@ -51,11 +51,6 @@ class Refinement:
         texture = srgb_to_linear(self.texture) if is_linear else self.texture
         verts = self.posed(body, t).verts
         return Mesh(verts, body.faces, body.uv, body.faces_uv, texture)
-
-    def at_rest(self, params: BodyParams) -> Refinement:
-        """The static body `params` with this texture: the initial estimate as a picture."""
-        motion = static_motion(params.pose_rotmat, params.transl, degree=0)
-        return replace(self, motion=motion, betas=params.betas)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class RefineLogger:
 
     Args:
         folder: where the events go; made with the first event.
-        every: steps between two pictures; 0 logs curves only.
+        every: steps between two pictures; 0 writes nothing at all.
     """
 
     def __init__(self, folder: Path, every: int = 20) -> None:
@@ -57,6 +57,8 @@ class RefineLogger:
 
     def log_curves(self, module: RefineModule) -> None:
         """Every term of the loss at every step that has not been written yet."""
+        if not self.every:
+            return
         if self._logged > len(module.history):
             self._logged = 0  # a new refinement has begun
         for step in range(self._logged, len(module.history)):
@@ -67,6 +69,8 @@ class RefineLogger:
 
     def log_subframes(self, sample_id: str, subframes: Float[Tensor, "N 3 H W"]) -> None:
         """The sharp sub-frames side by side."""
+        if not self.every:
+            return
         strip = torch.cat(list(subframes), -1)
         self.writer.add_image(f"refine/{sample_id}/subframes", strip.cpu())
 
