@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +12,10 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from datamodules.grounding import GroundedBody, sole_positions
+from datamodules.mocap_files import MocapClip
 from datamodules.procedural_motion import numpy_generator
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
-
-Array = NDArray[np.float64]
 
 _BODY_JOINTS = 22
 # AMASS clips are z-up, the generator's world is y-up: x stays, z becomes y.
@@ -71,61 +68,42 @@ class MocapAction:
 
 
 def random_mocap_action(
-    clip: Mapping[str, Any], generator: torch.Generator, name: str = "mocap", seconds: float = 1.0
+    clip: MocapClip, generator: torch.Generator, seconds: float = 1.0
 ) -> MocapAction:
-    """Draw a stretch of an AMASS-like clip, fast ones more often.
+    """Draw a stretch of a clip, fast ones more often; only frames marked valid are used.
 
     Args:
-        clip: `poses` (F, 72) or (F, 156) rad, z-up; `trans` (F, 3) m; `mocap_framerate` or
-            `mocap_frame_rate` in Hz; optional `valid` (F,) bool: only stretches where it is all
-            true are used.
+        clip: the recording, z-up.
         generator: source of randomness.
-        name: of the clip.
         seconds: length of the stretch.
 
     Raises:
-        InputError: if a key is missing or no stretch is long enough.
+        InputError: if no stretch is long enough.
     """
-    poses, trans, rate = _clip_arrays(clip, name)
-    length = round(seconds * rate) + 1
-    if len(poses) < length:
-        raise InputError(f"clip {name} has {len(poses)} frames, {length} are needed")
-    valid = np.asarray(clip.get("valid", np.ones(len(poses))), dtype=bool)
-    run = np.convolve(valid, np.ones(length, dtype=int), mode="valid") == length
+    length = round(seconds * clip.frame_rate) + 1
+    run = valid_starts(clip, length)
     if not run.any():
-        raise InputError(f"clip {name} has no valid stretch of {seconds} s")
-    speed = np.abs(np.diff(poses[:, :66], axis=0)).sum(axis=1)
+        raise InputError(f"clip {clip.name} has no valid stretch of {seconds} s")
+    speed = np.abs(np.diff(clip.poses[:, : 3 * _BODY_JOINTS], axis=0)).sum(axis=1)
     activity = np.convolve(speed, np.ones(length - 1), mode="valid")
     weight = np.where(run, activity + 1e-9, 0.0)
     start = int(numpy_generator(generator).choice(len(run), p=weight / weight.sum()))
-    rotvec = torch.from_numpy(poses[start : start + length]).reshape(length, 24, 3)
+    rotvec = torch.from_numpy(clip.poses[start : start + length]).reshape(length, 24, 3)
     rotmat = rotvec_to_rotmat(rotvec.float())
     root = _Z_UP_TO_Y_UP @ rotmat[:, :1]
-    duration = (length - 1) / rate
+    duration = (length - 1) / clip.frame_rate
     return MocapAction(
-        name=name,
+        name=clip.name,
         duration=duration,
         focus=(0.2 * duration, 0.8 * duration),
-        frame_rate=rate,
+        frame_rate=clip.frame_rate,
         pose_rotmat=torch.cat([root, rotmat[:, 1:]], dim=1),
-        transl=torch.from_numpy(trans[start : start + length]).float(),
+        transl=torch.from_numpy(clip.transl[start : start + length]).float(),
     )
 
 
-def _clip_arrays(clip: Mapping[str, Any], name: str) -> tuple[Array, Array, float]:
-    """Poses (F, 72), translations (F, 3) and frame rate of a clip."""
-    rate = clip.get("mocap_framerate", clip.get("mocap_frame_rate"))
-    if rate is None or "poses" not in clip or "trans" not in clip:
-        raise InputError(f"clip {name} needs poses, trans and mocap_framerate, has {list(clip)}")
-    poses = np.asarray(clip["poses"], dtype=np.float64)
-    trans = np.asarray(clip["trans"], dtype=np.float64)
-    if poses.ndim != 2 or poses.shape[1] not in (72, 156) or trans.shape != (len(poses), 3):
-        raise InputError(
-            f"clip {name}: poses {poses.shape} must be (F, 72) or (F, 156), trans {trans.shape} "
-            "(F, 3)"
-        )
-    full = np.zeros((len(poses), 72))
-    # SMPL-H continues with finger joints where SMPL has its two hands.
-    kept = 72 if poses.shape[1] == 72 else 3 * _BODY_JOINTS
-    full[:, :kept] = poses[:, :kept]
-    return full, trans, float(rate)
+def valid_starts(clip: MocapClip, length: int) -> NDArray[np.bool_]:
+    """Where a stretch of `length` frames may start; empty if the clip is shorter."""
+    if len(clip.poses) < length:
+        return np.zeros(0, dtype=bool)
+    return np.convolve(clip.valid, np.ones(length, dtype=int), mode="valid") == length

@@ -1,100 +1,160 @@
-"""Write synthetic samples and a contact sheet: `python -m datamodules.synthetic --output DIR`."""
+"""Write synthetic samples and contact sheets: `python -m datamodules.synthetic --output DIR`."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from jaxtyping import Float
 from jsonargparse import auto_cli
-from PIL import Image
 from rich.console import Console
-from rich.progress import track
-from torch import Tensor
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from datamodules.blur_folder import write_sample
-from datamodules.synthetic_scene import SyntheticScene, default_body, make_scene
-from datamodules.synthetic_shot import SyntheticSettings
-from hfb.errors import HfbError
-from hfb.formation import linear_to_srgb
-
-_SHEET_ROWS = 240
-"""Height of a picture on the contact sheet, px."""
+from datamodules.synthetic_protocol import ProtocolName, Recipe, Subjects
+from datamodules.synthetic_writer import Made, make_all, slots_of, write_sheets
+from hfb.errors import HfbError, InputError
+from hfb.formation import BLUR_RATE_BINS
 
 
-def write_samples(
-    output: Path,
-    num_samples: int = 10,
-    first_seed: int = 1,
-    height: int = 480,
-    width: int = 400,
-    blur_rate: tuple[float, float] = (0.05, 0.9),
-    background_folder: Path | None = None,
-) -> None:
-    """Write synthetic blurry samples with their truth, and a contact sheet to look at.
+@dataclass(frozen=True)
+class Command:
+    """Write synthetic blurry samples with their truth, and contact sheets to look at.
 
-    Args:
-        output: the data set's split, a folder; one folder a sample is made in it.
-        num_samples: how many samples.
-        first_seed: seed of the first one; equal seeds give equal files.
+    Attributes:
+        output: the data set's split, a folder; one folder a sample is made in it. A stopped run
+            goes on where it was.
+        protocol: procedural (needs no data), bt_amass (needs --mocap) or bc_cape (clothed; takes
+            --cape or --mocap, else procedural actions).
+        seed: equal seeds give equal files; without bins the seed of the first sample.
+        num_samples: how many samples, where there are no bins.
+        per_bin: how many samples in each bin of the blur rate: one number, or one for each bin.
+            Without it, procedural samples spread over `blur_rate`; the others get 10 a bin.
+        table: whose bins: table1 and table2 have ten, table4 and table5 six.
+        blur_rate: lowest and highest blur rate (eq. 12), where there are no bins.
         height: image rows.
         width: image columns.
-        blur_rate: lowest and highest blur rate (eq. 12).
+        num_frames: consecutive photos a sample: 1, 2 or 4 in the paper.
+        gap: time between two exposures, as a share of the exposure.
+        mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
+        subjects: whose motion: val (kept from all training), train or all.
+        cape: folder of the CAPE data set.
         background_folder: folder of photographs; null: procedural places.
+        texture_folder: folder of textures in the body's UV layout, for example SURREAL's for SMPL;
+            null: the shipped outfits.
+        body: free_body, or the path of a SMPL model file.
+        workers: processes; 0: one a processor.
     """
-    settings = SyntheticSettings(
-        height=height, width=width, blur_rate=blur_rate, background_folder=background_folder
+
+    output: Path
+    protocol: ProtocolName = "procedural"
+    seed: int = 1
+    num_samples: int = 10
+    per_bin: int | list[int] | None = None
+    table: str = "table1"
+    blur_rate: tuple[float, float] = (0.05, 0.9)
+    height: int = 480
+    width: int = 400
+    num_frames: int = 1
+    gap: float = 0.0
+    mocap: Path | None = None
+    subjects: Subjects = "val"
+    cape: Path | None = None
+    background_folder: Path | None = None
+    texture_folder: Path | None = None
+    body: str = "free_body"
+    workers: int = 0
+
+
+def recipe_of(command: Command) -> Recipe:
+    """What decides about the bytes.
+
+    Raises:
+        InputError: if the options do not fit each other.
+    """
+    if command.table not in BLUR_RATE_BINS:
+        raise InputError(f"table {command.table!r}: there are {', '.join(BLUR_RATE_BINS)}")
+    return Recipe(
+        protocol=command.protocol,
+        seed=command.seed,
+        height=command.height,
+        width=command.width,
+        blur_rate=command.blur_rate,
+        bins=BLUR_RATE_BINS[command.table],
+        num_frames=command.num_frames,
+        gap=command.gap,
+        mocap=command.mocap,
+        subjects=command.subjects,
+        cape=command.cape,
+        background_folder=command.background_folder,
+        texture_folder=command.texture_folder,
+        body=command.body,
     )
-    identity = default_body().identity
-    console = Console()
-    rows = []
-    seeds = range(first_seed, first_seed + num_samples)
-    for seed in track(seeds, description="Making samples", console=console):
-        scene = make_scene(settings, seed, keep_sharp=True)
-        sample = scene.sample
-        write_sample(output / sample.sample_id, sample, identity)
-        rows.append(contact_row(scene))
-        console.print(
-            f"{sample.sample_id}: blur rate {sample.blur_rate:.2f}, "
-            f"exposure {1000 * float(sample.exposure[0, 1]):.0f} ms"
-        )
-    sheet = output / "contact_sheet.png"
-    save_sheet(rows, sheet)
-    console.print(f"{len(rows)} samples and {sheet.name} in {output}")
 
 
-def contact_row(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:
-    """Blurry picture, background, and the sharp first, middle and last moment side by side."""
-    sharp = linear_to_srgb(scene.sharp.clamp(0.0, 1.0))
-    row = torch.cat([scene.sample.blurry[0], scene.sample.background, *sharp], dim=-1)
-    scale = _SHEET_ROWS / row.shape[-2]
-    small = torch.nn.functional.interpolate(
-        row[None], scale_factor=scale, mode="bilinear", antialias=True
-    )
-    return small[0].clamp(0.0, 1.0)
+def generate(command: Command, console: Console) -> list[Made]:
+    """Make what is asked for, with a progress bar; returns all samples, also those not made.
 
+    Args:
+        command: what is asked for.
+        console: where progress goes.
 
-def save_sheet(rows: Sequence[Float[Tensor, "3 H W"]], path: Path) -> None:
-    """Write rows of equal width below each other as an image file, sRGB in [0, 1]."""
-    pixels = (torch.cat(list(rows), dim=-2) * 255).round().to(torch.uint8)
-    Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()).save(path)
+    Raises:
+        InputError: if the options do not fit each other or the folder holds something else.
+    """
+    recipe = recipe_of(command)
+    slots = slots_of(command.num_samples, command.per_bin, recipe)
+    workers = command.workers or len(os.sched_getaffinity(0))
+    with Progress(
+        TextColumn("making samples"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        task = bars.add_task("", total=len(slots))
+
+        def on_made(made: Made) -> None:
+            if made.is_new:
+                console.print(made.fault or made.line, highlight=False)
+            bars.advance(task)
+
+        made = make_all(recipe, command.output, slots, workers, on_made)
+    sheets = write_sheets(command.output, made, recipe)
+    done = [item for item in made if item.folder is not None]
+    names = sheets[0].name if len(sheets) == 1 else f"{len(sheets)} contact sheets"
+    console.print(f"{len(done)} samples and {names} in {command.output}", highlight=False)
+    return made
 
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
     try:
-        auto_cli(write_samples, args=[_underscored(arg) for arg in given], as_positional=False)
+        command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
+        made = generate(command, Console())
     except HfbError as error:
         Console(stderr=True).print(f"error: {error}", highlight=False)
         sys.exit(2)
+    missing = [item for item in made if item.fault is not None]
+    if missing:
+        Console(stderr=True).print(f"error: {len(missing)} samples could not be made")
+        sys.exit(3)
 
 
-def _underscored(arg: str) -> str:
-    """`--num-samples` is taken like `--num_samples`."""
+def _spelled(arg: str) -> str:
+    """`--num-samples` is taken like `--num_samples`; the first seed is the seed."""
     if not arg.startswith("--"):
         return arg
     name, equals, value = arg[2:].partition("=")
-    return f"--{name.replace('-', '_')}{equals}{value}"
+    name = name.replace("-", "_")
+    return f"--{'seed' if name == 'first_seed' else name}{equals}{value}"

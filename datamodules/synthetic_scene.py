@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from datamodules.procedural_background import background_image
 from datamodules.procedural_motion import MotionSource, numpy_generator
 from datamodules.sensor import Sensor
 from datamodules.shading import Light, TexelMap, map_texels, shaded_exposure
+from datamodules.synthetic_clothes import Clothes
 from datamodules.synthetic_shot import Shot, SyntheticSettings, choose_shot
 from hfb.body import SmplBody, load_body, load_texture, texture_names
 from hfb.formation import blur_rate, composite_exposure, srgb_to_linear
@@ -37,13 +39,13 @@ class SyntheticScene:
 
     Attributes:
         sample: what a method gets to see, with its target.
-        exposure: noise-free premultiplied linear RGB and alpha.
+        exposure: noise-free premultiplied linear RGB and alpha of the first photo.
         background: noise-free background, linear RGB.
         sensor: the camera's noise.
         placed: the camera in the world.
         outfit: name of the texture.
-        sharp: noise-free pictures of instants, linear RGB: first, middle and last moment; empty
-            unless asked for.
+        sharp: noise-free pictures of instants of the first photo, linear RGB: first, middle and
+            last moment; empty unless asked for.
     """
 
     sample: BlurSample
@@ -55,7 +57,35 @@ class SyntheticScene:
     sharp: Float[Tensor, "S 3 H W"]
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class ScenePlan:
+    """All that is settled before anything is drawn; the truth already shows the blur rate.
+
+    Attributes:
+        settings: what is drawn.
+        seed: of the scene.
+        body: the body.
+        betas: its shape.
+        shot: motion, exposures and camera.
+        clothes: what it wears besides its texture; None: nothing that has a thickness.
+        target: the ground truth.
+        blur_rate: eq. (12), mean over the photos.
+        generator: source of all further randomness.
+        rng: the same for numpy.
+    """
+
+    settings: SyntheticSettings
+    seed: int
+    body: SmplBody
+    betas: Float[Tensor, " K"]
+    shot: Shot
+    clothes: Clothes | None
+    target: Target
+    blur_rate: float
+    generator: torch.Generator
+    rng: np.random.Generator
+
+
 def make_scene(
     settings: SyntheticSettings,
     seed: int,
@@ -75,6 +105,29 @@ def make_scene(
     Raises:
         InputError: if an action or outfit of the settings does not exist.
     """
+    return draw_scene(plan_scene(settings, seed, body, source), keep_sharp)
+
+
+@torch.no_grad()
+def plan_scene(
+    settings: SyntheticSettings,
+    seed: int,
+    body: SmplBody | None = None,
+    source: MotionSource | None = None,
+    clothes: Clothes | None = None,
+) -> ScenePlan:
+    """Settle person, motion, camera and exposure, and work out the truth: the cheap part.
+
+    Args:
+        settings: what is drawn.
+        seed: equal seeds and settings give equal plans.
+        body: the body to dress; the free body if None.
+        source: the motion; drawn from the library if None.
+        clothes: garments with a thickness, if any.
+
+    Raises:
+        InputError: if an action of the settings does not exist.
+    """
     body = default_body() if body is None else body
     generator = torch.Generator().manual_seed(seed)
     rng = numpy_generator(generator)
@@ -82,30 +135,57 @@ def make_scene(
         -2.5, 2.5
     )
     shot = choose_shot(settings, body, betas, generator, rng, source)
+    target = _truth(settings, body, betas, shot, clothes)
+    assert target.silhouettes is not None
+    rate = float(blur_rate(target.silhouettes).mean())
+    return ScenePlan(settings, seed, body, betas, shot, clothes, target, rate, generator, rng)
+
+
+@torch.no_grad()
+def draw_scene(
+    plan: ScenePlan, keep_sharp: bool = False, sample_id: str | None = None
+) -> SyntheticScene:
+    """Draw what was planned; uses up the plan's random numbers.
+
+    Args:
+        plan: from `plan_scene`.
+        keep_sharp: also make the sharp pictures.
+        sample_id: name of the sample; from motion and seed if None.
+
+    Raises:
+        InputError: if an outfit of the settings does not exist.
+    """
+    settings, shot, generator, rng = plan.settings, plan.shot, plan.generator, plan.rng
     light = _random_light(shot.placed, rng)
     outfit = _choose_outfit(settings, rng)
-    exposure, instants = _expose_body(settings, body, betas, shot, light, outfit, keep_sharp)
+    exposures, instants = _expose_body(plan, light, outfit, keep_sharp)
     background = background_image(shot.placed, light, rng, settings.background_folder)
     sensor = Sensor(
         full_well=float(np.exp(rng.uniform(*np.log(settings.full_well)))),
         read_noise=float(rng.uniform(*settings.read_noise)),
     )
-    target = _truth(settings, body, betas, shot)
-    assert target.silhouettes is not None
+    duration = shot.window.duration
+    opened = torch.tensor(shot.openings) - shot.window.start
+    photos = [
+        sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures
+    ]
+    outfit_name = Path(outfit).stem
     sample = BlurSample(
-        sample_id=f"synthetic_{shot.source.name}_{seed:03d}",
-        blurry=sensor.expose(composite_exposure(exposure, background), generator)[None],
+        sample_id=sample_id or f"synthetic_{shot.source.name}_{plan.seed:03d}",
+        blurry=torch.stack(photos),
         background=sensor.expose(background, generator, frames=_BACKGROUND_FRAMES),
         camera=shot.placed.camera,
-        target=target,
-        blur_rate=float(blur_rate(target.silhouettes)[0]),
-        exposure=torch.tensor([[0.0, shot.window.duration]]),
-        fps=1.0 / shot.window.duration,
-        source=f"synthetic: {shot.source.name}, {outfit}, seed {seed}",
+        target=plan.target,
+        blur_rate=plan.blur_rate,
+        exposure=torch.stack([opened, opened + duration], dim=1),
+        fps=1.0 / (duration + shot.gap_s),
+        source=f"synthetic: {shot.source.name}, {outfit_name}, seed {plan.seed}",
     )
     sharp = [composite_exposure(instant, background) for instant in instants]
     stacked = torch.stack(sharp) if sharp else background.new_zeros(0, *background.shape)
-    return SyntheticScene(sample, exposure, background, sensor, shot.placed, outfit, stacked)
+    return SyntheticScene(
+        sample, exposures[0], background, sensor, shot.placed, outfit_name, stacked
+    )
 
 
 @lru_cache(maxsize=1)
@@ -149,49 +229,69 @@ def _choose_outfit(settings: SyntheticSettings, rng: np.random.Generator) -> str
 
 
 def _posed(
-    body: SmplBody, betas: Float[Tensor, " K"], shot: Shot, num: int
-) -> tuple[BodyParams, Float[Tensor, " S"]]:
-    """Camera-frame pose at `num` sub-frames of the exposure, and their times since its start."""
-    since_start = subframe_times(num).double() * shot.window.duration
-    rotmat, transl = shot.source.window(body, betas, since_start + shot.window.start)
+    body: SmplBody, betas: Float[Tensor, " K"], shot: Shot, num: int, photo: int = 0
+) -> tuple[BodyParams, Float[Tensor, " S"], Float[Tensor, " S"]]:
+    """Camera-frame pose at `num` sub-frames of an exposure.
+
+    Returns:
+        The pose; its times since the first opening of the shutter and since the motion's start, s.
+    """
+    opening = shot.openings[photo]
+    times = subframe_times(num).double() * shot.window.duration + opening
+    rotmat, transl = shot.source.window(body, betas, times)
     rotmat, transl = shot.placed.place_body(rotmat, transl, _pelvis_rest(body, betas))
-    return BodyParams(betas[None], rotmat, transl), since_start.float()
+    return BodyParams(betas[None], rotmat, transl), (times - shot.window.start).float(), times
+
+
+def _dressed(
+    body: SmplBody, params: BodyParams, times: Float[Tensor, " S"], clothes: Clothes | None
+) -> Float[Tensor, "S V 3"]:
+    """Vertices of the body with its clothes on."""
+    verts = body(params).verts
+    return verts if clothes is None else verts + clothes.offsets(body, params, times)
 
 
 def _expose_body(
-    settings: SyntheticSettings,
-    body: SmplBody,
-    betas: Float[Tensor, " K"],
-    shot: Shot,
-    light: Light,
-    outfit: str,
-    keep_sharp: bool,
-) -> tuple[Exposure, list[Exposure]]:
-    """The exposure, and single instants of it (none unless asked for)."""
-    params, _ = _posed(body, betas, shot, settings.num_subframes)
+    plan: ScenePlan, light: Light, outfit: str, keep_sharp: bool
+) -> tuple[list[Exposure], list[Exposure]]:
+    """The exposures, and single instants of the first one (none unless asked for)."""
+    settings, body, shot = plan.settings, plan.body, plan.shot
     albedo = srgb_to_linear(load_texture(outfit))
-    mesh = Mesh(body(params).verts, body.faces, body.uv, body.faces_uv, albedo)
     texels = _texels_of(body, *albedo.shape[-2:])
-    last = settings.num_subframes - 1
-    chosen = (0, last // 2, last) if keep_sharp else ()
-    parts = [mesh, *(replace(mesh, verts=mesh.verts[k : k + 1]) for k in chosen)]
+    num = settings.subframes_of(shot.window.duration)
+    parts = []
+    for photo in range(shot.num_frames):
+        params, _, times = _posed(body, plan.betas, shot, num, photo)
+        verts = _dressed(body, params, times, plan.clothes)
+        parts.append(Mesh(verts, body.faces, body.uv, body.faces_uv, albedo))
+    chosen = (0, (num - 1) // 2, num - 1) if keep_sharp else ()
+    parts += [replace(parts[0], verts=parts[0].verts[k : k + 1]) for k in chosen]
     exposures = [
         shaded_exposure(part, shot.placed.camera, light, texels, settings.supersampling)
         for part in parts
     ]
-    return exposures[0], exposures[1:]
+    return exposures[: shot.num_frames], exposures[shot.num_frames :]
 
 
 def _truth(
-    settings: SyntheticSettings, body: SmplBody, betas: Float[Tensor, " K"], shot: Shot
+    settings: SyntheticSettings,
+    body: SmplBody,
+    betas: Float[Tensor, " K"],
+    shot: Shot,
+    clothes: Clothes | None,
 ) -> Target:
-    params, times = _posed(body, betas, shot, settings.num_truth)
-    posed = body(params)
+    """Pose, joints (of the body under its clothes) and silhouettes (with them) of each photo."""
+    photos = [
+        _posed(body, betas, shot, settings.num_truth, photo) for photo in range(shot.num_frames)
+    ]
+    posed = [body(params) for params, _, _ in photos]
+    dressed = [_dressed(body, params, times, clothes) for params, _, times in photos]
+    camera = shot.placed.camera
     return Target(
-        joints=posed.joints[None],
-        times=times[None],
-        pose_rotmat=params.pose_rotmat[None],
-        transl=params.transl[None],
+        joints=torch.stack([p.joints for p in posed]),
+        times=torch.stack([since for _, since, _ in photos]),
+        pose_rotmat=torch.stack([params.pose_rotmat for params, _, _ in photos]),
+        transl=torch.stack([params.transl for params, _, _ in photos]),
         betas=betas,
-        silhouettes=hard_silhouettes(posed.verts, body.faces, shot.placed.camera)[None],
+        silhouettes=torch.stack([hard_silhouettes(v, body.faces, camera) for v in dressed]),
     )

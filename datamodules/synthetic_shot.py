@@ -44,6 +44,11 @@ class SyntheticSettings:
         read_noise: lowest and highest read noise, units of white.
         background_folder: folder of photographs; None: procedural rooms and landscapes.
         max_attempts: actions tried to reach the wanted blur rate; then the nearest is taken.
+        num_frames: consecutive photos of one sample.
+        gap: time between two exposures as a share of the exposure.
+        exposure_grid_hz: exposures are whole numbers of this rate's periods (a motion capture's
+            frames); None: any length.
+        subframe_hz: sub-frames a second, instead of `num_subframes` an exposure.
     """
 
     height: int = 480
@@ -62,6 +67,10 @@ class SyntheticSettings:
     read_noise: tuple[float, float] = (0.0008, 0.003)
     background_folder: Path | None = None
     max_attempts: int = 10
+    num_frames: int = 1
+    gap: float = 0.0
+    exposure_grid_hz: float | None = None
+    subframe_hz: float | None = None
 
     def __post_init__(self) -> None:
         low, high = self.blur_rate
@@ -71,15 +80,39 @@ class SyntheticSettings:
             raise InputError(f"exposure_s {self.exposure_s} is not a range of positive times")
         if min(self.height, self.width, self.num_subframes, self.num_truth) < 1:
             raise InputError("height, width, num_subframes and num_truth must be at least 1")
+        if self.num_frames < 1 or self.gap < 0:
+            raise InputError("num_frames must be at least 1 and the gap between exposures >= 0")
+
+    def subframes_of(self, duration: float) -> int:
+        """Sub-frames averaged into a photo of this exposure time, s."""
+        if self.subframe_hz is None:
+            return self.num_subframes
+        return max(1, round(duration * self.subframe_hz))
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A motion, when it is exposed, and from where it is seen."""
+    """A motion, when it is exposed, and from where it is seen.
+
+    Attributes:
+        source: the motion.
+        window: the first exposure.
+        placed: the camera.
+        num_frames: consecutive exposures.
+        gap_s: from the closing of the shutter to its next opening, s.
+    """
 
     source: MotionSource
     window: ShutterWindow
     placed: SceneCamera
+    num_frames: int = 1
+    gap_s: float = 0.0
+
+    @property
+    def openings(self) -> list[float]:
+        """When the shutter opens, s of the motion."""
+        period = self.window.duration + self.gap_s
+        return [self.window.start + k * period for k in range(self.num_frames)]
 
 
 def choose_shot(
@@ -148,6 +181,38 @@ def _try_shot(
     coarse = placed.camera.crop(0.0, 0.0, scale, _COARSE_ROWS, round(settings.width * scale))
     silhouettes = hard_silhouettes(placed.transform(verts), body.faces, coarse)
     window = window_for_blur(silhouettes, times, centre, wanted, settings.exposure_s[0])
+    window = _on_grid(settings, window, motion.duration)
     step = times[1] - times[0]
-    final = place((times >= window.start - step) & (times <= window.end + step))
-    return Shot(motion, window, final)
+    if settings.num_frames == 1:
+        final = place((times >= window.start - step) & (times <= window.end + step))
+        return Shot(motion, window, final)
+    window = _with_room(settings, window, motion.duration)
+    gap_s = settings.gap * window.duration
+    total = settings.num_frames * window.duration + (settings.num_frames - 1) * gap_s
+    times = np.linspace(window.start, window.start + total, _COARSE_TIMES)
+    rotmat, transl = motion.window(body, betas, as_tensor(times))
+    verts = body(BodyParams(betas[None], rotmat, transl)).verts
+    final = place(np.ones(len(times), dtype=bool))
+    return Shot(motion, window, final, settings.num_frames, gap_s)
+
+
+def _on_grid(settings: SyntheticSettings, window: ShutterWindow, duration: float) -> ShutterWindow:
+    """The window about the same middle whose length is a whole number of the grid's periods."""
+    if settings.exposure_grid_hz is None:
+        return window
+    period = 1.0 / settings.exposure_grid_hz
+    shortest, longest = (round(s / period) for s in settings.exposure_s)
+    length = period * float(np.clip(round(window.duration / period), shortest, longest))
+    middle = 0.5 * (window.start + window.end)
+    start = float(np.clip(middle - length / 2, 0.0, max(0.0, duration - length)))
+    return ShutterWindow(start, start + length, window.blur_rate)
+
+
+def _with_room(
+    settings: SyntheticSettings, window: ShutterWindow, duration: float
+) -> ShutterWindow:
+    """The window moved so that all exposures lie within the motion; shortened if they cannot."""
+    periods = settings.num_frames + (settings.num_frames - 1) * settings.gap
+    length = min(window.duration, duration / periods)
+    start = min(window.start, duration - periods * length)
+    return ShutterWindow(start, start + length, window.blur_rate)

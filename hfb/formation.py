@@ -164,3 +164,12 @@ def blur_rate(silhouettes: Bool[Tensor, "*B N H W"]) -> Float[Tensor, "*B"]:
     union = silhouettes.any(-3).sum((-2, -1))
     first = silhouettes[..., 0, :, :].sum((-2, -1))
     return torch.where(first > 0, union / first.clamp(min=1) - 1.0, torch.nan)
+
+
+BLUR_RATE_BINS: dict[str, tuple[float, ...]] = {
+    "table1": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1),
+    "table2": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1),
+    "table4": (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
+    "table5": (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9),
+}
+"""Edges of the blur rate's bins in the paper's tables; table3 has none."""
