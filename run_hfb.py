@@ -1,26 +1,38 @@
-"""Recover the 3D body and its motion from blurry photos: `python run_hfb.py predict`."""
+"""Human from Blur: `run_hfb.py predict` for your photos, `run_hfb.py test` for data sets."""
 
+import sys
 from pathlib import Path
 
 from datamodules.captured import CapturedDataModule
+from datamodules.sample_module import SampleDataModule
 from hfb.refine import HfbModule
 from hfb.refine.cli import HfbCLI, KeepConfig, user_errors_as_one_line
 
-DEFAULTS = Path(__file__).resolve().parent / "lightning_configs" / "run_hfb.yaml"
+CONFIGS = Path(__file__).resolve().parent / "lightning_configs"
+DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
+UNUSABLE_SAMPLES = 3
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; `args` instead of `sys.argv` where a test calls it."""
+    # A prediction reads photos; what a test reads is named by the configuration.
+    is_test = next(iter(sys.argv[1:] if args is None else args), "") == "test"
     with user_errors_as_one_line():
-        HfbCLI(
+        cli = HfbCLI(
             HfbModule,
-            CapturedDataModule,
+            SampleDataModule if is_test else CapturedDataModule,
+            subclass_mode_data=is_test,
             args=args,
             save_config_callback=KeepConfig,
             seed_everything_default=0,
             trainer_defaults={"inference_mode": False, "logger": False},
-            parser_kwargs={"predict": {"default_config_files": [str(DEFAULTS)]}},
+            parser_kwargs={
+                name: {"default_config_files": [str(CONFIGS / file) for file in files]}
+                for name, files in DEFAULTS.items()
+            },
         )
+    if cli.model.num_unusable and cli.trainer.is_global_zero:
+        sys.exit(UNUSABLE_SAMPLES)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.captured import check_pair, sample_name
 from datamodules.image_files import read_image, read_matte
-from datamodules.sample_module import SampleDataModule, sample_loader
+from datamodules.npz_file import check_npz_size
+from datamodules.sample_module import SampleDataModule
 from datamodules.sample_record import (
     RECORD_NAME,
     make_record,
@@ -77,6 +78,8 @@ def read_sample(folder: str | Path) -> BlurSample:
         check_pair(frame, background, f"a frame in {folder}", BACKGROUND_NAME)
     height, width = background.shape[-2:]
     estimate, target = folder / ESTIMATE_NAME, folder / TARGET_NAME
+    if estimate.is_file():
+        check_npz_size(estimate, "starting pose")
     fps, exposure = read_timing(folder, record, len(blurry))
     return BlurSample(
         sample_id=str(record.get("sample_id", folder.name)),
@@ -163,7 +166,9 @@ def list_samples(root: str | Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class BlurFolderDataset(Dataset[BlurSample]):
-    """Sample folders, read when asked for.
+    """Sample folders, read when asked for; a sample goes by the name of its folder.
+
+    A record may be copied or say anything: names in it could collide or lead out of the output.
 
     Attributes:
         folders: one a sample.
@@ -177,7 +182,10 @@ class BlurFolderDataset(Dataset[BlurSample]):
         return len(self.folders)
 
     def __getitem__(self, index: int) -> BlurSample:
-        return read_sample(self.folders[index]).with_changes(**self.changes)
+        folder = self.folders[index]
+        if folder.name != sample_name(folder.name):
+            raise InputError(f"the folder name {folder.name!r} cannot name a sample")
+        return read_sample(folder).with_changes(sample_id=folder.name, **self.changes)
 
 
 class BlurFolderDataModule(SampleDataModule):
@@ -214,13 +222,15 @@ class BlurFolderDataModule(SampleDataModule):
             self.dropped["alpha"] = None
 
     def test_dataloader(self) -> DataLoader[BlurSample]:
-        """Batches of samples in the order of their names."""
+        """Batches of samples in the order of their names; those that cannot be read say why."""
         folders = list_samples(Path(self.root) / self.split)[: self.limit]
-        return sample_loader(BlurFolderDataset(folders, self.dropped), self.batch_size)
+        names = [sample_name(folder.name) for folder in folders]
+        return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size, names)
 
     def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """The same as for testing; targets are not needed."""
-        return self.test_dataloader()
+        """The same, but a sample that cannot be read ends the run; targets are not needed."""
+        folders = list_samples(Path(self.root) / self.split)[: self.limit]
+        return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size)
 
 
 def _frames(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from datamodules.image_files import (
     size_text,
 )
 from datamodules.memory import check_memory
-from datamodules.sample_module import SampleDataModule, sample_loader
+from datamodules.sample_module import SampleDataModule
 from datamodules.video_files import (
     average_frames,
     median_background,
@@ -249,7 +249,7 @@ class CapturedDataModule(SampleDataModule):
         if self.sample is None:
             self.setup("predict")
         assert self.sample is not None, "setup reads it"
-        return sample_loader([self.sample])
+        return self.loader([self.sample])
 
     def _read(self) -> BlurSample:
         if self.image is not None and self.video is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -15,6 +16,9 @@ from hfb.structures import BlurSample, BodyIdentity, Camera
 FORMAT = "hfb-blur"
 VERSION = 1
 RECORD_NAME = "sample.json"
+MAX_RECORD_BYTES = 2**20
+# Wider than any fish-eye (a tenth of the image) and longer than any telescope, in image sides.
+FOCAL_LIMITS = (0.1, 100.0)
 
 
 def read_record(folder: Path) -> dict[str, object]:
@@ -32,9 +36,11 @@ def read_record(folder: Path) -> dict[str, object]:
     path = folder / RECORD_NAME
     if not path.is_file():
         raise InputError(f"{folder} is no sample folder: no {RECORD_NAME} (looked for {path})")
+    if path.stat().st_size > MAX_RECORD_BYTES:
+        raise InputError(f"{path} is larger than {MAX_RECORD_BYTES} bytes: no sample's record")
     try:
         record = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f'{path} is of another format: it should say "format": "{FORMAT}"')
@@ -85,7 +91,12 @@ def read_timing(
         exposure = torch.tensor(times, dtype=torch.float32)
     except (TypeError, ValueError, ZeroDivisionError):
         fps, exposure = 0.0, torch.zeros(0)
-    if fps <= 0 or exposure.shape != (num_frames, 2) or bool((exposure.diff(dim=1) <= 0).any()):
+    is_positive = math.isfinite(fps) and fps > 0 and bool(exposure.isfinite().all())
+    if (
+        not is_positive
+        or exposure.shape != (num_frames, 2)
+        or not bool((exposure.diff(dim=1) > 0).all())
+    ):
         raise InputError(
             f"{folder / RECORD_NAME}: fps must be positive and exposure hold [open, close] in s "
             f"for each of the {num_frames} frames"
@@ -106,7 +117,7 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
         The full-image camera; None without K.
 
     Raises:
-        InputError: if K is no 3 x 3 matrix.
+        InputError: if K is no 3 x 3 matrix of px that a picture of this size can have.
     """
     if matrix is None:
         return None
@@ -116,6 +127,15 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
         values = torch.zeros(0)
     if values.shape != (3, 3):
         raise InputError(f"{folder / RECORD_NAME}: K should be a 3 x 3 matrix in px")
+    side = float(max(height, width))
+    focal, centre = values.diagonal()[:2] / side, values[:2, 2] / side
+    low, high = FOCAL_LIMITS
+    if not bool(((focal >= low) & (focal <= high) & (centre.abs() <= high)).all()):
+        raise InputError(
+            f"{folder / RECORD_NAME}: K cannot belong to a picture of {width} x {height} px: focal "
+            f"lengths {values[0, 0]:g}, {values[1, 1]:g} px, principal point {values[0, 2]:g}, "
+            f"{values[1, 2]:g} px"
+        )
     return Camera(values.diagonal()[:2].clone(), values[:2, 2].clone(), height, width)
 
 
@@ -133,9 +153,13 @@ def read_blur_rate(folder: Path, record: dict[str, object]) -> float | None:
         InputError: if it is no number.
     """
     rate = record.get("blur_rate")
-    if rate is None or isinstance(rate, int | float):
-        return None if rate is None else float(rate)
-    raise InputError(f"{folder / RECORD_NAME}: blur_rate should be a number or null, not {rate!r}")
+    if rate is None:
+        return None
+    if isinstance(rate, int | float) and math.isfinite(rate) and rate >= 0:
+        return float(rate)
+    raise InputError(
+        f"{folder / RECORD_NAME}: blur_rate should be a number >= 0 or null, not {rate!r}"
+    )
 
 
 def make_record(sample: BlurSample, body: BodyIdentity | None) -> dict[str, object]:

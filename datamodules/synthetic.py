@@ -8,7 +8,7 @@ from pathlib import Path
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.camera_placement import CameraRange
-from datamodules.sample_module import SampleDataModule, sample_loader
+from datamodules.sample_module import SampleDataModule
 from datamodules.synthetic_scene import SyntheticScene, make_scene
 from datamodules.synthetic_shot import SyntheticSettings
 from hfb.body import SmplBody
@@ -141,7 +141,7 @@ class SyntheticDataModule(SampleDataModule):
 
     def predict_dataloader(self) -> DataLoader[BlurSample]:
         """Batches of samples as lists."""
-        return sample_loader(self.dataset, self.batch_size)
+        return self.loader(self.dataset, self.batch_size)
 
     def test_dataloader(self) -> DataLoader[BlurSample]:
         """The same samples: they have their truth with them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from datamodules.image_files import existing_file
+from datamodules.npz_file import read_npz
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
@@ -32,14 +31,11 @@ def read_target(path: str | Path, height: int, width: int) -> Target:
         The ground truth; rotations as matrices.
 
     Raises:
-        InputError: if the file cannot be read, lacks a key, or shapes do not fit.
+        InputError: if the file cannot be read, lacks a key, shapes do not fit, or a number is NaN
+            or infinite.
     """
-    path = existing_file(path, "target")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            data = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"the target {path} is not an npz that can be read: {error}") from error
+    path = Path(path)
+    data = read_npz(path, "target")
     _check(path, data, height, width)
     names, bits = data.get("joint_names"), data.get("silhouettes")
     poses = data.get("poses")
@@ -124,12 +120,23 @@ def _check(path: Path, data: dict[str, np.ndarray], height: int, width: int) -> 
             raise InputError(
                 f"{key} in the target {path} has the shape {data[key].shape}, not ({text})"
             )
+    if 0 in data["joints"].shape:
+        raise InputError(f"joints in the target {path} is empty: {data['joints'].shape}")
+    for key in set(shapes) - {"silhouettes", "joint_names"}:
+        if key in data and not _is_finite(data[key]):
+            raise InputError(f"{key} in the target {path} holds NaN, infinity or no numbers")
+    if "silhouettes" in data and data["silhouettes"].dtype != np.uint8:
+        raise InputError(f"silhouettes in the target {path} must be packed bits (uint8)")
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         w is None or n == w for n, w in zip(shape, wanted, strict=True)
     )
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return array.dtype.kind in "fiu" and bool(np.isfinite(array).all())
 
 
 def _floats(array: np.ndarray) -> Tensor:

@@ -232,3 +232,18 @@ class BlurSample:
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class BrokenSample:
+    """A sample that cannot be used: it is reported and counted, and enters no mean.
+
+    Attributes:
+        sample_id: names it; a valid folder name.
+        reason: one line.
+        kind: "broken" if its files are at fault, "failed" if the method is.
+    """
+
+    sample_id: str
+    reason: str
+    kind: str = "broken"

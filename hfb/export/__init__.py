@@ -1,6 +1,6 @@
 """Results as files that other programs read: motion, mesh, video, pictures."""
 
-from hfb.export.atomic import atomic_write
+from hfb.export.atomic import atomic_folder, atomic_write
 from hfb.export.mesh_glb import write_glb
 from hfb.export.motion_file import MotionRecord, PolynomialRecord, read_motion, write_motion
 from hfb.export.pictures import encode_png, quantise, write_image
@@ -9,6 +9,7 @@ from hfb.export.video import write_video
 __all__ = [
     "MotionRecord",
     "PolynomialRecord",
+    "atomic_folder",
     "atomic_write",
     "encode_png",
     "quantise",

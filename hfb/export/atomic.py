@@ -1,9 +1,10 @@
-"""Files that are either whole or absent."""
+"""Files and folders that are either whole or absent."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,3 +44,35 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # nothing to remove, or the folder itself is no folder
             part.unlink()
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on success it becomes `path`, on failure nothing is left.
+
+    Args:
+        path: the folder to make; an old one is replaced.
+
+    Yields:
+        The temporary folder, `.<name>.part` beside `path`.
+
+    Raises:
+        InputError: if it cannot be made or written to; says which and why.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        try:
+            shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+            part.mkdir(parents=True)
+            yield part
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(part, path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"cannot write results to {path}: {reason}; choose another --output or free some "
+                "space"
+            ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

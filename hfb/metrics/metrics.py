@@ -1,11 +1,13 @@
 """The figures of `hfb.metrics.functional` as torchmetrics: means over all samples shown."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from hfb.metrics import functional
 from hfb.metrics.functional import Root
@@ -78,6 +80,72 @@ class PAMPJPE(_SampleMean):
     def update(self, preds: Float[Tensor, "*B S J 3"], target: Float[Tensor, "*T S J 3"]) -> None:
         """Add samples: joints in m at the same S times."""
         self._add(functional.pa_mpjpe(preds, target))
+
+
+class PerJointError(Metric):
+    """Error of each joint in mm, mean over sub-frames and samples.
+
+    Args:
+        num_joints: of the joint set.
+        root: as in `MPJPE`.
+        kwargs: torchmetrics' own options.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = False
+    total: Tensor
+    num_samples: Tensor
+
+    def __init__(self, num_joints: int = 24, root: Root = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.root = root
+        zeros = torch.zeros(num_joints, dtype=torch.float64)
+        self.add_state("total", zeros, dist_reduce_fx="sum")
+        self.add_state("num_samples", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds: Float[Tensor, "*B S J 3"], target: Float[Tensor, "*T S J 3"]) -> None:
+        """Add samples: joints in m at the same S times."""
+        errors = functional.per_joint_error(preds, target, self.root)
+        self.total = self.total + errors.reshape(-1, errors.shape[-1]).sum(0).to(self.total)
+        self.num_samples = self.num_samples + errors[..., 0].numel()
+
+    def compute(self) -> Tensor:
+        """One mean a joint, mm; NaN if there were no samples."""
+        return self.total / self.num_samples
+
+
+class BinnedMean(Metric):
+    """Mean of any per-sample figure in bins of the blur rate, with bootstrap intervals.
+
+    Args:
+        edges: of the bins, increasing.
+        kwargs: torchmetrics' own options.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    values: list[Tensor]
+    rates: list[Tensor]
+
+    def __init__(self, edges: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.edges = tuple(edges)
+        self.add_state("values", [], dist_reduce_fx="cat")
+        self.add_state("rates", [], dist_reduce_fx="cat")
+
+    def update(self, values: Float[Tensor, " S"], blur_rate: Float[Tensor, " S"]) -> None:
+        """Add samples: their figure and their blur rate (eq. 12)."""
+        self.values.append(values.detach())
+        self.rates.append(blur_rate.detach())
+
+    def compute(self) -> list[functional.Summary]:
+        """One summary a bin; the order in which samples came does not matter."""
+        empty = torch.zeros(0)
+        values, rates = (
+            dim_zero_cat(part) if len(part) else empty for part in (self.values, self.rates)
+        )
+        return functional.binned(values, rates, self.edges)
 
 
 class DirectionAccuracy(_SampleMean):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -32,10 +33,12 @@ class Figures:
         mpjpe_mm: root-aligned joint error over all sub-frames.
         mpjpe_best_direction_mm: the same, of the motion or its time reversal, whichever is closer.
         pa_mpjpe_mm: after similarity alignment of each sub-frame.
+        pa_mpjpe_best_direction_mm: the same in the direction of `mpjpe_best_direction_mm`.
         mid_exposure_mpjpe_mm: root-aligned, at the middle of the exposure.
         iou: mean silhouette IoU over the sub-frames.
         iou_best_direction: the same in the direction of `mpjpe_best_direction_mm`.
         direction_correct: whether the motion runs the right way; None if the truth hardly moves.
+        per_joint_mm: error of each joint, by name, in the direction of `mpjpe_best_direction_mm`.
     """
 
     reblur_psnr_db: float
@@ -43,15 +46,17 @@ class Figures:
     mpjpe_mm: float | None = None
     mpjpe_best_direction_mm: float | None = None
     pa_mpjpe_mm: float | None = None
+    pa_mpjpe_best_direction_mm: float | None = None
     mid_exposure_mpjpe_mm: float | None = None
     iou: float | None = None
     iou_best_direction: float | None = None
     direction_correct: bool | None = None
+    per_joint_mm: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
 class SampleResult:
-    """A finished sample.
+    """A sample finished by one method.
 
     Attributes:
         item: the sample with its starting poses and matte.
@@ -60,6 +65,7 @@ class SampleResult:
         figures: of the refinement.
         initial_figures: of the starting pose.
         seconds: time of the refinement.
+        method: what made it.
     """
 
     item: StartedSample
@@ -68,6 +74,7 @@ class SampleResult:
     figures: Figures
     initial_figures: Figures
     seconds: float
+    method: str = "hfb"
 
 
 def evaluate_sample(
@@ -86,15 +93,24 @@ def evaluate_sample(
         refiner: the tools of the run.
         seconds: what the refinement took.
     """
-    initial = static_with_texture(problem, refiner, refinement.camera)
-    return SampleResult(
-        item=item,
-        refinement=refinement,
-        initial=initial,
-        figures=figures_of(refinement, item, problem, refiner),
-        initial_figures=figures_of(initial, item, problem, refiner),
-        seconds=seconds,
-    )
+    initial = evaluate_start(item, problem, refiner)
+    figures = figures_of(refinement, item, problem, refiner)
+    return replace(initial, refinement=refinement, figures=figures, seconds=seconds, method="hfb")
+
+
+def evaluate_start(item: StartedSample, problem: RefineProblem, refiner: Refiner) -> SampleResult:
+    """Measure the static starting pose: the method that any refinement has to beat.
+
+    Args:
+        item: the sample.
+        problem: its crop (one problem).
+        refiner: the tools of the run.
+    """
+    begin = time.perf_counter()
+    initial = static_with_texture(problem, refiner, item.camera)
+    seconds = time.perf_counter() - begin
+    figures = figures_of(initial, item, problem, refiner)
+    return SampleResult(item, initial, initial, figures, figures, seconds, method="static")
 
 
 def static_with_texture(problem: RefineProblem, refiner: Refiner, camera: Camera) -> Refinement:
@@ -167,28 +183,69 @@ def _against_target(
     body: SmplBody,
 ) -> Figures:
     """Add the figures that need ground truth."""
-    opening, closing = item.sample.exposure[0].tolist()
-    times = ((target.times[0] - opening) / (closing - opening)).to(refinement.betas)
-    posed = refinement.posed(body, times)
-    joints, truth = posed.joints, target.joints[0].to(posed.joints)
-    forward = metrics.mpjpe(joints, truth)
-    backward = metrics.mpjpe(joints.flip(0), truth)
+    opening, closing = item.sample.exposure[0].double().tolist()
+    times = ((target.times[0].double() - opening) / (closing - opening)).to(refinement.betas)
+    # The reversed motion is evaluated, not the order of the sub-frames turned round: the true times
+    # need not lie symmetrically about mid-exposure.
+    forward, backward = refinement.posed(body, times), refinement.posed(body, 1.0 - times)
+    index, root = joints_to_compare(target, body.joint_names)
+    # Doubles: at a few metres from the camera, float32 leaves errors of 1e-4 mm.
+    joints, reverse, truth = (
+        j.double() for j in (forward.joints[:, index], backward.joints[:, index], target.joints[0])
+    )
+    errors = [float(metrics.mpjpe(j, truth, root)) for j in (joints, reverse)]
+    runs_forward = errors[0] <= errors[1]
+    better = joints if runs_forward else reverse
+    per_joint = metrics.per_joint_error(better, truth, root).tolist()
     figures = replace(
         figures,
-        mpjpe_mm=float(forward),
-        mpjpe_best_direction_mm=float(torch.minimum(forward, backward)),
+        mpjpe_mm=errors[0],
+        mpjpe_best_direction_mm=min(errors),
         pa_mpjpe_mm=float(metrics.pa_mpjpe(joints, truth)),
-        mid_exposure_mpjpe_mm=float(metrics.mid_exposure_mpjpe(joints, truth)),
-        direction_correct=metrics.direction_correct(joints, truth),
+        pa_mpjpe_best_direction_mm=float(metrics.pa_mpjpe(better, truth)),
+        mid_exposure_mpjpe_mm=float(metrics.mid_exposure_mpjpe(joints, truth, root)),
+        direction_correct=metrics.direction_correct(joints, truth, root=root),
+        per_joint_mm=dict(zip([body.joint_names[k] for k in index], per_joint, strict=True)),
     )
     if target.silhouettes is None:
         return figures
-    silhouettes = hard_silhouettes(posed.verts, body.faces, refinement.camera)
-    true_silhouettes = target.silhouettes[0]
-    iou = float(metrics.silhouette_iou(silhouettes, true_silhouettes))
-    reverse_iou = float(metrics.silhouette_iou(silhouettes.flip(0), true_silhouettes))
-    return replace(
-        figures,
-        iou=iou,
-        iou_best_direction=iou if forward <= backward else reverse_iou,
-    )
+    ious = [
+        float(
+            metrics.silhouette_iou(
+                hard_silhouettes(posed.verts, body.faces, refinement.camera), target.silhouettes[0]
+            )
+        )
+        for posed in (forward, backward)
+    ]
+    return replace(figures, iou=ious[0], iou_best_direction=ious[0] if runs_forward else ious[1])
+
+
+def joints_to_compare(
+    target: Target, joint_names: tuple[str, ...]
+) -> tuple[list[int], metrics.Root]:
+    """Which of the body's joints the truth knows, and what is the root among them.
+
+    Args:
+        target: the truth; a subset of the joints where it names them.
+        joint_names: of the body.
+
+    Returns:
+        Indices of the body's joints, and the root's place among them: the pelvis, or both hips.
+
+    Raises:
+        InputError: if a name is unknown, or there is neither a pelvis nor both hips.
+    """
+    count = target.joints.shape[-2]
+    names = target.joint_names or (joint_names if count == len(joint_names) else ())
+    unknown = [name for name in names if name not in joint_names]
+    if len(names) != count or unknown or len(set(names)) != count:
+        raise InputError(
+            f"the truth holds {count} joints: it must be the body's {len(joint_names)}, or "
+            f"joint_names must name each once{' (unknown: ' + unknown[0] + ')' if unknown else ''}"
+        )
+    index = [joint_names.index(name) for name in names]
+    if "pelvis" in names:
+        return index, names.index("pelvis")
+    if {"left_hip", "right_hip"} <= set(names):
+        return index, (names.index("left_hip"), names.index("right_hip"))
+    raise InputError("the truth has neither a pelvis nor both hips: nothing to align it by")

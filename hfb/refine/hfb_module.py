@@ -9,22 +9,26 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
-from hfb.body import SmplBody, load_body
+from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
-from hfb.losses import TexelPairs, texel_pairs
-from hfb.prior import MixturePosePrior
 from hfb.refine.evaluation import SampleResult, evaluate_sample
+from hfb.refine.evaluation_run import EvaluationRun
+from hfb.refine.methods import Method
 from hfb.refine.module import RefineModule
-from hfb.refine.output import RunFolder, result_lines, table_row
-from hfb.refine.problem import build_problem, join_problems
+from hfb.refine.output import result_lines
+from hfb.refine.pipeline import Pipeline
 from hfb.refine.progress import RunProgress
 from hfb.refine.results import refinements_of
-from hfb.refine.runner import Refiner
+from hfb.refine.run_folder import RunFolder
 from hfb.refine.settings import RefineSettings
-from hfb.refine.start import StartedSample, start_sample
+from hfb.refine.start import StartedSample
+from hfb.refine.store import config_fingerprint, record_of, rows_of
+from hfb.refine.summary import Table
 from hfb.refine.tensorboard import RefineLogger
 from hfb.render import RenderSettings
-from hfb.structures import BlurSample
+from hfb.structures import BlurSample, BrokenSample
+
+OUTPUTS = Path("outputs")
 
 
 class HfbModule(pl.LightningModule):
@@ -36,7 +40,11 @@ class HfbModule(pl.LightningModule):
         render: how to rasterise.
         body: "free_body", or the path of a SMPL model file.
         use_pose_prior: score joint rotations with the mixture prior (eq. 6).
-        output: folder for the results; a new dated folder under outputs/ if not given.
+        methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose).
+            The starting pose's figures stand beside all of them in any case.
+        table: whose layout and bins the tables of a test have: table1 … table5 of the paper.
+        output: folder for the results; a new folder under outputs/ if not given: dated for a
+            prediction, named after the configuration for a test, so that a stopped test goes on.
         picture_every: steps between two pictures in TensorBoard; 0 turns TensorBoard off.
         show_progress: draw progress bars.
     """
@@ -48,36 +56,67 @@ class HfbModule(pl.LightningModule):
         render: RenderSettings,
         body: str = "free_body",
         use_pose_prior: bool = True,
+        methods: list[Method] = ["hfb"],  # noqa: B006 - jsonargparse shows it; never changed
+        table: Table = "table1",
         output: str | None = None,
         picture_every: int = 20,
         show_progress: bool = True,
     ) -> None:
         super().__init__()
+        if not methods or len(set(methods)) < len(methods):
+            raise InputError(f"methods {methods}: name at least one, and each once")
         self.initialiser = initialiser
         self.refine_settings = refine
         self.render_settings = render
         self.body_name = body
         self.use_pose_prior = use_pose_prior
-        self.output = Path(output) if output else _dated_folder()
+        self.methods = list(methods)
+        self.table: Table = table
+        self.output = Path(output) if output else None
         self.picture_every = picture_every
         self.show_progress = show_progress
         self.config_text = ""
+        self.num_unusable = 0
         self.rows: list[dict[str, str]] = []
-        self._tools: tuple[SmplBody, Refiner] | None = None
+        self._pipeline: Pipeline | None = None
+        self._run: EvaluationRun | None = None
 
-    def tools(self) -> tuple[SmplBody, Refiner]:
-        """Body and refiner, loaded when first needed so that bad input is reported at once."""
-        if self._tools is None:
-            body = load_body(self.body_name).to(self.device)
-            prior = MixturePosePrior().to(self.device) if self.use_pose_prior else None
-            needs_pairs = any(s.weights.texture for s in self.refine_settings.stages)
-            pairs: TexelPairs | None = None
-            if needs_pairs:
-                size = self.refine_settings.texture_size
-                pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
-            refiner = Refiner(body, self.refine_settings, self.render_settings, prior, pairs)
-            self._tools = (body, refiner)
-        return self._tools
+    def pipeline(self) -> Pipeline:
+        """Body and refiners, loaded when first needed so that bad input is reported at once."""
+        if self._pipeline is None:
+            self._pipeline = Pipeline.load(
+                self.initialiser,
+                self.refine_settings,
+                self.render_settings,
+                self.body_name,
+                self.use_pose_prior,
+                self.device,
+            )
+        return self._pipeline
+
+    def on_test_start(self) -> None:
+        """Open the folder of the run."""
+        root = self.output or OUTPUTS / f"test-{config_fingerprint(self.config_text)}"
+        self._run = EvaluationRun(
+            root,
+            self.methods,
+            self.table,
+            self.trainer.is_global_zero,
+            self.show_progress,
+            self.picture_every > 0,
+        )
+        self._run.begin(self.config_text, int(self.trainer.num_test_batches[0]))
+
+    def test_step(self, batch: list[BlurSample | BrokenSample], batch_idx: int) -> None:
+        """Evaluate a batch of samples; each result is on disk before the next batch begins."""
+        assert self._run is not None, "on_test_start makes it"
+        self._run.step(batch, batch_idx + 1, self.pipeline())
+
+    def on_test_epoch_end(self) -> None:
+        """When all processes are done, one merges what they have written."""
+        assert self._run is not None, "on_test_start makes it"
+        self.trainer.strategy.barrier()
+        self.num_unusable = self._run.end()
 
     def predict_step(self, batch: list[BlurSample], batch_idx: int) -> list[str]:
         """Refine a batch of samples and write their results; returns the samples' names."""
@@ -86,17 +125,20 @@ class HfbModule(pl.LightningModule):
     @torch.no_grad()
     def process(self, samples: list[BlurSample]) -> list[SampleResult]:
         """Start, refine and measure a batch; writes each sample as soon as it is done."""
+        if self.output is None:
+            self.output = OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         folder = RunFolder(self.output, self.config_text)
         logger = RefineLogger(self.output / "tensorboard", self.picture_every)
         with RunProgress(self.show_progress) as progress:
-            body, refiner = self.tools()
+            pipeline = self.pipeline()
+            refiner = pipeline.refiner()
             progress.begin("starting pose and matte", len(samples))
             started = []
             for number, sample in enumerate(samples, 1):
-                started.append(start_sample(sample, body, self.initialiser))
+                started.append(pipeline.start(sample))
                 progress.update(number)
             begin = time.perf_counter()
-            module = self._refine(started, refiner, progress, logger)
+            module = self._refine(started, progress, logger)
             seconds = (time.perf_counter() - begin) / len(samples)
             refinements = refinements_of(module, [item.camera for item in started])
             progress.begin("measuring and writing", len(samples))
@@ -106,7 +148,7 @@ class HfbModule(pl.LightningModule):
                 result = evaluate_sample(item, refinement, problem, refiner, seconds)
                 subframes = folder.write_sample(result, refiner)
                 logger.log_subframes(item.sample.sample_id, subframes)
-                self.rows.append(table_row(result))
+                self.rows += rows_of(record_of([result]))
                 folder.write_summary(self.rows)
                 results.append(result)
                 progress.update(number)
@@ -118,28 +160,10 @@ class HfbModule(pl.LightningModule):
         return results
 
     def _refine(
-        self,
-        started: list[StartedSample],
-        refiner: Refiner,
-        progress: RunProgress,
-        logger: RefineLogger,
+        self, started: list[StartedSample], progress: RunProgress, logger: RefineLogger
     ) -> RefineModule:
-        """Refine all starts of all samples; the result has one problem a sample."""
+        """Refine all starts of all samples, with bars and curves."""
         settings = self.refine_settings
-        problems = [
-            build_problem(
-                item.sample,
-                item.estimate,
-                item.alpha,
-                settings.image_size,
-                settings.crop_margin,
-                settings.num_starts,
-            )
-            for item in started
-        ]
-        counts = torch.tensor([len(problem) for problem in problems])
-        group = torch.repeat_interleave(torch.arange(len(problems)), counts)
-        problem = join_problems(problems)
         current: list[RefineModule] = []
 
         def on_step(module: RefineModule, step: int) -> None:
@@ -151,10 +175,6 @@ class HfbModule(pl.LightningModule):
             progress.update(step)
             logger.log_step(module, step)
 
-        module = refiner.refine(problem, group, on_step)
+        module = self.pipeline().refine(started, "hfb", on_step)
         logger.log_curves(module)
         return module
-
-
-def _dated_folder() -> Path:
-    return Path("outputs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

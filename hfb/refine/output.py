@@ -1,11 +1,7 @@
-"""The folder of a run: results appear whole or not at all, each sample as soon as it is done."""
+"""The files of one result: motion, mesh, video, pictures; and what is said about it."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import shutil
 from pathlib import Path
 
 import torch
@@ -13,11 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.errors import InputError
 from hfb.export import (
     MotionRecord,
     PolynomialRecord,
-    atomic_write,
     write_glb,
     write_image,
     write_motion,
@@ -31,87 +25,37 @@ from hfb.refine.results import Refinement, render_views
 from hfb.refine.runner import Refiner
 from hfb.structures import BlurSample, Mesh
 
-FIGURE_NAMES = (
-    "mpjpe_mm",
-    "mpjpe_best_direction_mm",
-    "pa_mpjpe_mm",
-    "mid_exposure_mpjpe_mm",
-    "iou",
-    "iou_best_direction",
-    "reblur_psnr_db",
-    "matte_iou",
-    "direction_correct",
-)
 VIDEO_FPS = 12.0
 VIDEO_SUBFRAMES = 24
 
 
-class RunFolder:
-    """Writes the results of one run (layout: README, "What comes out").
+def fill_folder(folder: Path, result: SampleResult, refiner: Refiner) -> Float[Tensor, "N 3 h w"]:
+    """Write the files of one result into a folder; returns sharp sub-frames at preview size.
 
     Args:
-        root: the folder; made with the first result.
-        config_text: the resolved configuration, as YAML.
+        folder: exists and is empty.
+        result: what was found for a sample.
+        refiner: the tools of the run.
     """
-
-    def __init__(self, root: Path, config_text: str = "") -> None:
-        self.root = root
-        self.config_text = config_text
-
-    def write_sample(self, result: SampleResult, refiner: Refiner) -> Float[Tensor, "N 3 h w"]:
-        """Write everything about one sample; returns its sharp sub-frames at preview size."""
-        sample = result.item.sample
-        final = self.root / "samples" / sample.sample_id
-        part = final.with_name(f".{sample.sample_id}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        try:
-            part.mkdir(parents=True)
-            subframes = self._fill(part, result, refiner)
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(part, final)
-        except OSError as error:
-            raise InputError(
-                f"cannot write results to {final}: {error.strerror or error}; choose another "
-                "--output or free some space"
-            ) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        return subframes
-
-    def _fill(
-        self, folder: Path, result: SampleResult, refiner: Refiner
-    ) -> Float[Tensor, "N 3 h w"]:
-        refinement, sample, body = result.refinement, result.item.sample, refiner.body
-        write_motion(folder / "motion.npz", motion_record(refinement, sample, body))
-        backwards = Refinement(**(vars(refinement) | {"motion": reverse(refinement.motion)}))
-        write_motion(folder / "motion_reversed.npz", motion_record(backwards, sample, body))
-        write_glb(
-            folder / "mesh.glb",
-            export_mesh(refinement, body),
-            exposure_times(sample, subframe_times(refinement.num_subframes)),
-            extras={"body": body.identity.name, "sample_id": sample.sample_id},
-        )
-        camera = preview_camera(refinement.camera)
-        background = preview_image(sample.background, camera)
-        views = render_views(
-            refinement, body, camera, background, refiner.render_settings, VIDEO_SUBFRAMES
-        )
-        write_video(folder / "subframes.mp4", views.subframes, fps=VIDEO_FPS)
-        write_image(folder / "comparison.png", result_picture(result, refiner))
-        write_image(folder / "texture.png", refinement.texture)
-        return views.subframes[:: max(1, VIDEO_SUBFRAMES // refinement.num_subframes)]
-
-    def write_summary(self, rows: list[dict[str, str]]) -> None:
-        """Write `config.yaml` and `per_sample.csv` with the rows of all samples so far."""
-        if self.config_text:
-            with atomic_write(self.root / "config.yaml") as part:
-                part.write_text(self.config_text)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        with atomic_write(self.root / "per_sample.csv") as part:
-            part.write_text(text.getvalue())
+    refinement, sample, body = result.refinement, result.item.sample, refiner.body
+    write_motion(folder / "motion.npz", motion_record(refinement, sample, body))
+    backwards = Refinement(**(vars(refinement) | {"motion": reverse(refinement.motion)}))
+    write_motion(folder / "motion_reversed.npz", motion_record(backwards, sample, body))
+    write_glb(
+        folder / "mesh.glb",
+        export_mesh(refinement, body),
+        exposure_times(sample, subframe_times(refinement.num_subframes)),
+        extras={"body": body.identity.name, "sample_id": sample.sample_id},
+    )
+    camera = preview_camera(refinement.camera)
+    background = preview_image(sample.background, camera)
+    views = render_views(
+        refinement, body, camera, background, refiner.render_settings, VIDEO_SUBFRAMES
+    )
+    write_video(folder / "subframes.mp4", views.subframes, fps=VIDEO_FPS)
+    write_image(folder / "comparison.png", result_picture(result, refiner))
+    write_image(folder / "texture.png", refinement.texture)
+    return views.subframes[:: max(1, VIDEO_SUBFRAMES // refinement.num_subframes)]
 
 
 def motion_record(refinement: Refinement, sample: BlurSample, body: SmplBody) -> MotionRecord:
@@ -152,21 +96,6 @@ def exposure_times(sample: BlurSample, t: Float[Tensor, " N"]) -> Float[Tensor, 
     return opening + t.double() * (closing - opening)
 
 
-def table_row(result: SampleResult) -> dict[str, str]:
-    """A row of `per_sample.csv`: the refinement's figures, the start's as `init_…`."""
-    sample = result.item.sample
-    row = {
-        "sample_id": sample.sample_id,
-        "method": "hfb",
-        "frames": str(len(sample.blurry)),
-        "blur_rate": _cell(sample.blur_rate),
-    }
-    row |= {name: _cell(getattr(result.figures, name)) for name in FIGURE_NAMES}
-    row["seconds"] = _cell(result.seconds)
-    initial = result.initial_figures
-    return row | {f"init_{name}": _cell(getattr(initial, name)) for name in FIGURE_NAMES}
-
-
 def result_lines(result: SampleResult) -> list[str]:
     """What a person wants to read after a run: each figure before and after."""
     after, before = result.figures, result.initial_figures
@@ -191,9 +120,3 @@ def result_lines(result: SampleResult) -> list[str]:
                 f"{getattr(after, name):9.{digits}f}{unit}"
             )
     return lines
-
-
-def _cell(value: float | bool | None) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, bool) else f"{value:.4f}"

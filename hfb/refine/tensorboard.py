@@ -1,12 +1,14 @@
-"""The refinement in TensorBoard: loss curves a term, pictures every few steps, the sub-frames."""
+"""TensorBoard: loss curves, pictures and sub-frames of a refinement; means of an evaluation."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from hfb.refine.module import RefineModule
@@ -79,3 +81,45 @@ class RefineLogger:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+class EvaluationLogger:
+    """Writes TensorBoard events of a run over a data set under `test/…`.
+
+    Args:
+        folder: where the events go; made with the first event.
+        enabled: write anything at all.
+    """
+
+    def __init__(self, folder: Path, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._curves = RefineLogger(folder, 1)
+
+    def log_means(self, metrics: dict[str, Any], table: str) -> None:
+        """Running means over the samples finished so far, and the table as it stands.
+
+        Args:
+            metrics: from `summarize_run`.
+            table: Markdown.
+        """
+        if not self.enabled:
+            return
+        writer, step = self._curves.writer, metrics["samples"]
+        for method, content in metrics["methods"].items():
+            for name, entry in content["overall"].items():
+                if isinstance(entry, dict) and entry["mean"] is not None:
+                    writer.add_scalar(f"test/{name}/{method}", entry["mean"], step)
+        writer.add_scalar("test/unusable", metrics["unusable"]["count"], step)
+        writer.add_text("test/table", table, step)
+
+    def log_picture(self, sample_id: str, path: Path) -> None:
+        """The comparison picture of a finished sample."""
+        if not self.enabled:
+            return
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        self._curves.writer.add_image(f"test/{sample_id}", pixels, dataformats="HWC")
+
+    def close(self) -> None:
+        """Flush what is still in memory."""
+        self._curves.close()

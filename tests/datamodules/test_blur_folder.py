@@ -187,7 +187,14 @@ def test_silhouette_bits() -> None:
         ({"exposure": [[0, 1]]}, "for each of the 2 frames"),
         ({"exposure": [[1, 0], [2, 3]]}, "exposure hold"),
         ({"K": [[1, 2], [3, 4]]}, "K should be a 3 x 3 matrix"),
-        ({"blur_rate": "high"}, "blur_rate should be a number or null, not 'high'"),
+        ({"blur_rate": "high"}, "blur_rate should be a number >= 0 or null, not 'high'"),
+        ({"blur_rate": float("nan")}, "blur_rate should be a number >= 0"),
+        ({"fps": float("inf")}, "fps must be positive"),
+        ({"exposure": [[0, float("nan")], [2, 3]]}, "exposure hold"),
+        ({"exposure": [[0, -1], [2, 3]]}, "exposure hold"),
+        ({"K": [[1e9, 0, 5], [0, 1e9, 3], [0, 0, 1]]}, "K cannot belong to a picture of 10 x 6"),
+        ({"K": [[-11, 0, 5], [0, 12, 3], [0, 0, 1]]}, "K cannot belong"),
+        ({"K": [[float("nan"), 0, 5], [0, 12, 3], [0, 0, 1]]}, "K cannot belong"),
     ],
 )
 def test_bad_records(

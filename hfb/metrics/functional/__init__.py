@@ -11,18 +11,32 @@ from hfb.metrics.functional.joints import (
     mpjpe,
     pa_mpjpe,
     path_length,
+    per_joint_error,
+)
+from hfb.metrics.functional.summary import (
+    Summary,
+    bin_index,
+    binned,
+    summarize,
+    summarize_ratio,
 )
 
 __all__ = [
     "Root",
+    "Summary",
     "align_root",
     "best_direction_mpjpe",
+    "bin_index",
+    "binned",
     "direction_correct",
     "direction_score",
     "mid_exposure_mpjpe",
     "mpjpe",
     "pa_mpjpe",
     "path_length",
+    "per_joint_error",
     "reblur_psnr",
     "silhouette_iou",
+    "summarize",
+    "summarize_ratio",
 ]

@@ -35,10 +35,37 @@ def align_root(joints: Float[Tensor, "*B J 3"], root: Root = 0) -> Float[Tensor,
 
 def _joint_errors(
     preds: Float[Tensor, "*B J 3"], target: Float[Tensor, "*B J 3"], root: Root
-) -> Float[Tensor, "*B"]:
-    """Mean distance over the joints, mm."""
+) -> Float[Tensor, "*B J"]:
+    """Distances, mm."""
     offset = align_root(preds, root) - align_root(target, root)
-    return torch.linalg.vector_norm(offset, dim=-1).mean(-1) * MM_PER_M
+    return torch.linalg.vector_norm(offset, dim=-1) * MM_PER_M
+
+
+def per_joint_error(
+    preds: Float[Tensor, "*B S J 3"], target: Float[Tensor, "*T S J 3"], root: Root = 0
+) -> Float[Tensor, "*B J"]:
+    """Error of each joint in mm, mean over sub-frames; the mean over the joints is `mpjpe`.
+
+    Args:
+        preds: joints, m.
+        target: true joints at the same times, m.
+        root: as in `align_root`.
+
+    Returns:
+        One value a sample and joint, mm.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import torch
+        >>> target = torch.zeros(1, 2, 3)
+        >>> preds = torch.tensor([[[0.0, 0, 0], [0, 0.03, 0.04]]])
+        >>> [round(mm, 3) for mm in per_joint_error(preds, target).tolist()]
+        [0.0, 50.0]
+    """
+    check_shapes(preds, target, "joints")
+    return _joint_errors(preds, target, root).mean(-2)
 
 
 def mpjpe(
@@ -65,7 +92,7 @@ def mpjpe(
         tensor(50.)
     """
     check_shapes(preds, target, "joints")
-    return _joint_errors(preds, target, root).mean(-1)
+    return _joint_errors(preds, target, root).mean((-2, -1))
 
 
 def best_direction_mpjpe(
@@ -150,7 +177,7 @@ def pa_mpjpe(
         0.0
     """
     check_shapes(preds, target, "joints")
-    return _joint_errors(procrustes_align(preds, target), target, root=None).mean(-1)
+    return _joint_errors(procrustes_align(preds, target), target, root=None).mean((-2, -1))
 
 
 def path_length(joints: Float[Tensor, "*B S J 3"], root: Root = 0) -> Float[Tensor, "*B"]:

@@ -1,0 +1,69 @@
+"""The data set of `run_hfb.py test`: a folder of blurry samples, or one made when first needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from datamodules.blur_folder import BlurFolderDataModule
+from hfb.assets import cache_dir
+
+BUILT_IN = "benchmark-procedural-1"
+"""Name of the built-in data set; the number changes with its content."""
+
+
+class BenchmarkDataModule(BlurFolderDataModule):
+    """A data set of blurry samples in folders; without one, ten procedural samples.
+
+    The built-in samples need no data at all: one in each bin of Table 1, made once and kept in the
+    user cache.
+
+    Args:
+        root: the data set's folder; null: the built-in samples.
+        split: which part of it, a folder below `root`.
+        batch_size: samples refined together.
+        limit: take only the first so many samples.
+        use_estimate: take the starting poses that come with the samples; if false, they are
+            found in the images.
+        use_alpha: take the mattes that come with the samples; if false, they are estimated.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        split: str = "test",
+        batch_size: int = 2,
+        limit: int | None = None,
+        use_estimate: bool = True,
+        use_alpha: bool = True,
+    ) -> None:
+        folder = str(cache_dir() / BUILT_IN) if root is None else root
+        super().__init__(folder, split, batch_size, limit, use_estimate, use_alpha)
+        self.is_built_in = root is None
+
+    def prepare_data(self) -> None:
+        """Make the built-in samples unless they are there."""
+        if self.is_built_in:
+            make_built_in(Path(self.root) / self.split)
+
+
+def make_built_in(folder: Path, workers: int = 0) -> None:
+    """Make the built-in benchmark: half a minute, once.
+
+    Args:
+        folder: of the split; what is there already is kept.
+        workers: processes; 0: one a processor.
+    """
+    # Imported here: it brings the body and the renderer, which reading samples does not need.
+    from datamodules.synthetic_command import Command, generate
+
+    if (folder / "complete").is_file():
+        return
+    console = Console(stderr=True)
+    console.print(f"making the built-in benchmark in {folder} (once)", highlight=False)
+    processors = len(os.sched_getaffinity(0))
+    command = Command(output=folder, seed=1, per_bin=1, workers=workers or processors)
+    generate(command, console)
+    (folder / "complete").touch()
