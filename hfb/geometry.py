@@ -147,6 +147,27 @@ def procrustes_align(
     return torch.where(degenerate[..., None, None], target_centre.expand_as(moved), moved)
 
 
+def heading_rotation(root_rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]:
+    """The turn about the vertical that makes a person face +z: what takes its heading away.
+
+    The heading is at right angles to the root's own left axis (x of SMPL's model frame), which
+    stays horizontal when a person bends forwards, as the facing direction does not. A person lying
+    on the side has no heading; then the turn is arbitrary, but a rotation.
+
+    Args:
+        root_rotmat: rotation of the root in a frame with y up.
+
+    Returns:
+        Rotation about y, to be multiplied from the left.
+    """
+    left = root_rotmat[..., :, 0]
+    angle = torch.atan2(left[..., 2], left[..., 0])
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    rows = [cosine, zero, sine, zero, one, zero, -sine, zero, cosine]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+
 def face_normals(
     verts: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]
 ) -> Float[Tensor, "*B F 3"]:

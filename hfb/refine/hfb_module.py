@@ -40,6 +40,7 @@ class HfbModule(pl.LightningModule):
         render: how to rasterise.
         body: "free_body", or the path of a SMPL model file.
         use_pose_prior: score joint rotations with the mixture prior (eq. 6).
+        motion_prior: an `amp.ckpt` of train_amp.py (eq. 10); the shipped one if not given.
         methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose).
             The starting pose's figures stand beside all of them in any case.
         table: whose layout and bins the tables of a test have: table1 … table5 of the paper.
@@ -56,6 +57,7 @@ class HfbModule(pl.LightningModule):
         render: RenderSettings,
         body: str = "free_body",
         use_pose_prior: bool = True,
+        motion_prior: str | None = None,
         methods: list[Method] = ["hfb"],  # noqa: B006 - jsonargparse shows it; never changed
         table: Table = "table1",
         output: str | None = None,
@@ -70,6 +72,7 @@ class HfbModule(pl.LightningModule):
         self.render_settings = render
         self.body_name = body
         self.use_pose_prior = use_pose_prior
+        self.motion_prior = motion_prior
         self.methods = list(methods)
         self.table: Table = table
         self.output = Path(output) if output else None
@@ -91,6 +94,7 @@ class HfbModule(pl.LightningModule):
                 self.body_name,
                 self.use_pose_prior,
                 self.device,
+                self.motion_prior,
             )
         return self._pipeline
 

@@ -27,4 +27,4 @@ def settings_of(method: Method, settings: RefineSettings) -> RefineSettings:
     stages = [
         replace(stage, weights=replace(stage.weights, adversarial=0.0)) for stage in settings.stages
     ]
-    return replace(settings, stages=stages)
+    return replace(settings, stages=stages, choose_direction=False)

@@ -15,7 +15,7 @@ from hfb.errors import InferenceModeError
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
@@ -36,6 +36,7 @@ class RefineModule(pl.LightningModule):
         render_settings: how to rasterise.
         pose_prior: scores joint rotations (eq. 6); without it the term is left out.
         texel_pairs: neighbour table of eq. 5; without it the term is left out.
+        motion_prior: scores motions (eq. 10); without it the term is left out.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RefineModule(pl.LightningModule):
         render_settings: RenderSettings,
         pose_prior: MixturePosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
+        motion_prior: MotionPrior | None = None,
     ) -> None:
         super().__init__()
         # Not registered as sub-modules: their buffers are shared between refinements.
@@ -71,6 +73,7 @@ class RefineModule(pl.LightningModule):
             background=srgb_to_linear(problem.background) if is_linear else problem.background,
             start_coeffs=self._base.coeffs,
             pose_prior=pose_prior,
+            motion_prior=motion_prior,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
         )
@@ -200,6 +203,12 @@ class RefineModule(pl.LightningModule):
     def state_of(self, index: Tensor) -> dict[str, Tensor]:
         """Parameters of some problems, for `load_state`."""
         return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
+
+    def load_motion(self, motion: PolynomialMotion) -> None:
+        """Put another motion about the same base in place of the current one."""
+        constant, moving = motion.coeffs[:, :1], motion.coeffs[:, 1:]
+        parts = {"transl": constant[:, :, :1], "root": constant[:, :, 1:2]}
+        self.load_state({**parts, "pose": constant[:, :, 2:], "motion": moving})
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go on from parameters of another refinement of the same problems."""

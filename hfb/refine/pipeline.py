@@ -12,7 +12,7 @@ from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of
 from hfb.refine.methods import Method, settings_of
 from hfb.refine.module import RefineModule
@@ -37,6 +37,7 @@ class Pipeline:
         render_settings: how to rasterise.
         body: the body model.
         pose_prior: eq. 6, or None.
+        motion_prior: eq. 10, or None.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Pipeline:
         render_settings: RenderSettings,
         body: SmplBody,
         pose_prior: MixturePosePrior | None,
+        motion_prior: MotionPrior | None = None,
     ) -> None:
         self.initialiser = initialiser
         self.settings = settings
         self.render_settings = render_settings
         self.body = body
         self.pose_prior = pose_prior
+        self.motion_prior = motion_prior
         self._refiners: dict[str, Refiner] = {}
         self._pairs: TexelPairs | None = None
 
@@ -64,6 +67,7 @@ class Pipeline:
         body_name: str,
         use_pose_prior: bool,
         device: torch.device,
+        motion_prior: str | None = None,
     ) -> Pipeline:
         """Load body and priors.
 
@@ -73,7 +77,10 @@ class Pipeline:
         """
         body = load_body(body_name).to(device)
         prior = MixturePosePrior().to(device) if use_pose_prior else None
-        return cls(initialiser, settings, render_settings, body, prior)
+        motions: MotionPrior | None = None
+        if settings.needs_motion_prior:
+            motions = load_motion_prior(motion_prior, parents=body.parents).to(device)
+        return cls(initialiser, settings, render_settings, body, prior, motions)
 
     def refiner(self, method: Method = "hfb") -> Refiner:
         """The tools with a method's recipe."""
@@ -83,7 +90,12 @@ class Pipeline:
                 body, size = self.body, settings.texture_size
                 self._pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
             self._refiners[method] = Refiner(
-                self.body, settings, self.render_settings, self.pose_prior, self._pairs
+                self.body,
+                settings,
+                self.render_settings,
+                self.pose_prior,
+                self._pairs,
+                self.motion_prior if settings.needs_motion_prior else None,
             )
         return self._refiners[method]
 

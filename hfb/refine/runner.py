@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from hfb.body import SmplBody
 from hfb.losses import TexelPairs
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.direction import likelier_direction
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import RefineSettings
@@ -46,6 +47,7 @@ class Refiner:
         render_settings: how to rasterise.
         pose_prior: eq. 6, or None.
         texel_pairs: eq. 5's neighbour table, or None.
+        motion_prior: eq. 10, or None.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Refiner:
         render_settings: RenderSettings,
         pose_prior: MixturePosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
+        motion_prior: MotionPrior | None = None,
     ) -> None:
         self.body = body
         self.settings = settings
         self.render_settings = render_settings
         self.pose_prior = pose_prior
         self.texel_pairs = texel_pairs
+        self.motion_prior = motion_prior
 
     def refine(
         self,
@@ -88,6 +92,8 @@ class Refiner:
         if state is not None:
             module.load_state(state)
         self._fit(module, self.settings.num_steps, on_step)
+        if self.motion_prior is not None and self.settings.choose_direction:
+            module.load_motion(likelier_direction(module.polynomial_motion(), self.motion_prior))
         return module
 
     def _module(self, problem: RefineProblem) -> RefineModule:
@@ -98,6 +104,7 @@ class Refiner:
             self.render_settings,
             self.pose_prior,
             self.texel_pairs,
+            self.motion_prior,
         )
 
     def _fit(

@@ -93,6 +93,8 @@ class RefineSettings:
             rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
         num_starts: starting poses tried for each sample.
         ranking_steps: steps each of several starts gets before the best one goes on alone.
+        choose_direction: hand out the motion or its time-reversed twin, which blurs to the same
+            picture, whichever the motion prior finds likelier.
         seed: of the start noise.
     """
 
@@ -115,6 +117,7 @@ class RefineSettings:
     start_noise: float = 0.03
     num_starts: int = 1
     ranking_steps: int = 50
+    choose_direction: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -123,6 +126,11 @@ class RefineSettings:
         for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
             if getattr(self, name) < 1:
                 raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def needs_motion_prior(self) -> bool:
+        """Whether anything in the recipe asks the motion prior."""
+        return self.choose_direction or any(stage.weights.adversarial for stage in self.stages)
 
     @property
     def num_steps(self) -> int:

@@ -22,7 +22,8 @@ from hfb.losses import (
     texture_smoothness_loss,
 )
 from hfb.motion import PolynomialMotion
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.direction import motion_energy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import RefineSettings
 from hfb.structures import Exposure, Layers
@@ -61,6 +62,7 @@ class Context:
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
         pose_prior: eq. 6, or None.
+        motion_prior: eq. 10, or None.
         texel_pairs: eq. 5's neighbour table, or None.
         pair_cosines: eq. 5's cosines for the starting pose, or None.
     """
@@ -70,6 +72,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     pose_prior: MixturePosePrior | None = None
+    motion_prior: MotionPrior | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None
 
@@ -92,6 +95,7 @@ def loss_terms(
         "shape": lambda p, _: shape_loss(p.betas),
         "motion": _motion,
         "background": _background,
+        "adversarial": _adversarial,
         "pose_anchor": lambda p, c: pose_anchor_loss(p.motion.coeffs, c.start_coeffs),
     }
     return {
@@ -113,6 +117,8 @@ def available_weights(weights: LossWeights, context: Context) -> LossWeights:
 def _is_available(name: str, context: Context) -> bool:
     if name == "pose":
         return context.pose_prior is not None
+    if name == "adversarial":
+        return context.motion_prior is not None
     if name == "texture":
         return context.texel_pairs is not None
     return True
@@ -167,6 +173,11 @@ def _motion(prediction: Prediction, context: Context) -> Tensor:
         l1_scale=settings.coefficient_l1,
         l1_reduction=settings.coefficient_l1_reduction,
     )
+
+
+def _adversarial(prediction: Prediction, context: Context) -> Tensor:
+    assert context.motion_prior is not None
+    return motion_energy(prediction.motion, prediction.pose_rotmat, context.motion_prior)
 
 
 def _background(prediction: Prediction, context: Context) -> Tensor:

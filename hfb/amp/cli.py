@@ -1,0 +1,26 @@
+"""The command line of `train_amp.py`."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+
+class AmpCLI(LightningCLI):
+    """`LightningCLI` whose model follows the data where both must agree."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for name in ("pytorch_lightning", "lightning_fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        # Batches are made on the fly from tensors in memory: workers would only copy them.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        super().__init__(*args, **kwargs)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Tie what data and model share."""
+        parser.link_arguments("data.windows.degree", "model.prior.degree")
+        parser.link_arguments("data.windows.parameterization", "model.prior.parameterization")

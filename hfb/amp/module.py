@@ -1,0 +1,243 @@
+"""Joint training of the discriminator and the correction-generator, as a LightningModule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from hfb.amp.evaluation import WindowFigures, joints_of, sketch_of, summarise, window_figures
+from hfb.amp.pictures import draw_corrections
+from hfb.body import load_body
+from hfb.motion import PolynomialMotion, evaluate
+from hfb.motion.tracks import SMPL_PARENTS, first_order
+from hfb.prior import (
+    MotionPrior,
+    MotionPriorSettings,
+    MotionSketch,
+    load_motion_prior,
+    save_motion_prior,
+)
+from hfb.prior.motion import MOTION_PRIOR_FILE
+
+# Kinds of fault (see `datamodules.mocap_pairs.KINDS`) that leave the direction of the whole motion
+# as it was, and the one that turns it round.
+_FORWARD_KINDS = (0, 4)
+_BACKWARD_KIND = 1
+# Times at which poses and joints are compared; a motion is at rest in neither.
+_TIMES = (0.0, 0.25, 0.75, 1.0)
+# Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
+_REST_WEIGHT = 0.05
+
+
+@dataclass(frozen=True)
+class LossShares:
+    """Factor of each part of the training loss.
+
+    Attributes:
+        indicator: binary cross entropy of D, the paper's discriminator loss.
+        coeffs: mean |G - C| in typical sizes, the paper's L1 loss.
+        pose: mean squared difference of the rotation matrices, the paper's L2 loss.
+        joints: mean joint distance, dm, the paper's MPJPE loss.
+        direction: not in the paper: log-likelihood of the right direction of time by the
+            difference of the energies (eq. 10) of the motion and its reverse.
+        label_smoothing: share of the opposite answer in `indicator` and `direction`; without it
+            the prior grows overconfident on the few people it has seen.
+        direction_sharpness: logit of a motion whose reverse costs its whole change and which
+            itself costs nothing.
+    """
+
+    indicator: float = 1.0
+    coeffs: float = 0.5
+    pose: float = 5.0
+    joints: float = 1.0
+    direction: float = 1.0
+    label_smoothing: float = 0.05
+    direction_sharpness: float = 8.0
+
+
+class AmpModule(pl.LightningModule):
+    """Trains the motion prior of section 3.1 and reports on subjects it has never seen.
+
+    Args:
+        prior: size and meaning of the networks; degree and parameterisation follow the data.
+        loss: factors of the losses.
+        body: whose joints the MPJPE loss and the figures use, at its mean shape.
+        lr: highest learning rate of AdamW on a one-cycle schedule.
+        weight_decay: of AdamW.
+        output: folder that gets the finished `amp.ckpt`.
+        checkpoint: a finished prior to test or to validate; the shipped one if not given.
+        num_posed: motions of a batch whose poses and joints are compared; kinematics cost more
+            than both networks.
+        num_pictures: stick figures logged after each validation.
+    """
+
+    def __init__(
+        self,
+        prior: MotionPriorSettings = MotionPriorSettings(),  # noqa: B008 (frozen)
+        loss: LossShares = LossShares(),
+        body: str = "free_body",
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        output: str = "outputs/amp",
+        checkpoint: str | None = None,
+        num_posed: int = 48,
+        num_pictures: int = 3,
+    ) -> None:
+        super().__init__()
+        self.prior = MotionPrior(prior)
+        self.loss_shares = loss
+        self.body_name = body
+        self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.output = Path(output)
+        self.checkpoint = checkpoint
+        self.num_posed = num_posed
+        self.num_pictures = num_pictures
+        self.figures: dict[str, float] = {}
+        self.config_text = ""
+        self._parts: list[WindowFigures] = []
+
+    @property
+    def body(self) -> Any:
+        """The body whose joints are compared."""
+        return self._body[0]
+
+    def setup(self, stage: str) -> None:
+        """Learn the sizes of the coefficients, or load a finished prior to be tested."""
+        if stage == "fit":
+            lowest = first_order(self.prior.settings.parameterization)
+            self.prior.scale.copy_(self.trainer.datamodule.scale()[lowest:])  # type: ignore[attr-defined]
+        elif self.trainer.ckpt_path is None:
+            parameterization = self.prior.settings.parameterization
+            self.prior = load_motion_prior(self.checkpoint, parameterization, self.body.parents)
+
+    def on_fit_start(self) -> None:
+        """Keep the resolved configuration beside the results."""
+        if self.config_text:
+            self.output.mkdir(parents=True, exist_ok=True)
+            (self.output / "config.yaml").write_text(self.config_text)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """All losses of one batch of pairs."""
+        seen = sketch_of(batch.corrupted, batch.seen_rotmat)
+        logits, corrected = self.prior(seen)
+        shares = self.loss_shares
+        losses = {
+            "indicator": self._indicator_loss(batch, seen, logits),
+            **self._reconstruction_losses(batch, corrected),
+            "direction": self._direction_loss(batch, seen, corrected),
+        }
+        total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
+        self.log("train/total", total.detach(), prog_bar=True)
+        return total
+
+    def _indicator_loss(self, batch: Any, seen: MotionSketch, logits: Tensor) -> Tensor:
+        """BCE; entries count by how much they move, up to their typical size."""
+        wrong = batch.wrong[:, -self.prior.settings.num_orders :].to(logits)
+        size = torch.linalg.vector_norm(seen.coeffs, dim=-1) / self.prior.scale
+        weight = _REST_WEIGHT + size.clamp(max=1.0)
+        smooth = self.loss_shares.label_smoothing
+        target = wrong * (1.0 - 2.0 * smooth) + smooth
+        loss = binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return (loss * weight).sum() / weight.sum()
+
+    def _reconstruction_losses(
+        self, batch: Any, corrected: Float[Tensor, "B D K C"]
+    ) -> dict[str, Tensor]:
+        num_orders = self.prior.settings.num_orders
+        truth = batch.coeffs[:, -num_orders:]
+        half = min(self.num_posed, len(truth))
+        motions = torch.cat([self._complete(batch, corrected)[:half], batch.coeffs[:half]])
+        rotmat, transl = evaluate(
+            PolynomialMotion(
+                motions,
+                torch.cat([batch.base_rotmat[:half]] * 2),
+                torch.cat([batch.base_transl[:half]] * 2),
+                parameterization=self.prior.settings.parameterization,
+            ),
+            motions.new_tensor(_TIMES),
+        )
+        joints = joints_of(self.body, rotmat, transl)
+        distance = torch.linalg.vector_norm(joints[:half] - joints[half:], dim=-1)
+        return {
+            "coeffs": ((corrected - truth).abs() / self.prior.scale.unsqueeze(-1)).mean(),
+            "pose": (rotmat[:half] - rotmat[half:]).square().mean(),
+            "joints": 10.0 * distance.mean(),
+        }
+
+    def _complete(self, batch: Any, coeffs: Tensor) -> Tensor:
+        """Coefficients of all orders: what a sketch leaves out is the pose."""
+        left_out = batch.coeffs.shape[1] - coeffs.shape[1]
+        return torch.cat([batch.coeffs[:, :left_out], coeffs], 1)
+
+    def _direction_loss(self, batch: Any, seen: MotionSketch, corrected: Tensor) -> Tensor:
+        backward = seen.reversed()
+        energy = (corrected - seen.coeffs).abs().sum((-3, -2, -1))
+        margin = self.prior.energy(backward) - energy
+        largest = (seen.coeffs - backward.coeffs).abs().sum((-3, -2, -1))
+        logit = self.loss_shares.direction_sharpness * margin / largest.clamp(min=1e-6)
+        is_forward = torch.stack([batch.kind == kind for kind in _FORWARD_KINDS]).any(0)
+        is_backward = batch.kind == _BACKWARD_KIND
+        logit = torch.where(is_backward, -logit, logit)[is_forward | is_backward]
+        smooth = self.loss_shares.label_smoothing
+        loss = (1.0 - smooth) * softplus(-logit) + smooth * softplus(logit)
+        return loss.sum() / max(len(logit), 1)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Figures of the validation windows; pictures of the first ones."""
+        self._parts.append(window_figures(self.prior, batch, self.body))
+        board: Any = getattr(self.logger, "experiment", None)
+        if batch_idx == 0 and hasattr(board, "add_image"):
+            for number in range(min(self.num_pictures, len(batch.coeffs))):
+                picture = draw_corrections(self.prior, batch, number, self.body)
+                board.add_image(f"val/correction_{number}", picture, self.global_step)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the summary."""
+        self.figures = summarise(self._parts).scalars
+        self._parts = []
+        self.log_dict({f"val/{name}": value for name, value in self.figures.items()})
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Figures of the validation windows."""
+        self._parts.append(window_figures(self.prior, batch, self.body))
+
+    def on_test_epoch_end(self) -> None:
+        """Print the summary and the curves."""
+        summary = summarise(self._parts)
+        self._parts = []
+        self.figures = summary.scalars
+        self.log_dict({f"test/{name}": value for name, value in summary.scalars.items()})
+        print(summary.text())
+
+    def on_train_end(self) -> None:
+        """Write the finished prior, small enough to be shipped."""
+        card = {
+            "body": self.body.identity.name,
+            "parents": list(self.body.parents or SMPL_PARENTS),
+            "loss": asdict(self.loss_shares),
+            "steps": self.global_step,
+            "figures": self.figures,
+        }
+        save_motion_prior(self.prior, self.output / MOTION_PRIOR_FILE, card)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW on one cycle."""
+        optimizer = torch.optim.AdamW(
+            self.prior.parameters(), lr=self.lr, weight_decay=self.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
