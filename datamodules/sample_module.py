@@ -22,8 +22,8 @@ class SampleDataModule(pl.LightningDataModule):
     """
 
     def transfer_batch_to_device(
-        self, batch: list[BlurSample], device: torch.device, dataloader_idx: int
-    ) -> list[BlurSample]:
+        self, batch: list[BlurSample | BrokenSample], device: torch.device, dataloader_idx: int
+    ) -> list[BlurSample | BrokenSample]:
         """Leave full-size photos where they are; only the crops made from them are worked on."""
         return batch
 

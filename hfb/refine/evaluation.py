@@ -19,7 +19,10 @@ from hfb.refine.runner import Refiner
 from hfb.refine.settings import LearningRates, Stage
 from hfb.refine.start import StartedSample
 from hfb.render import hard_silhouettes
-from hfb.structures import Camera, Target
+from hfb.structures import BlurSample, Camera, Target
+
+STATIC_STEPS = 60
+"""Steps that the texture of the static start gets."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,10 @@ def static_with_texture(problem: RefineProblem, refiner: Refiner, camera: Camera
     """The starting pose at rest with the texture that explains the photo best.
 
     Without a texture of its own the static start would lose every comparison of pictures for the
-    wrong reason.
+    wrong reason. It gets no more steps than the refinement.
     """
     stage = Stage(
-        num_steps=60,
+        num_steps=min(STATIC_STEPS, refiner.settings.num_steps),
         weights=LossWeights(
             image=1.0, matting=0.0, pose=0.0, shape=0.0, motion=0.0, pose_anchor=0.0
         ),
@@ -157,10 +160,7 @@ def figures_of(
     seen = problem.alpha[0], views.alpha * problem.valid[0]
     matte_iou = torch.minimum(*seen).sum() / torch.maximum(*seen).sum().clamp(min=1e-6)
     figures = Figures(float(psnr), float(matte_iou))
-    target = item.sample.target
-    if target is None:
-        return figures
-    return _against_target(figures, refinement, item, target, refiner.body)
+    return with_truth(figures, refinement, item.sample, refiner.body)
 
 
 def person_box(alpha: Float[Tensor, "1 H W"]) -> tuple[int, int, int, int]:
@@ -175,15 +175,24 @@ def person_box(alpha: Float[Tensor, "1 H W"]) -> tuple[int, int, int, int]:
     return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 
-def _against_target(
-    figures: Figures,
-    refinement: Refinement,
-    item: StartedSample,
-    target: Target,
-    body: SmplBody,
+def with_truth(
+    figures: Figures, refinement: Refinement, sample: BlurSample, body: SmplBody
 ) -> Figures:
-    """Add the figures that need ground truth."""
-    opening, closing = item.sample.exposure[0].double().tolist()
+    """Add the figures that need ground truth, where the sample has it.
+
+    Args:
+        figures: what is known without.
+        refinement: the estimate.
+        sample: with its target; its first photo counts.
+        body: of the estimate.
+
+    Raises:
+        InputError: if the truth's joints are not the body's.
+    """
+    target = sample.target
+    if target is None:
+        return figures
+    opening, closing = sample.exposure[0].double().tolist()
     times = ((target.times[0].double() - opening) / (closing - opening)).to(refinement.betas)
     # The reversed motion is evaluated, not the order of the sub-frames turned round: the true times
     # need not lie symmetrically about mid-exposure.

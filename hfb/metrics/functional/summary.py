@@ -1,7 +1,7 @@
 """From figures of single samples to tables: bins of the blur rate, means, bootstrap intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +13,8 @@ NUM_RESAMPLES = 2000
 LEVEL = 0.95
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A mean over samples.
+class Summary(NamedTuple):
+    """A mean over samples (a tuple: torchmetrics takes no frozen dataclass as a result).
 
     Attributes:
         n: samples.
@@ -89,7 +88,7 @@ def summarize(
 
 def summarize_ratio(
     numerator: Float[Tensor, " S"],
-    denominator: Float[Tensor, " S"],
+    denominator: Float[Tensor, " T"],
     level: float = LEVEL,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
@@ -122,7 +121,7 @@ def summarize_ratio(
 
 
 def binned(
-    values: Float[Tensor, " S"], blur_rate: Float[Tensor, " S"], edges: Sequence[float]
+    values: Float[Tensor, " S"], blur_rate: Float[Tensor, " T"], edges: Sequence[float]
 ) -> list[Summary]:
     """Means with intervals, one a bin of the blur rate.
 
