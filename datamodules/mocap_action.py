@@ -52,19 +52,34 @@ class MocapAction:
         stand a few centimetres above or below it.
         """
         position = times.double().cpu().numpy() * self.frame_rate
-        frame = np.clip(np.floor(position).astype(np.int64), 0, len(self.pose_rotmat) - 2)
-        share = torch.from_numpy(position - frame).to(self.pose_rotmat)
-        first = self.pose_rotmat[torch.from_numpy(frame)]
-        step = rotmat_to_rotvec(first.mT @ self.pose_rotmat[torch.from_numpy(frame + 1)])
-        rotmat = first @ rotvec_to_rotmat(step * share[:, None, None])
         soles, _, pelvis_rest = sole_positions(body, betas, self.pose_rotmat.to(betas))
         rest = pelvis_rest.to(self.transl)
         path = (self.transl + rest) @ _Z_UP_TO_Y_UP.T - rest
         lowest = (soles[..., 1].min(dim=1).values + path[:, 1] + rest[1]).min()
         path = path - torch.stack([lowest.new_zeros(()), lowest, lowest.new_zeros(())])
-        frames = np.arange(len(path))
-        transl = CubicSpline(frames, path.double().numpy(), axis=0)(position)
-        return rotmat.to(betas), torch.from_numpy(transl).to(betas)
+        rotmat, transl = interpolate_poses(self.pose_rotmat, path, position)
+        return rotmat.to(betas), transl.to(betas)
+
+
+def interpolate_poses(
+    pose_rotmat: Float[Tensor, "F J 3 3"],
+    transl: Float[Tensor, "F 3"],
+    position: NDArray[np.float64],
+) -> tuple[Float[Tensor, "S J 3 3"], Float[Tensor, "S 3"]]:
+    """Poses between frames: rotations on the sphere, the translation by a cubic spline.
+
+    Args:
+        pose_rotmat: at the frames.
+        transl: at the frames, m.
+        position: (S,) in frames.
+    """
+    frame = np.clip(np.floor(position).astype(np.int64), 0, len(pose_rotmat) - 2)
+    share = torch.from_numpy(position - frame).to(pose_rotmat)
+    first = pose_rotmat[torch.from_numpy(frame)]
+    step = rotmat_to_rotvec(first.mT @ pose_rotmat[torch.from_numpy(frame + 1)])
+    rotmat = first @ rotvec_to_rotmat(step * share[:, None, None])
+    spline = CubicSpline(np.arange(len(transl)), transl.double().numpy(), axis=0)
+    return rotmat, torch.from_numpy(spline(position))
 
 
 def random_mocap_action(

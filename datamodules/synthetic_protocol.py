@@ -15,6 +15,7 @@ from datamodules.camera_placement import CameraRange
 from datamodules.mocap_action import random_mocap_action, valid_starts
 from datamodules.mocap_files import MocapClip, iterate_mocap, read_mocap_clip, split_of_subject
 from datamodules.procedural_motion import MotionSource, numpy_generator
+from datamodules.synthetic_cape import CapeClothes, CapeData
 from datamodules.synthetic_clothes import Clothes, draw_garments
 from datamodules.synthetic_scene import ScenePlan, default_body, plan_scene
 from datamodules.synthetic_shot import SyntheticSettings
@@ -128,7 +129,8 @@ def plan_in_bin(recipe: Recipe, number: int, index: int) -> ScenePlan:
         seed = _seed(recipe.seed, recipe.protocol, number, index, attempt)
         generator = torch.Generator().manual_seed(seed)
         source, clothes = _draw_source(recipe, body, generator)
-        plan = plan_scene(settings, seed, body, source, clothes)
+        betas = clothes.betas if isinstance(clothes, CapeClothes) else None
+        plan = plan_scene(settings, seed, body, source, clothes, betas)
         if low <= plan.blur_rate < high:
             return plan
     raise InputError(
@@ -153,15 +155,16 @@ def _draw_source(
 ) -> tuple[MotionSource | None, Clothes | None]:
     """Motion (None: the library of actions) and clothes of one sample."""
     rng = numpy_generator(generator)
-    clothes = None
-    if recipe.protocol == "bc_cape":
-        betas = torch.zeros(body.num_betas)
-        clothes = draw_garments(body, betas, rng)
-    if recipe.protocol == "procedural" or recipe.mocap is None:
-        return None, clothes
     # Room for the longest exposures, one after the other, and some choice of when.
     periods = recipe.num_frames + (recipe.num_frames - 1) * recipe.gap
     seconds = max(1.0, 1.2 * periods * _EXPOSURE_S[1])
+    clothes: Clothes | None = None
+    if recipe.protocol == "bc_cape":
+        if recipe.cape is not None:
+            return _cape(recipe.cape, body).draw(body, rng, seconds)
+        clothes = draw_garments(body, torch.zeros(body.num_betas), rng)
+    if recipe.protocol == "procedural" or recipe.mocap is None:
+        return None, clothes
     library = _library(recipe.mocap, recipe.subjects)
     return random_mocap_action(library.draw(rng, seconds), generator, seconds), clothes
 
@@ -207,6 +210,11 @@ class MotionLibrary:
             if valid_starts(clip, round(seconds * clip.frame_rate) + 1).any():
                 return clip
         raise InputError(f"no recording has {seconds:.1f} s without a break")
+
+
+@lru_cache(maxsize=1)
+def _cape(root: Path, body: SmplBody) -> CapeData:
+    return CapeData.find(root, body)
 
 
 @lru_cache(maxsize=1)

@@ -115,6 +115,7 @@ def plan_scene(
     body: SmplBody | None = None,
     source: MotionSource | None = None,
     clothes: Clothes | None = None,
+    betas: Float[Tensor, " K"] | None = None,
 ) -> ScenePlan:
     """Settle person, motion, camera and exposure, and work out the truth: the cheap part.
 
@@ -124,6 +125,7 @@ def plan_scene(
         body: the body to dress; the free body if None.
         source: the motion; drawn from the library if None.
         clothes: garments with a thickness, if any.
+        betas: shape of the body; drawn if None.
 
     Raises:
         InputError: if an action of the settings does not exist.
@@ -131,9 +133,10 @@ def plan_scene(
     body = default_body() if body is None else body
     generator = torch.Generator().manual_seed(seed)
     rng = numpy_generator(generator)
-    betas = (settings.beta_sigma * torch.randn(body.num_betas, generator=generator)).clamp(
+    drawn = (settings.beta_sigma * torch.randn(body.num_betas, generator=generator)).clamp(
         -2.5, 2.5
     )
+    betas = drawn if betas is None else betas
     shot = choose_shot(settings, body, betas, generator, rng, source)
     target = _truth(settings, body, betas, shot, clothes)
     assert target.silhouettes is not None
