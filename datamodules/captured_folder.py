@@ -1,0 +1,118 @@
+"""Folders of the user's own photos and clips, one a sample, with or without truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.captured import sample_from_image, sample_from_video, sample_name
+from datamodules.sample_module import SampleDataModule
+from datamodules.target_file import read_target
+from hfb.errors import InputError
+from hfb.structures import BlurSample
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+OPTIONS_NAME = "options.json"
+
+
+def read_captured(folder: Path) -> BlurSample:
+    """Read one folder.
+
+    `image.*` with `background.*`, or `video.*` with an `options.json` that says
+    {"frames": "40:49"} and, if there is no `background.*`, may name a "background_frame". Optional:
+    `alpha.*`, `camera.json`, `estimate.hfbinit.npz`, `target.npz`.
+
+    Args:
+        folder: of the sample; its name becomes the sample's.
+
+    Raises:
+        InputError: if a file is missing or cannot be used.
+    """
+    image, video = _find(folder, "image", _PICTURES), _find(folder, "video", _CLIPS)
+    background = _find(folder, "background", _PICTURES)
+    extras: dict[str, Any] = {
+        "alpha": _find(folder, "alpha", _PICTURES),
+        "camera": _if_there(folder / "camera.json"),
+        "estimate": _if_there(folder / "estimate.hfbinit.npz"),
+    }
+    if (image is None) == (video is None):
+        raise InputError(f"{folder} should hold one image.* or one video.*")
+    if image is not None:
+        if background is None:
+            raise InputError(f"{folder} holds no background.*: the scene without the person")
+        sample = sample_from_image(image, background, **extras)
+    else:
+        assert video is not None
+        options = _read_options(folder / OPTIONS_NAME)
+        frame = options.get("background_frame")
+        sample = sample_from_video(video, options["frames"], background, frame, **extras)
+    height, width = sample.background.shape[-2:]
+    truth = folder / "target.npz"
+    target = read_target(truth, height, width) if truth.is_file() else None
+    return sample.with_changes(sample_id=sample_name(folder.name), target=target)
+
+
+class CapturedFolderDataset(Dataset[BlurSample]):
+    """Folders of photos and clips, read when asked for.
+
+    Args:
+        folders: one a sample.
+    """
+
+    def __init__(self, folders: list[Path]) -> None:
+        self.folders = folders
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def __getitem__(self, index: int) -> BlurSample:
+        return read_captured(self.folders[index])
+
+
+class CapturedFolderDataModule(SampleDataModule):
+    """Photos and clips: `run_hfb.py test --data datamodules.captured_folder.CapturedFolderDataModule`.
+
+    Args:
+        root: a folder with one folder a sample; see `read_captured`.
+        batch_size: samples refined together.
+        limit: take only the first so many samples.
+    """
+
+    def __init__(self, root: str, batch_size: int = 1, limit: int | None = None) -> None:
+        super().__init__()
+        self.root = Path(root)
+        self.batch_size = batch_size
+        self.limit = limit
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Batches of samples by name; those that cannot be read say why."""
+        folders = sorted(path for path in self.root.glob("*") if path.is_dir())[: self.limit]
+        if not folders:
+            raise InputError(f"no folders of photos or clips in {self.root.resolve()}")
+        names = [sample_name(folder.name) for folder in folders]
+        return self.loader(CapturedFolderDataset(folders), self.batch_size, names)
+
+
+def _find(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
+    found = [folder / (stem + suffix) for suffix in suffixes]
+    return next((path for path in found if path.is_file()), None)
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def _read_options(path: Path) -> dict[str, Any]:
+    try:
+        options = json.loads(path.read_text())
+        if isinstance(options["frames"], str):
+            return options
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    raise InputError(
+        f'{path} should say which frames to average, for example {{"frames": "40:49"}}'
+    )
