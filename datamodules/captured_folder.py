@@ -74,7 +74,7 @@ class CapturedFolderDataset(Dataset[BlurSample]):
 
 
 class CapturedFolderDataModule(SampleDataModule):
-    """Photos and clips: `run_hfb.py test --data datamodules.captured_folder.CapturedFolderDataModule`.
+    """Photos and clips, one folder each, for `run_hfb.py test --data` with this class's path.
 
     Args:
         root: a folder with one folder a sample; see `read_captured`.
