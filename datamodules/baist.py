@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.captured import check_pair, sample_name
-from datamodules.image_files import read_image
+from datamodules.image_files import existing_file, read_image
 from datamodules.npz_file import read_npz
 from datamodules.safe_pickle import read_pickled_arrays
 from datamodules.sample_module import SampleDataModule
@@ -226,7 +226,7 @@ class BaistDataModule(SampleDataModule):
 
     Args:
         root: the data set's folder, one folder a video in it.
-        split: file with the videos' names, one a line (the authors give 32 for validation); null:
+        videos: file with names of videos, one a line (the authors give 32 for validation); null:
             all videos.
         truth: where the true joints come from: aist (annotations), estimates, or none.
         truth_folder: of AIST++'s annotations or of the estimates.
@@ -242,7 +242,7 @@ class BaistDataModule(SampleDataModule):
     def __init__(
         self,
         root: str,
-        split: str | None = None,
+        videos: str | None = None,
         truth: Literal["none", "aist", "estimates"] = "none",
         truth_folder: str | None = None,
         num_averaged: int = 1,
@@ -259,7 +259,7 @@ class BaistDataModule(SampleDataModule):
         if num_averaged < 1 or stride < 1:
             raise InputError("num_averaged and stride must be at least 1")
         self.root = Path(root)
-        self.split = split
+        self.videos = videos
         self.num_averaged = num_averaged
         self.stride = stride
         self.batch_size = batch_size
@@ -281,8 +281,8 @@ class BaistDataModule(SampleDataModule):
 
     def _videos(self) -> list[Path]:
         found = sorted(path.parent for path in self.root.glob("*/blur"))
-        if self.split is not None:
-            names = set(Path(self.split).read_text().split())
+        if self.videos is not None:
+            names = set(existing_file(self.videos, "list of videos").read_text().split())
             found = [path for path in found if path.name in names]
         if not found:
             raise InputError(f"no videos of B-AIST++ below {self.root}: looked for */blur/*.png")
