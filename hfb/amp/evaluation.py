@@ -114,8 +114,8 @@ def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigu
     num_orders = prior.settings.num_orders
     clean = sketch_of(batch.coeffs, batch.seen_rotmat)
     faulty = sketch_of(batch.corrupted, batch.seen_rotmat)
-    logit_clean, corrected_clean = prior(clean)
-    logit_faulty, corrected = prior(faulty)
+    logit_clean, corrected_clean, _ = prior(clean)
+    logit_faulty, corrected, _ = prior(faulty)
 
     def joints(coeffs: Tensor) -> Tensor:
         left_out = batch.coeffs.shape[1] - coeffs.shape[1]

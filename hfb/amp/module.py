@@ -24,7 +24,8 @@ from hfb.prior import (
     load_motion_prior,
     save_motion_prior,
 )
-from hfb.prior.motion import MOTION_PRIOR_FILE
+from hfb.prior.motion import correction_size
+from hfb.prior.motion_file import MOTION_PRIOR_FILE
 
 # Kinds of fault (see `datamodules.mocap_pairs.KINDS`) that leave the direction of the whole motion
 # as it was, and the one that turns it round.
@@ -42,6 +43,8 @@ class LossShares:
 
     Attributes:
         indicator: binary cross entropy of D, the paper's discriminator loss.
+        patterns: not in the paper: cross entropy over which chains run backwards, which shows D
+            every wrong combination of each motion at once.
         coeffs: mean |G - C| in typical sizes, the paper's L1 loss.
         pose: mean squared difference of the rotation matrices, the paper's L2 loss.
         joints: mean joint distance, dm, the paper's MPJPE loss.
@@ -54,6 +57,7 @@ class LossShares:
     """
 
     indicator: float = 1.0
+    patterns: float = 0.5
     coeffs: float = 0.5
     pose: float = 5.0
     joints: float = 1.0
@@ -87,7 +91,7 @@ class AmpModule(pl.LightningModule):
         weight_decay: float = 0.02,
         output: str = "outputs/amp",
         checkpoint: str | None = None,
-        num_posed: int = 48,
+        num_posed: int = 32,
         num_pictures: int = 3,
     ) -> None:
         super().__init__()
@@ -128,12 +132,13 @@ class AmpModule(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """All losses of one batch of pairs."""
         seen = sketch_of(batch.corrupted, batch.seen_rotmat)
-        logits, corrected = self.prior(seen)
+        logits, corrected, scores = self.prior(seen)
         shares = self.loss_shares
         losses = {
             "indicator": self._indicator_loss(batch, seen, logits),
             **self._reconstruction_losses(batch, corrected),
-            "direction": self._direction_loss(batch, seen, corrected),
+            "patterns": self._pattern_loss(batch, scores),
+            "direction": self._direction_loss(batch, seen, logits, corrected),
         }
         total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
@@ -149,6 +154,20 @@ class AmpModule(pl.LightningModule):
         target = wrong * (1.0 - 2.0 * smooth) + smooth
         loss = binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * weight).sum() / weight.sum()
+
+    def _pattern_loss(self, batch: Any, scores: Tensor) -> Tensor:
+        """Cross entropy of which chains run backwards."""
+        patterns = self.prior.patterns
+        lowest = first_order(self.prior.settings.parameterization)
+        wrong = batch.wrong[:, lowest + patterns.odd[0]].to(scores)
+        # A chain runs backwards where all its tracks do; single joints and drift turn none round.
+        backward = (wrong @ patterns.chains.T >= patterns.chains.sum(1)).to(scores)
+        powers = 2 ** torch.arange(len(patterns.chains) - 1, -1, -1, device=backward.device)
+        return torch.nn.functional.cross_entropy(
+            scores,
+            (backward * powers).sum(1).long(),
+            label_smoothing=self.loss_shares.label_smoothing,
+        )
 
     def _reconstruction_losses(
         self, batch: Any, corrected: Float[Tensor, "B D K C"]
@@ -179,11 +198,12 @@ class AmpModule(pl.LightningModule):
         left_out = batch.coeffs.shape[1] - coeffs.shape[1]
         return torch.cat([batch.coeffs[:, :left_out], coeffs], 1)
 
-    def _direction_loss(self, batch: Any, seen: MotionSketch, corrected: Tensor) -> Tensor:
-        backward = seen.reversed()
-        energy = (corrected - seen.coeffs).abs().sum((-3, -2, -1))
-        margin = self.prior.energy(backward) - energy
-        largest = (seen.coeffs - backward.coeffs).abs().sum((-3, -2, -1))
+    def _direction_loss(
+        self, batch: Any, seen: MotionSketch, logits: Tensor, corrected: Tensor
+    ) -> Tensor:
+        own = correction_size(corrected, seen)
+        margin = self.prior.reversed_energy(seen, logits) - own
+        largest = correction_size(seen.reversed().coeffs, seen)
         logit = self.loss_shares.direction_sharpness * margin / largest.clamp(min=1e-6)
         is_forward = torch.stack([batch.kind == kind for kind in _FORWARD_KINDS]).any(0)
         is_backward = batch.kind == _BACKWARD_KIND

@@ -33,7 +33,7 @@ def draw_corrections(
         body: whose joints are drawn.
     """
     one = slice(number, number + 1)
-    _, corrected = prior(sketch_of(batch.corrupted[one], batch.seen_rotmat[one]))
+    corrected = prior(sketch_of(batch.corrupted[one], batch.seen_rotmat[one])).corrected
     left_out = batch.coeffs.shape[1] - corrected.shape[1]
     corrected = torch.cat([batch.coeffs[one, :left_out], corrected], 1)
     panels = []

@@ -10,31 +10,43 @@ from hfb.motion import PolynomialMotion, reverse
 from hfb.prior import MotionPrior, sketch_motion
 
 
-def middle_pose(pose_rotmat: Float[Tensor, "*B N J 3 3"]) -> Float[Tensor, "*B J 3 3"]:
-    """Pose at mid-exposure from the poses at the sub-frames, which are there anyway.
+class MotionEnergy:
+    """L_A of eq. (10) at a fraction of its cost: linear between evaluations.
 
-    With an even number of sub-frames it is the mean of the middle two, shorter than a rotation by
-    the cosine of half their angle; the prior does not mind. Symmetric under reversal.
-    """
-    num = pose_rotmat.shape[-4]
-    first, last = (num - 1) // 2, num // 2
-    if first == last:
-        return pose_rotmat[..., first, :, :, :]
-    return (pose_rotmat[..., first, :, :, :] + pose_rotmat[..., last, :, :, :]) / 2
-
-
-def motion_energy(
-    motion: PolynomialMotion, pose_rotmat: Float[Tensor, "*B N J 3 3"], prior: MotionPrior
-) -> Float[Tensor, "*B"]:
-    """L_A of eq. (10) for motions in the camera frame.
+    The networks take longer than their share of a step is worth. A step changes the coefficients by
+    a hundredth, so value and gradient are worked out every few steps, and in between the loss is
+    its own tangent at the last of them.
 
     Args:
-        motion: the polynomials.
-        pose_rotmat: their poses at the sub-frames.
         prior: frozen.
+        every: steps between two evaluations; 1 evaluates at each, which is eq. (10) to the letter.
     """
-    sketch = sketch_motion(motion, prior.settings.degree, middle_pose(pose_rotmat))
-    return prior.energy(sketch)
+
+    def __init__(self, prior: MotionPrior, every: int = 5) -> None:
+        self.prior = prior
+        self.every = every
+        self._calls = 0
+        self._tangent: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def __call__(self, motion: PolynomialMotion) -> Float[Tensor, "*B"]:
+        """Energy of motions in the camera frame; the same ones at every call of an instance."""
+        if not torch.is_grad_enabled():
+            # Looked at in between; only steps count.
+            return self._evaluate(motion)[1]
+        if self._tangent is None or self._calls % self.every == 0:
+            self._tangent = self._evaluate(motion)
+        self._calls += 1
+        at, value, slope = self._tangent
+        return value + ((motion.coeffs - at) * slope).sum((-3, -2, -1))
+
+    def _evaluate(self, motion: PolynomialMotion) -> tuple[Tensor, Tensor, Tensor]:
+        """Coefficients, energy and gradient."""
+        with torch.enable_grad():
+            coeffs = motion.coeffs.detach().requires_grad_()
+            sketch = sketch_motion(motion.with_coeffs(coeffs), self.prior.settings.degree)
+            energy = self.prior.energy(sketch)
+            (slope,) = torch.autograd.grad(energy.sum(), coeffs)
+        return coeffs.detach(), energy.detach(), slope
 
 
 @torch.no_grad()

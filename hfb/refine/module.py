@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 from hfb.body import SmplBody
 from hfb.errors import InferenceModeError
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
+from hfb.init import refresh_alpha
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
@@ -73,7 +76,7 @@ class RefineModule(pl.LightningModule):
             background=srgb_to_linear(problem.background) if is_linear else problem.background,
             start_coeffs=self._base.coeffs,
             pose_prior=pose_prior,
-            motion_prior=motion_prior,
+            motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
         )
@@ -190,9 +193,29 @@ class RefineModule(pl.LightningModule):
         }
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep the texture a colour: a projected gradient step."""
+        """Keep the texture a colour: a projected gradient step; refresh the matte when it is time."""
         with torch.no_grad():
             self.texture.clamp_(0.0, 1.0)
+        if self.global_step in self.settings.matte_refresh_steps:
+            self.refresh_mattes()
+
+    @torch.no_grad()
+    def refresh_mattes(self) -> None:
+        """Estimate the mattes again with the bodies as they stand as priors.
+
+        A matte that came with its photo stays as it is.
+        """
+        problem, bodies = self.problem, self.predict().exposure.alpha
+        mattes = [
+            problem.alpha[p]
+            if problem.matte_is_given[p]
+            else refresh_alpha(problem.image[p], problem.background[p], problem.alpha[p], bodies[p])
+            for p in range(len(problem))
+        ]
+        # As at the start: where the crop reaches over the edge of the photo nothing is known.
+        alpha = torch.stack(mattes) * problem.valid
+        self.problem = replace(problem, alpha=alpha)
+        self.context = replace(self.context, problem=self.problem)
 
     @torch.no_grad()
     def energy(self) -> Float[Tensor, " P"]:

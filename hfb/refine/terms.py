@@ -22,8 +22,8 @@ from hfb.losses import (
     texture_smoothness_loss,
 )
 from hfb.motion import PolynomialMotion
-from hfb.prior import MixturePosePrior, MotionPrior
-from hfb.refine.direction import motion_energy
+from hfb.prior import MixturePosePrior
+from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import RefineSettings
 from hfb.structures import Exposure, Layers
@@ -62,7 +62,7 @@ class Context:
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
         pose_prior: eq. 6, or None.
-        motion_prior: eq. 10, or None.
+        motion_energy: eq. 10, or None.
         texel_pairs: eq. 5's neighbour table, or None.
         pair_cosines: eq. 5's cosines for the starting pose, or None.
     """
@@ -72,7 +72,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     pose_prior: MixturePosePrior | None = None
-    motion_prior: MotionPrior | None = None
+    motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None
 
@@ -118,7 +118,7 @@ def _is_available(name: str, context: Context) -> bool:
     if name == "pose":
         return context.pose_prior is not None
     if name == "adversarial":
-        return context.motion_prior is not None
+        return context.motion_energy is not None
     if name == "texture":
         return context.texel_pairs is not None
     return True
@@ -176,8 +176,8 @@ def _motion(prediction: Prediction, context: Context) -> Tensor:
 
 
 def _adversarial(prediction: Prediction, context: Context) -> Tensor:
-    assert context.motion_prior is not None
-    return motion_energy(prediction.motion, prediction.pose_rotmat, context.motion_prior)
+    assert context.motion_energy is not None
+    return context.motion_energy(prediction.motion)
 
 
 def _background(prediction: Prediction, context: Context) -> Tensor:
