@@ -34,7 +34,7 @@ _STRIDE = 56
 @kernel
 def soften_by_faces(
     mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState, near: NearFaces
-) -> int:
+) -> bool:
     """Fill `alpha` of a rasterised sub-frame with 1 - prod(1 - exp(-sigmainv d²)).
 
     The product runs over the first `knum` faces in index order whose enlarged boxes hold the pixel.
@@ -42,7 +42,7 @@ def soften_by_faces(
     covered and finished ground at the price of a shift and a mask a row.
 
     Returns:
-        How many entries of `near` were filled, or -1 if it was too short.
+        Whether `near` was long enough; if not, nothing is of use.
     """
     faces, open_bits, num_near = mesh.faces, scratch.open_bits, scratch.num_near
     screen, box, face_id, alpha = state.screen, state.box, state.face_id, state.alpha
@@ -68,7 +68,7 @@ def soften_by_faces(
                 while bits != 0:
                     if bits & _BIT:
                         if count >= room:
-                            return -1
+                            return False
                         if not is_ready:  # most faces never get here: all their pixels are covered
                             inverse_ab = inverse_length2(bx - ax, by - ay, kx, ky)
                             inverse_bc = inverse_length2(cx - bx, cy - by, kx, ky)
@@ -102,7 +102,8 @@ def soften_by_faces(
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
             alpha[y, x] = ONE if face_id[y, x] >= 0 else ONE - alpha[y, x]
-    return count
+    near.length[0] = count
+    return True
 
 
 @inlined
@@ -168,23 +169,23 @@ def soften_by_faces_backward(
     look: Look,
     scratch: Scratch,
     state: FrameState,
+    image_grad: F32,
     near: NearFaces,
-    count: int,
 ) -> None:
-    """Add the mask's gradient (`scratch.alpha_grad`) to `scratch.screen_grad`.
+    """Add the mask's part of the gradient of the (H, W) image to `scratch.screen_grad`.
 
     d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     """
     faces, screen, alpha = mesh.faces, state.screen, state.alpha
     near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
-    alpha_grad, screen_grad = scratch.alpha_grad, scratch.screen_grad
+    screen_grad = scratch.screen_grad
     kx, ky, width = look.falloff_x, look.falloff_y, alpha.shape[1]
     last_edge, a, b = np.int32(-1), np.int32(0), np.int32(0)
     ax, ay, edge_x, edge_y, inverse = ZERO, ZERO, ZERO, ZERO, ZERO
-    for k in range(count):
+    for k in range(near.length[0]):
         y = near_pixel[k] // width
         x = near_pixel[k] - y * width
-        transparency, grad = ONE - alpha[y, x], alpha_grad[y, x]
+        transparency, grad = ONE - alpha[y, x], look.weight * image_grad[y - 1, x - 1]
         if transparency < _OPAQUE or grad == ZERO:
             continue
         if near_edge[k] != last_edge:  # the pixels of one face follow each other

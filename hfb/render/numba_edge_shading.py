@@ -1,7 +1,6 @@
-"""Compiled kernels: colours of boundary pixels that no face covers, in mode `coverage`.
+"""Compiled kernels: silhouette and colours of the pixels on the `coverage` boundary.
 
-Such a pixel is partly covered, so it needs a colour: that of the nearest point of its silhouette
-edge, on the front face of that edge.
+The twin of the colours in `torch_boundary`, where the method is explained.
 """
 
 from __future__ import annotations
@@ -9,109 +8,211 @@ from __future__ import annotations
 import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
-from hfb.render.numba_records import F32, ONE, TWO, ZERO, FrameState, Look, MeshArrays, Scratch
-from hfb.render.numba_shading import add_colour, add_colour_backward
-from hfb.render.numba_silhouette import reach_from_edge
+from hfb.render.numba_records import (
+    F32,
+    ONE,
+    U32,
+    ZERO,
+    Boundary,
+    FrameGrads,
+    FrameState,
+    ImageSums,
+    Look,
+    MeshArrays,
+    Scratch,
+)
+from hfb.render.numba_shading import (
+    face_colour,
+    face_colour_backward,
+    texture_colour,
+    texture_colour_backward,
+)
 
 _TINY = np.float32(1e-12)
 
 
 @kernel
-def shade_edges(mesh: MeshArrays, texture: F32, look: Look, state: FrameState, rgb: F32) -> None:
-    """Add the colours of one sub-frame's uncovered boundary pixels to its image.
-
-    Args:
-        mesh: tables of the mesh.
-        texture: (TH, TW, 3).
-        look: weight of the sub-frame and how colours are looked up.
-        state: the rasterised and softened sub-frame.
-        rgb: (3, H, W) is added to.
-    """
-    faces, corner_uv = mesh.faces, mesh.corner_uv
-    screen, face_id, edge_id, opacity = state.screen, state.face_id, state.edge_id, state.alpha
-    grid_width = face_id.shape[1]
-    for k in range(state.num_edge_pixels[0]):
-        y = state.edge_pixels[k] // grid_width
-        x = state.edge_pixels[k] - y * grid_width
-        if face_id[y, x] >= 0 or opacity[y, x] <= ZERO:
-            continue
-        face, corner = edge_id[y, x] // 3, edge_id[y, x] % 3
-        following = (corner + 1) % 3
-        a, b = faces[face, corner], faces[face, following]
-        along, _ = along_edge(x, y, screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1])
-        if look.is_perspective:
-            weighted = along * screen[b, 2]
-            along = weighted / max((ONE - along) * screen[a, 2] + weighted, _TINY)
-        u, v = corner_uv[face, corner, 0], corner_uv[face, corner, 1]
-        u += along * (corner_uv[face, following, 0] - u)
-        v += along * (corner_uv[face, following, 1] - v)
-        scale = look.weight * opacity[y, x] if look.is_premultiplied else look.weight
-        add_colour(u, v, scale, texture, rgb, x - 1, y - 1)
-
-
-@inlined
-def along_edge(
-    x: int, y: int, ax: np.float32, ay: np.float32, bx: np.float32, by: np.float32
-) -> tuple[np.float32, np.float32]:
-    """Where on edge a-b the point nearest to a pixel lies, and 1 / length² of the edge."""
-    inverse = ONE / ((bx - ax) * (bx - ax) + (by - ay) * (by - ay) + _TINY)
-    along, _, _ = reach_from_edge(np.float32(x), np.float32(y), ax, ay, bx, by, inverse)
-    return along, inverse
-
-
-@kernel
-def shade_edges_backward(
+def shade_boundary(
     mesh: MeshArrays,
     texture: F32,
     look: Look,
     state: FrameState,
-    rgb_grad: F32,
-    scratch: Scratch,
-    texture_grad: F32,
+    boundary: Boundary,
+    image: ImageSums,
 ) -> None:
-    """Gradients of `shade_edges`, added to the scratch's gradients and to `texture_grad`."""
-    faces, corner_uv = mesh.faces, mesh.corner_uv
-    screen, face_id, edge_id, opacity = state.screen, state.face_id, state.edge_id, state.alpha
-    opacity_grad, screen_grad = scratch.alpha_grad, scratch.screen_grad
-    grid_width = face_id.shape[1]
-    for k in range(state.num_edge_pixels[0]):
-        y = state.edge_pixels[k] // grid_width
-        x = state.edge_pixels[k] - y * grid_width
-        if face_id[y, x] >= 0 or opacity[y, x] <= ZERO:
-            continue
-        face, corner = edge_id[y, x] // 3, edge_id[y, x] % 3
-        following = (corner + 1) % 3
-        a, b = faces[face, corner], faces[face, following]
-        ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-        along, inverse = along_edge(x, y, ax, ay, bx, by)
-        az, bz = ONE, ONE
-        if look.is_perspective:
-            az, bz = screen[a, 2], screen[b, 2]
-        depth = ONE / max((ONE - along) * az + along * bz, _TINY)
-        share = along * bz * depth
-        u, v = corner_uv[face, corner, 0], corner_uv[face, corner, 1]
-        u_step, v_step = corner_uv[face, following, 0] - u, corner_uv[face, following, 1] - v
-        scale = look.weight * opacity[y, x] if look.is_premultiplied else look.weight
-        u_grad, v_grad, brightness = add_colour_backward(
-            u + share * u_step, v + share * v_step, scale, texture,
-            rgb_grad, x - 1, y - 1, texture_grad,
-        )  # fmt: skip
+    """Add the boundary pixels of one sub-frame to its image; the arguments are `shade_faces`'s."""
+    faces, corner_uv, screen, face_id = mesh.faces, mesh.corner_uv, state.screen, state.face_id
+    rgb, alpha, grid_width = image.rgb, image.alpha, face_id.shape[1]
+    for k in range(boundary.lengths[1]):
+        pixel, back, share = boundary.pixel[k], boundary.back_pixel[k], boundary.share[k]
+        y = pixel // grid_width
+        x = pixel - y * grid_width
+        face, crossing = plain_face(face_id[y, x]), boundary.first[k]
+        if face >= 0:
+            image.is_visible[face] = 1
+        if face >= 0 and back != pixel:
+            red, green, blue = face_colour(
+                face, x, y, faces, corner_uv, screen, texture, look.is_perspective
+            )
+        else:
+            red, green, blue = edge_colour(
+                boundary.half_edge[crossing], boundary.key[crossing], grid_width,
+                faces, corner_uv, screen, texture, look.is_perspective,
+            )  # fmt: skip
+        weight, opacity = look.weight, share
+        if back >= 0:
+            back_y = back // grid_width
+            back_x = back - back_y * grid_width
+            far_red, far_green, far_blue = face_colour(
+                plain_face(face_id[back_y, back_x]), back_x, back_y,
+                faces, corner_uv, screen, texture, look.is_perspective,
+            )  # fmt: skip
+            red = far_red + share * (red - far_red)
+            green = far_green + share * (green - far_green)
+            blue = far_blue + share * (blue - far_blue)
+            opacity = ONE
+        alpha[y - 1, x - 1] += weight * opacity
         if look.is_premultiplied:
-            opacity_grad[y, x] += look.weight * brightness
-        # share = along bz / ((1 - along) az + along bz)
-        share_grad = (u_grad * u_step + v_grad * v_step) * depth * depth
-        if look.is_perspective and look.has_depth_gradient:
-            spread = along * (ONE - along) * share_grad
-            screen_grad[a, 2] -= spread * bz
-            screen_grad[b, 2] += spread * az
-        if along <= ZERO or along >= ONE:
-            continue  # the nearest point is an end and stays there when the edge moves
-        # along = d·e / e·e with d = pixel - a and e = b - a
-        along_grad = share_grad * az * bz * inverse
-        edge_x, edge_y = bx - ax, by - ay
-        end_x = along_grad * (np.float32(x) - ax - TWO * along * edge_x)
-        end_y = along_grad * (np.float32(y) - ay - TWO * along * edge_y)
-        screen_grad[b, 0] += end_x
-        screen_grad[b, 1] += end_y
-        screen_grad[a, 0] -= end_x + along_grad * edge_x
-        screen_grad[a, 1] -= end_y + along_grad * edge_y
+            weight *= opacity
+        rgb[0, y - 1, x - 1] += weight * red
+        rgb[1, y - 1, x - 1] += weight * green
+        rgb[2, y - 1, x - 1] += weight * blue
+
+
+@inlined
+def plain_face(face_id: int) -> int:
+    """The face behind an entry of `FrameState.face_id`, -1 for none."""
+    return max(face_id, -2 - face_id)
+
+
+@inlined
+def edge_colour(
+    half_edge: int,
+    key: int,
+    grid_width: int,
+    faces: U32,
+    corner_uv: F32,
+    screen: F32,
+    texture: F32,
+    is_perspective: bool,
+) -> tuple[np.float32, np.float32, np.float32]:
+    """The colour of the point where an edge crosses between pixels, on the edge's front face."""
+    face, corner = half_edge // 3, half_edge % 3
+    following = (corner + 1) % 3
+    a, b = faces[face, corner], faces[face, following]
+    axis, line = crossed_line(key, grid_width)
+    along = (line - screen[a, axis]) / (screen[b, axis] - screen[a, axis])
+    if is_perspective:
+        weighted = along * screen[b, 2]
+        along = weighted / max((ONE - along) * screen[a, 2] + weighted, _TINY)
+    u, v = corner_uv[face, corner, 0], corner_uv[face, corner, 1]
+    u += along * (corner_uv[face, following, 0] - u)
+    v += along * (corner_uv[face, following, 1] - v)
+    return texture_colour(u, v, texture)
+
+
+@inlined
+def crossed_line(key: int, grid_width: int) -> tuple[int, np.float32]:
+    """The coordinate that is fixed on the line of a crossing, and its value."""
+    row, column = (key >> 2) // grid_width, (key >> 2) % grid_width
+    return (0, np.float32(column)) if key & 2 else (1, np.float32(row))
+
+
+@kernel
+def shade_boundary_backward(
+    mesh: MeshArrays,
+    texture: F32,
+    look: Look,
+    state: FrameState,
+    boundary: Boundary,
+    grads: FrameGrads,
+    scratch: Scratch,
+) -> None:
+    """Gradients of `shade_boundary`.
+
+    Fills `boundary.share_grad` and adds to `scratch.screen_grad` and `grads.texture`.
+    """
+    faces, corner_uv, screen, face_id = mesh.faces, mesh.corner_uv, state.screen, state.face_id
+    screen_grad, texture_grad, grid_width = scratch.screen_grad, grads.texture, face_id.shape[1]
+    is_perspective, has_depth = look.is_perspective, look.has_depth_gradient
+    for k in range(boundary.lengths[1]):
+        pixel, back, share = boundary.pixel[k], boundary.back_pixel[k], boundary.share[k]
+        y = pixel // grid_width
+        x = pixel - y * grid_width
+        face, crossing = plain_face(face_id[y, x]), boundary.first[k]
+        red_grad = look.weight * grads.rgb[0, y - 1, x - 1]
+        green_grad = look.weight * grads.rgb[1, y - 1, x - 1]
+        blue_grad = look.weight * grads.rgb[2, y - 1, x - 1]
+        is_mixed = (back >= 0) | look.is_premultiplied
+        part = share if is_mixed else ONE
+        if face >= 0 and back != pixel:
+            red, green, blue = face_colour_backward(
+                face, x, y, part * red_grad, part * green_grad, part * blue_grad, faces,
+                corner_uv, screen, texture, is_perspective, has_depth, screen_grad, texture_grad,
+            )  # fmt: skip
+        else:
+            red, green, blue = edge_colour_backward(
+                boundary.half_edge[crossing], boundary.key[crossing], grid_width,
+                part * red_grad, part * green_grad, part * blue_grad, faces,
+                corner_uv, screen, texture, is_perspective, has_depth, screen_grad, texture_grad,
+            )  # fmt: skip
+        if back >= 0:
+            rest, back_y = ONE - share, back // grid_width
+            back_x = back - back_y * grid_width
+            far_red, far_green, far_blue = face_colour_backward(
+                plain_face(face_id[back_y, back_x]), back_x, back_y, rest * red_grad,
+                rest * green_grad, rest * blue_grad, faces,
+                corner_uv, screen, texture, is_perspective, has_depth, screen_grad, texture_grad,
+            )  # fmt: skip
+            red, green, blue = red - far_red, green - far_green, blue - far_blue
+        share_grad = red * red_grad + green * green_grad + blue * blue_grad if is_mixed else ZERO
+        if back < 0:
+            share_grad += look.weight * grads.alpha[y - 1, x - 1]
+        boundary.share_grad[k] = share_grad
+
+
+@inlined
+def edge_colour_backward(
+    half_edge: int,
+    key: int,
+    grid_width: int,
+    red_grad: np.float32,
+    green_grad: np.float32,
+    blue_grad: np.float32,
+    faces: U32,
+    corner_uv: F32,
+    screen: F32,
+    texture: F32,
+    is_perspective: bool,
+    has_depth_gradient: bool,
+    screen_grad: F32,
+    texture_grad: F32,
+) -> tuple[np.float32, np.float32, np.float32]:
+    """Gradient of `edge_colour` for the ends and the texture, both added; returns the colour."""
+    face, corner = half_edge // 3, half_edge % 3
+    following = (corner + 1) % 3
+    a, b = faces[face, corner], faces[face, following]
+    axis, line = crossed_line(key, grid_width)
+    length = screen[b, axis] - screen[a, axis]
+    along = (line - screen[a, axis]) / length
+    az, bz = ONE, ONE
+    if is_perspective:
+        az, bz = screen[a, 2], screen[b, 2]
+    depth = ONE / max((ONE - along) * az + along * bz, _TINY)
+    share = along * bz * depth
+    u, v = corner_uv[face, corner, 0], corner_uv[face, corner, 1]
+    u_step, v_step = corner_uv[face, following, 0] - u, corner_uv[face, following, 1] - v
+    u_grad, v_grad, red, green, blue = texture_colour_backward(
+        u + share * u_step, v + share * v_step, red_grad, green_grad, blue_grad,
+        texture, texture_grad,
+    )  # fmt: skip
+    # share = along bz / ((1 - along) az + along bz)
+    share_grad = (u_grad * u_step + v_grad * v_step) * depth * depth
+    if is_perspective and has_depth_gradient:
+        spread = along * (ONE - along) * share_grad
+        screen_grad[a, 2] -= spread * bz
+        screen_grad[b, 2] += spread * az
+    along_grad = share_grad * az * bz / length
+    screen_grad[a, axis] -= (ONE - along) * along_grad
+    screen_grad[b, axis] -= along * along_grad
+    return red, green, blue

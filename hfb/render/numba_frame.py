@@ -6,13 +6,17 @@ stage that was a tenth of the time and kept a second thread waiting.
 
 from __future__ import annotations
 
+from hfb.render.numba_boundary import find_boundary, find_boundary_backward
 from hfb.render.numba_cache import kernel
+from hfb.render.numba_crossings import clear_slots, find_crossings, find_crossings_backward
 from hfb.render.numba_dibr import soften_by_faces, soften_by_faces_backward
-from hfb.render.numba_edge_shading import shade_edges, shade_edges_backward
+from hfb.render.numba_edge_shading import shade_boundary, shade_boundary_backward
 from hfb.render.numba_raster import rasterise_frame, unproject_gradient
 from hfb.render.numba_records import (
+    F32,
     U8,
     ZERO,
+    Boundary,
     FrameGrads,
     FrameInput,
     FrameState,
@@ -27,7 +31,53 @@ from hfb.render.numba_silhouette import soften_silhouette, soften_silhouette_bac
 
 
 @kernel
-def draw_frame(
+def draw_coverage_frame(
+    source: FrameInput,
+    mesh: MeshArrays,
+    look: Look,
+    scratch: Scratch,
+    state: FrameState,
+    image: ImageSums,
+    boundary: Boundary,
+) -> bool:
+    """Add one sub-frame to its image, mode `coverage`.
+
+    Returns:
+        Whether `boundary` was long enough; if not, nothing was drawn.
+    """
+    rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
+    count = find_crossings(mesh, look, source.intrinsics[0], scratch, state, boundary)
+    has_room = count < len(boundary.key)
+    if has_room:
+        find_boundary(count, scratch, state, boundary)
+        shade_faces(mesh, source.texture, look, state, image)
+        shade_boundary(mesh, source.texture, look, state, boundary, image)
+    clear_slots(count, scratch, boundary)
+    return has_room
+
+
+@kernel
+def draw_coverage_frame_backward(
+    source: FrameInput,
+    mesh: MeshArrays,
+    look: Look,
+    scratch: Scratch,
+    state: FrameState,
+    grads: FrameGrads,
+    boundary: Boundary,
+) -> None:
+    """Gradients of `draw_coverage_frame`: overwrites `grads.verts`, adds to `grads.texture`."""
+    shade_backward(source, mesh, look, scratch, state, grads)
+    shade_boundary_backward(mesh, source.texture, look, state, boundary, grads, scratch)
+    find_boundary_backward(boundary)
+    find_crossings_backward(mesh, scratch, state, boundary)
+    unproject_gradient(
+        source.verts, source.intrinsics, state.screen, scratch.screen_grad, grads.verts
+    )
+
+
+@kernel
+def draw_contour_frame(
     source: FrameInput,
     mesh: MeshArrays,
     look: Look,
@@ -35,16 +85,15 @@ def draw_frame(
     state: FrameState,
     image: ImageSums,
 ) -> None:
-    """Add one sub-frame to its image, modes `coverage` and `contour`."""
+    """Add one sub-frame to its image, mode `contour`."""
     rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
     soften_silhouette(mesh, look, scratch, state)
-    shade_faces(mesh, source.texture, look, state, image.rgb, image.alpha, image.is_visible)
-    if look.is_coverage:
-        shade_edges(mesh, source.texture, look, state, image.rgb)
+    shade_faces(mesh, source.texture, look, state, image)
+    add_uncovered(look, state, image.alpha)
 
 
 @kernel
-def draw_frame_backward(
+def draw_contour_frame_backward(
     source: FrameInput,
     mesh: MeshArrays,
     look: Look,
@@ -52,16 +101,16 @@ def draw_frame_backward(
     state: FrameState,
     grads: FrameGrads,
 ) -> None:
-    """Gradients of `draw_frame`: overwrites `grads.verts`, adds to `grads.texture`."""
+    """Gradients of `draw_contour_frame`."""
     shade_backward(source, mesh, look, scratch, state, grads)
-    soften_silhouette_backward(mesh, look, scratch, state)
+    soften_silhouette_backward(mesh, look, grads.alpha, scratch, state)
     unproject_gradient(
         source.verts, source.intrinsics, state.screen, scratch.screen_grad, grads.verts
     )
 
 
 @kernel
-def draw_frame_by_faces(
+def draw_dibr_frame(
     source: FrameInput,
     mesh: MeshArrays,
     look: Look,
@@ -69,21 +118,22 @@ def draw_frame_by_faces(
     state: FrameState,
     image: ImageSums,
     near: NearFaces,
-) -> int:
+) -> bool:
     """Add one sub-frame to its image, mode `dibr`.
 
     Returns:
-        How many entries of `near` were filled; -1 if it was too short, and nothing was drawn.
+        Whether `near` was long enough; if not, nothing was drawn.
     """
     rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
-    count = soften_by_faces(mesh, look, scratch, state, near)
-    if count >= 0:
-        shade_faces(mesh, source.texture, look, state, image.rgb, image.alpha, image.is_visible)
-    return count
+    has_room = soften_by_faces(mesh, look, scratch, state, near)
+    if has_room:
+        shade_faces(mesh, source.texture, look, state, image)
+        add_uncovered(look, state, image.alpha)
+    return has_room
 
 
 @kernel
-def draw_frame_by_faces_backward(
+def draw_dibr_frame_backward(
     source: FrameInput,
     mesh: MeshArrays,
     look: Look,
@@ -91,14 +141,24 @@ def draw_frame_by_faces_backward(
     state: FrameState,
     grads: FrameGrads,
     near: NearFaces,
-    count: int,
 ) -> None:
-    """Gradients of `draw_frame_by_faces`."""
+    """Gradients of `draw_dibr_frame`."""
     shade_backward(source, mesh, look, scratch, state, grads)
-    soften_by_faces_backward(mesh, look, scratch, state, near, count)
+    soften_by_faces_backward(mesh, look, scratch, state, grads.alpha, near)
     unproject_gradient(
         source.verts, source.intrinsics, state.screen, scratch.screen_grad, grads.verts
     )
+
+
+@kernel
+def add_uncovered(look: Look, state: FrameState, alpha: F32) -> None:
+    """Add the silhouette where no face covers the pixel, modes `contour` and `dibr`."""
+    box = state.box
+    for y in range(max(box[0], 1), min(box[1], alpha.shape[0] + 1)):
+        for x in range(max(box[2], 1), min(box[3], alpha.shape[1] + 1)):
+            alpha[y - 1, x - 1] += (
+                look.weight * state.alpha[y, x] if state.face_id[y, x] < 0 else ZERO
+            )
 
 
 @kernel
@@ -110,16 +170,12 @@ def shade_backward(
     state: FrameState,
     grads: FrameGrads,
 ) -> None:
-    """Gradients of the colours, from zero."""
+    """Gradients of the colours of pixels that one face covers, from zero."""
     for v in range(scratch.screen_grad.shape[0]):
         scratch.screen_grad[v, 0] = ZERO
         scratch.screen_grad[v, 1] = ZERO
         scratch.screen_grad[v, 2] = ZERO
-    shade_faces_backward(
-        mesh, source.texture, look, state, grads.rgb, grads.alpha, scratch, grads.texture
-    )
-    if look.is_coverage:
-        shade_edges_backward(mesh, source.texture, look, state, grads.rgb, scratch, grads.texture)
+    shade_faces_backward(mesh, source.texture, look, state, grads, scratch)
 
 
 @kernel

@@ -16,10 +16,16 @@ from hfb.render.numba_workspace import (
     Workspace,
     WorkspaceSize,
     count_processors,
+    make_boundary,
     make_near_faces,
 )
 from hfb.render.scene import Scene
-from hfb.render.settings import CONTOUR_CUTOFF_SIGMAS, COVERAGE_RADIUS_PX, RenderSettings
+from hfb.render.settings import (
+    CONTOUR_CUTOFF_SIGMAS,
+    COVERAGE_RADIUS_PX,
+    OCCLUSION_STEP_PX,
+    RenderSettings,
+)
 from hfb.render.topology import Topology
 
 
@@ -81,31 +87,30 @@ class Job:
     ) -> None:
         """Add one frame to its image."""
         scratch, state = workspace.scratches[thread], workspace.states[frame]
-        if not self.size.is_dibr:
-            numba_frame.draw_frame(source, self.mesh, self.look, scratch, state, image)
-            return
-        while True:
-            near = workspace.near_faces[frame]
-            count = numba_frame.draw_frame_by_faces(
-                source, self.mesh, self.look, scratch, state, image, near
-            )
-            if count >= 0:
-                workspace.num_near[frame] = count
-                return
-            workspace.near_faces[frame] = make_near_faces(2 * len(near.pixel))
+        own = (source, self.mesh, self.look, scratch, state, image)
+        if self.size.mode == "contour":
+            numba_frame.draw_contour_frame(*own)
+        elif self.size.mode == "dibr":
+            while not numba_frame.draw_dibr_frame(*own, workspace.near_faces[frame]):
+                length = len(workspace.near_faces[frame].pixel)
+                workspace.near_faces[frame] = make_near_faces(2 * length)
+        else:
+            while not numba_frame.draw_coverage_frame(*own, workspace.boundaries[frame]):
+                length = len(workspace.boundaries[frame].key)
+                workspace.boundaries[frame] = make_boundary(2 * length)
 
     def draw_backward(
         self, source: FrameInput, grads: FrameGrads, frame: int, thread: int, workspace: Workspace
     ) -> None:
         """Gradients of one frame."""
         scratch, state = workspace.scratches[thread], workspace.states[frame]
-        if not self.size.is_dibr:
-            numba_frame.draw_frame_backward(source, self.mesh, self.look, scratch, state, grads)
-            return
-        near, count = workspace.near_faces[frame], workspace.num_near[frame]
-        numba_frame.draw_frame_by_faces_backward(
-            source, self.mesh, self.look, scratch, state, grads, near, count
-        )
+        own = (source, self.mesh, self.look, scratch, state, grads)
+        if self.size.mode == "contour":
+            numba_frame.draw_contour_frame_backward(*own)
+        elif self.size.mode == "dibr":
+            numba_frame.draw_dibr_frame_backward(*own, workspace.near_faces[frame])
+        else:
+            numba_frame.draw_coverage_frame_backward(*own, workspace.boundaries[frame])
 
 
 class SharedSums:
@@ -151,7 +156,7 @@ def make_job(scene: Scene, settings: RenderSettings, look: Look) -> Job:
         num_faces=len(scene.topology.faces),
         grid_height=scene.height + 2,
         grid_width=scene.width + 2,
-        is_dibr=settings.mode == "dibr",
+        mode=settings.mode,
     )
     return Job(
         mesh=_mesh_arrays(scene.topology),
@@ -176,6 +181,7 @@ def make_look(scene: Scene, settings: RenderSettings, is_mean: bool) -> Look:
         is_perspective=settings.perspective_correct,
         has_depth_gradient=settings.depth_gradient,
         radius=np.float32(COVERAGE_RADIUS_PX if is_coverage else soft_radius),
+        occlusion_step=np.float32(OCCLUSION_STEP_PX),
         contour_falloff=np.float32(0.5 / settings.contour_sigma_px**2),
         falloff_x=np.float32(settings.sigmainv * 4.0 / width**2),
         falloff_y=np.float32(settings.sigmainv * 4.0 / height**2),
@@ -190,10 +196,10 @@ def _mesh_arrays(topology: Topology) -> MeshArrays:
     arrays = _known_meshes.get(id(topology))
     if arrays is None:
         arrays = MeshArrays(
-            faces=np.ascontiguousarray(topology.faces.numpy(), np.int32),
+            faces=np.ascontiguousarray(topology.faces.numpy(), np.uint32),
             corner_uv=np.ascontiguousarray(topology.corner_uv.numpy(), np.float32),
-            edge_halves=np.ascontiguousarray(topology.edge_halves.numpy(), np.int32),
-            edge_faces=np.ascontiguousarray(topology.edge_halves.numpy() // 3, np.int32),
+            edge_halves=np.ascontiguousarray(topology.edge_halves.numpy(), np.uint32),
+            edge_faces=np.ascontiguousarray(topology.edge_halves.numpy() // 3, np.uint32),
         )
         _known_meshes[id(topology)] = arrays
         weakref.finalize(topology, _known_meshes.pop, id(topology), None)

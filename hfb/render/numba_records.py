@@ -11,17 +11,22 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
 TWO = np.float32(2.0)
+
+NO_NEAR, OUTLINE, INNER = 0, 1, 2
 # numba computes float32 with a plain literal in float64: the constants keep the kernels narrow.
 
 
 class MeshArrays(NamedTuple):
     """Tables of the mesh that do not change; see `Topology`.
+
+    Indices have no sign: numba would add the length to each that might be negative.
 
     Attributes:
         faces: (F, 3) vertex indices.
@@ -30,10 +35,10 @@ class MeshArrays(NamedTuple):
         edge_faces: (E, 2) the faces of these.
     """
 
-    faces: I32
+    faces: U32
     corner_uv: F32
-    edge_halves: I32
-    edge_faces: I32
+    edge_halves: U32
+    edge_faces: U32
 
 
 class FrameInput(NamedTuple):
@@ -88,20 +93,50 @@ class FrameState(NamedTuple):
     Attributes:
         screen: (V, 3) grid x, y in px and inverse depth in 1/m; inverse depth 0: cannot be drawn.
         box: (4,) first and last-plus-one row, then column, of the part of the grid in use.
-        face_id: visible face, -1 where there is none.
-        edge_id: half-edge of the nearest silhouette edge, -1 where none is near; (1, 1) in `dibr`.
-        alpha: silhouette.
-        edge_pixels: flat grid indices of the pixels with an `edge_id`, row by row.
-        num_edge_pixels: (1,) how many there are.
+        face_id: visible face, -1 where there is none, -2 - face at a pixel of the boundary.
+        alpha: `dibr` and `contour`: silhouette; (1, 1) in `coverage`.
+        edge_id: `contour`: half-edge nearest to an uncovered pixel; (1, 1) in the other modes.
     """
 
     screen: F32
     box: I64
     face_id: I32
-    edge_id: I32
     alpha: F32
-    edge_pixels: I32
-    num_edge_pixels: I64
+    edge_id: I32
+
+
+class Boundary(NamedTuple):
+    """What one `coverage` sub-frame keeps of its soft edges, see `torch_crossings`.
+
+    Attributes:
+        key: crossings, 4 far pixel + direction of the near one (right, left, below, above).
+        half_edge: crossings, the edge.
+        offset: crossings, distance from the far pixel, px.
+        kind: crossings, what ends there: `OUTLINE` where nothing is seen beyond, `INNER` where
+            another surface is, `NO_NEAR` where the near pixel sees nothing of what ends.
+        pixel: boundary pixels, flat grid index.
+        first: boundary pixels, the nearer of the two crossings that say where its edge is.
+        second: boundary pixels, the other crossing; -1: none.
+        back_pixel: boundary pixels, flat index of the pixel whose face is seen beyond the edge;
+            -1: none.
+        share: boundary pixels, how much of the pixel is on the near side of the edge.
+        offset_grad: crossings, gradient of `offset`.
+        share_grad: boundary pixels, gradient of `share`.
+        lengths: (2,) how many crossings and boundary pixels there are.
+    """
+
+    key: U32
+    half_edge: U32
+    offset: F32
+    kind: U8
+    pixel: U32
+    first: I32
+    second: I32
+    back_pixel: I32
+    share: F32
+    offset_grad: F32
+    share_grad: F32
+    lengths: I64
 
 
 class Scratch(NamedTuple):
@@ -109,16 +144,20 @@ class Scratch(NamedTuple):
 
     Attributes:
         is_front: (F + 1,) whether a face shows its outside; the last entry stands for "no face".
-        depth: grid, nearest inverse depth, afterwards squared distance to the nearest edge.
-        alpha_grad: grid, gradient of the silhouette.
+        candidates: (F + 1,) faces that may cover the centre of a pixel.
+        depth: grid, nearest inverse depth, 0 where no face is seen.
+        slot: (4 pixels,) place of a crossing in its list, -1 between two uses.
+        is_done: (pixels,) 0 between two uses.
         screen_grad: (V, 3) gradient of `FrameState.screen`.
         open_bits: (H + 2, words) one bit a pixel that `dibr` still has to fill.
         num_near: grid, faces that `dibr` has counted so far.
     """
 
     is_front: U8
+    candidates: U32
     depth: F32
-    alpha_grad: F32
+    slot: I32
+    is_done: U8
     screen_grad: F32
     open_bits: U64
     num_near: I32
@@ -131,11 +170,13 @@ class NearFaces(NamedTuple):
         pixel: flat grid index.
         half_edge: 3 f + i: the face and its edge nearest to the pixel.
         probability: exp(-sigmainv d²).
+        length: (1,) how many entries are filled.
     """
 
     pixel: I32
     half_edge: I32
     probability: F32
+    length: I64
 
 
 class Look(NamedTuple):
@@ -148,6 +189,8 @@ class Look(NamedTuple):
         is_perspective: perspective-correct texture coordinates.
         has_depth_gradient: their weights pass gradient to inverse depth.
         radius: reach of the silhouette's softness, px.
+        occlusion_step: smallest step in depth that counts as an edge before another surface, in
+            pixels at that depth.
         contour_falloff: 1 / (2 sigma²), 1/px².
         falloff_x: `dibr`: sigmainv for distances along x in px.
         falloff_y: the same along y.
@@ -162,6 +205,7 @@ class Look(NamedTuple):
     is_perspective: bool
     has_depth_gradient: bool
     radius: np.float32
+    occlusion_step: np.float32
     contour_falloff: np.float32
     falloff_x: np.float32
     falloff_y: np.float32

@@ -1,4 +1,4 @@
-"""Compiled kernels: the `coverage` and `contour` silhouettes and their gradients."""
+"""Compiled kernels: the `contour` silhouette and its gradient."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from hfb.render.numba_cache import inlined, kernel
 from hfb.render.numba_records import (
     F32,
-    HALF,
     I32,
     ONE,
     TWO,
+    U32,
     ZERO,
     FrameState,
     Look,
@@ -21,83 +21,62 @@ from hfb.render.numba_records import (
 )
 
 _FAR = np.float32(1e30)
-_MIN_DISTANCE = np.float32(1e-4)
 _TINY = np.float32(1e-12)
 
 
 @kernel
 def soften_silhouette(mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState) -> None:
-    """Fill `edge_id`, `edge_pixels` and `alpha` of a sub-frame that has been rasterised."""
+    """Fill `edge_id` and `alpha` of a sub-frame that has been rasterised."""
     edge_halves, edge_faces, is_front = mesh.edge_halves, mesh.edge_faces, scratch.is_front
-    screen, box, face_id, edge_id = state.screen, state.box, state.face_id, state.edge_id
-    alpha, edge_pixels, distance2 = state.alpha, state.edge_pixels, scratch.depth
+    box, face_id, edge_id, alpha = state.box, state.face_id, state.edge_id, state.alpha
+    faces, screen, distance2 = mesh.faces, state.screen, scratch.depth
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
             distance2[y, x] = _FAR
             edge_id[y, x] = -1
-            alpha[y, x] = ONE if face_id[y, x] >= 0 else ZERO
+            alpha[y, x] = ZERO
     for e in range(edge_faces.shape[0]):
         first_is_front = is_front[edge_faces[e, 0]]
         if first_is_front != is_front[edge_faces[e, 1]]:
             half_edge = edge_halves[e, 0] if first_is_front else edge_halves[e, 1]
-            find_near_pixels(half_edge, mesh.faces, look, screen, face_id, distance2, edge_id)
-    count = 0
+            offer_edge(half_edge, faces, look.radius, screen, face_id, distance2, edge_id)
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
-            if edge_id[y, x] < 0:
-                continue
-            edge_pixels[count] = y * face_id.shape[1] + x
-            count += 1
-            if not look.is_coverage:
+            if edge_id[y, x] >= 0:
                 alpha[y, x] = math.exp(-look.contour_falloff * distance2[y, x])
-            elif face_id[y, x] >= 0:
-                alpha[y, x] = HALF + math.sqrt(distance2[y, x])
-            else:
-                alpha[y, x] = HALF - math.sqrt(distance2[y, x])
-    state.num_edge_pixels[0] = count
 
 
 @inlined
-def find_near_pixels(
+def offer_edge(
     half_edge: int,
-    faces: I32,
-    look: Look,
+    faces: U32,
+    radius: np.float32,
     screen: F32,
     face_id: I32,
     distance2: F32,
     edge_id: I32,
 ) -> None:
-    """Offer one silhouette edge to the pixels that its softness reaches."""
+    """Offer one silhouette edge to the uncovered pixels that its softness reaches."""
     face, corner = half_edge // 3, half_edge % 3
     a, b = faces[face, corner], faces[face, (corner + 1) % 3]
     ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-    radius = look.radius
     left = first_pixel(min(ax, bx) - radius)
     right = last_pixel(max(ax, bx) + radius, face_id.shape[1] - 2)
     top = first_pixel(min(ay, by) - radius)
     bottom = last_pixel(max(ay, by) + radius, face_id.shape[0] - 2)
     edge_x, edge_y = bx - ax, by - ay
     inverse = ONE / (edge_x * edge_x + edge_y * edge_y + _TINY)
-    # The outside of a front face's edge (ex, ey) is (-ey, ex) with y down.
-    x_step = -1 if edge_y > ZERO else 1
-    y_step = 1 if edge_x > ZERO else -1
     for y in range(top, bottom + 1):
         for x in range(left, right + 1):
+            if face_id[y, x] >= 0:
+                continue
             _, reach_x, reach_y = reach_from_edge(
                 np.float32(x), np.float32(y), ax, ay, bx, by, inverse
             )
             near2 = reach_x * reach_x + reach_y * reach_y
-            if near2 < distance2[y, x] and near2 < radius * radius:
-                if face_id[y, x] < 0 or (
-                    look.is_coverage
-                    and (
-                        face_id[y, x + x_step] < 0
-                        or face_id[y + y_step, x] < 0
-                        or face_id[y + y_step, x + x_step] < 0
-                    )
-                ):
-                    distance2[y, x] = near2
-                    edge_id[y, x] = half_edge
+            if (near2 < distance2[y, x]) & (near2 < radius * radius):
+                distance2[y, x] = near2
+                edge_id[y, x] = half_edge
 
 
 @inlined
@@ -148,40 +127,29 @@ def reach_from_edge(
 
 @kernel
 def soften_silhouette_backward(
-    mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState
+    mesh: MeshArrays, look: Look, image_grad: F32, scratch: Scratch, state: FrameState
 ) -> None:
-    """Add the silhouette's gradient (`scratch.alpha_grad`) to `scratch.screen_grad`.
+    """Add the silhouette's part of the gradient of the (H, W) image to `scratch.screen_grad`.
 
     By the envelope theorem the nearest point's position along the edge may be held fixed: only the
     vector from it to the pixel counts.
     """
-    faces, screen, face_id, alpha = mesh.faces, state.screen, state.face_id, state.alpha
-    screen_grad, grid_width = scratch.screen_grad, state.face_id.shape[1]
-    for k in range(state.num_edge_pixels[0]):
-        y = state.edge_pixels[k] // grid_width
-        x = state.edge_pixels[k] - y * grid_width
-        grad = scratch.alpha_grad[y, x]
-        face, corner = state.edge_id[y, x] // 3, state.edge_id[y, x] % 3
-        a, b = faces[face, corner], faces[face, (corner + 1) % 3]
-        ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-        edge_x, edge_y = bx - ax, by - ay
-        length2 = edge_x * edge_x + edge_y * edge_y + _TINY
-        along, pull_x, pull_y = reach_from_edge(
-            np.float32(x), np.float32(y), ax, ay, bx, by, ONE / length2
-        )
-        distance2 = pull_x * pull_x + pull_y * pull_y
-        if not look.is_coverage:
-            factor = -TWO * look.contour_falloff * alpha[y, x] * grad
-            pull_x, pull_y = factor * pull_x, factor * pull_y
-        elif distance2 > _MIN_DISTANCE * _MIN_DISTANCE:
-            factor = grad / math.sqrt(distance2)
-            if face_id[y, x] < 0:
-                factor = -factor
-            pull_x, pull_y = factor * pull_x, factor * pull_y
-        else:  # on the edge: its inward normal is the direction
-            factor = grad / math.sqrt(length2)
-            pull_x, pull_y = factor * edge_y, -factor * edge_x
-        screen_grad[a, 0] -= (ONE - along) * pull_x
-        screen_grad[a, 1] -= (ONE - along) * pull_y
-        screen_grad[b, 0] -= along * pull_x
-        screen_grad[b, 1] -= along * pull_y
+    faces, screen, edge_id, alpha = mesh.faces, state.screen, state.edge_id, state.alpha
+    screen_grad, box, falloff = scratch.screen_grad, state.box, look.contour_falloff
+    for y in range(max(box[0], 1), min(box[1], image_grad.shape[0] + 1)):
+        for x in range(max(box[2], 1), min(box[3], image_grad.shape[1] + 1)):
+            if edge_id[y, x] < 0:
+                continue
+            face, corner = edge_id[y, x] // 3, edge_id[y, x] % 3
+            a, b = faces[face, corner], faces[face, (corner + 1) % 3]
+            ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
+            inverse = ONE / ((bx - ax) * (bx - ax) + (by - ay) * (by - ay) + _TINY)
+            along, reach_x, reach_y = reach_from_edge(
+                np.float32(x), np.float32(y), ax, ay, bx, by, inverse
+            )
+            factor = -TWO * falloff * alpha[y, x] * look.weight * image_grad[y - 1, x - 1]
+            pull_x, pull_y = factor * reach_x, factor * reach_y
+            screen_grad[a, 0] -= (ONE - along) * pull_x
+            screen_grad[a, 1] -= (ONE - along) * pull_y
+            screen_grad[b, 0] -= along * pull_x
+            screen_grad[b, 1] -= along * pull_y

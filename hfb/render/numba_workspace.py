@@ -7,14 +7,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from hfb.render.numba_records import FrameState, NearFaces, Scratch
+from hfb.render.numba_records import Boundary, FrameState, NearFaces, Scratch
+from hfb.render.settings import Mode
 
 _MAX_IDLE_BYTES = 512 * 2**20
 _FIRST_NEAR_FACES = 1 << 14
+_FIRST_CROSSINGS = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class WorkspaceSize:
     num_faces: int
     grid_height: int
     grid_width: int
-    is_dibr: bool
+    mode: Mode
 
 
 @dataclass
@@ -39,57 +41,87 @@ class Workspace:
         states: one a frame.
         scratches: one a thread.
         near_faces: one a frame, `dibr` only; replaced by longer ones when too short.
-        num_near: how many entries of each are filled.
+        boundaries: the same for `coverage`.
     """
 
     size: WorkspaceSize
     states: list[FrameState]
     scratches: list[Scratch]
-    near_faces: list[NearFaces] = field(default_factory=list)
-    num_near: list[int] = field(default_factory=list)
+    near_faces: list[NearFaces]
+    boundaries: list[Boundary]
 
     @property
     def num_bytes(self) -> int:
         """Memory held."""
-        records = [*self.states, *self.scratches, *self.near_faces]
+        records = [*self.states, *self.scratches, *self.near_faces, *self.boundaries]
         return sum(array.nbytes for record in records for array in record)
 
 
 def make_near_faces(length: int = _FIRST_NEAR_FACES) -> NearFaces:
     """Room for the faces near the pixels of one `dibr` frame."""
     return NearFaces(
-        np.empty(length, np.int32), np.empty(length, np.int32), np.empty(length, np.float32)
+        pixel=np.empty(length, np.int32),
+        half_edge=np.empty(length, np.int32),
+        probability=np.empty(length, np.float32),
+        length=np.zeros(1, np.int64),
+    )
+
+
+def make_boundary(length: int = _FIRST_CROSSINGS) -> Boundary:
+    """Room for the soft edges of one `coverage` frame; a crossing touches two pixels."""
+    return Boundary(
+        key=np.empty(length, np.uint32),
+        half_edge=np.empty(length, np.uint32),
+        offset=np.empty(length, np.float32),
+        kind=np.empty(length, np.uint8),
+        pixel=np.empty(2 * length, np.uint32),
+        first=np.empty(2 * length, np.int32),
+        second=np.empty(2 * length, np.int32),
+        back_pixel=np.empty(2 * length, np.int32),
+        share=np.empty(2 * length, np.float32),
+        offset_grad=np.empty(length, np.float32),
+        share_grad=np.empty(2 * length, np.float32),
+        lengths=np.zeros(2, np.int64),
     )
 
 
 def _make_workspace(size: WorkspaceSize) -> Workspace:
     grid = (size.grid_height, size.grid_width)
+    alpha_grid = (1, 1) if size.mode == "coverage" else grid
+    edge_grid = grid if size.mode == "contour" else (1, 1)
     states = [
         FrameState(
             screen=np.empty((size.num_verts, 3), np.float32),
             box=np.zeros(4, np.int64),
             face_id=np.empty(grid, np.int32),
-            edge_id=np.empty((1, 1) if size.is_dibr else grid, np.int32),
-            alpha=np.empty(grid, np.float32),
-            edge_pixels=np.empty(0 if size.is_dibr else grid[0] * grid[1], np.int32),
-            num_edge_pixels=np.zeros(1, np.int64),
+            alpha=np.empty(alpha_grid, np.float32),
+            edge_id=np.empty(edge_grid, np.int32),
         )
         for _ in range(size.num_frames)
     ]
-    dibr_grid = grid if size.is_dibr else (1, 1)
-    scratches = [
-        Scratch(
-            is_front=np.empty(size.num_faces + 1, np.uint8),
-            depth=np.empty(grid, np.float32),
-            alpha_grad=np.empty(grid, np.float32),
-            screen_grad=np.empty((size.num_verts, 3), np.float32),
-            open_bits=np.empty((dibr_grid[0], dibr_grid[1] // 64 + 2), np.uint64),
-            num_near=np.empty(dibr_grid, np.int32),
-        )
-        for _ in range(size.num_threads)
-    ]
-    near_faces = [make_near_faces() for _ in range(size.num_frames if size.is_dibr else 0)]
-    return Workspace(size, states, scratches, near_faces, [0] * len(near_faces))
+    return Workspace(
+        size=size,
+        states=states,
+        scratches=[_make_scratch(size) for _ in range(size.num_threads)],
+        near_faces=[make_near_faces() for _ in states if size.mode == "dibr"],
+        boundaries=[make_boundary() for _ in states if size.mode == "coverage"],
+    )
+
+
+def _make_scratch(size: WorkspaceSize) -> Scratch:
+    grid = (size.grid_height, size.grid_width)
+    dibr_grid = grid if size.mode == "dibr" else (1, 1)
+    num_pixels = grid[0] * grid[1] if size.mode == "coverage" else 0
+    return Scratch(
+        is_front=np.empty(size.num_faces + 1, np.uint8),
+        candidates=np.empty(size.num_faces + 1, np.uint32),
+        depth=np.empty(grid, np.float32),
+        slot=np.full(4 * num_pixels, -1, np.int32),
+        is_done=np.zeros(num_pixels, np.uint8),
+        screen_grad=np.empty((size.num_verts, 3), np.float32),
+        open_bits=np.empty((dibr_grid[0], dibr_grid[1] // 64 + 2), np.uint64),
+        num_near=np.empty(dibr_grid, np.int32),
+    )
 
 
 class WorkspaceLease:

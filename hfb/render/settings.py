@@ -18,6 +18,12 @@ MAX_GRID_PX = 1e6
 COVERAGE_RADIUS_PX = 0.5
 """Half the width of the coverage ramp: a pixel is one pixel wide."""
 
+OCCLUSION_STEP_PX = 0.5
+"""A surface this far behind an edge of the body, in pixels at that depth, is another surface.
+
+Less is a fold of the same one, where both sides have the same colour but for rounding.
+"""
+
 CONTOUR_CUTOFF_SIGMAS = 4.0
 """exp(-4²/2) = 3e-4: the jump left at the end of the `contour` tail is below 8-bit colour."""
 

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
+from hfb.render.torch_boundary import BoundaryPixels, find_boundary, measure_shares
+from hfb.render.torch_crossings import Crossings, find_crossings
 from hfb.render.torch_shading import edge_uv, face_uv, sample_texture
-from hfb.render.torch_silhouette import dibr_alpha, edge_alpha, find_edge_pixels
+from hfb.render.torch_silhouette import contour_alpha, dibr_alpha, find_edge_pixels
 from hfb.render.torch_visibility import classify_faces, find_visible_faces, project_to_grid
 
 
@@ -71,7 +73,7 @@ def hard_silhouettes(scene: Scene) -> Bool[Tensor, "S N H W"]:
     screen, drawable = project_to_grid(scene)
     faces = scene.topology.faces
     is_front, _ = classify_faces(screen, drawable, faces)
-    face_id = find_visible_faces(screen, is_front, faces, scene.height, scene.width)
+    face_id, _ = find_visible_faces(screen, is_front, faces, scene.height, scene.width)
     covered = face_id[:, 1:-1, 1:-1] >= 0
     return covered.reshape(*scene.verts.shape[:2], scene.height, scene.width)
 
@@ -80,33 +82,91 @@ def _rasterise(scene: Scene, settings: RenderSettings) -> _Fragments:
     topology = scene.topology
     screen, drawable = project_to_grid(scene)
     is_front, is_drawable = classify_faces(screen, drawable, topology.faces)
-    face_id = find_visible_faces(screen, is_front, topology.faces, scene.height, scene.width)
-    inner = torch.zeros_like(face_id, dtype=torch.bool)
-    inner[:, 1:-1, 1:-1] = True
-    frame, y, x = (inner & (face_id >= 0)).nonzero(as_tuple=True)
-    uv = face_uv(screen, topology, frame, face_id[frame, y, x], x, y, settings)
-    if settings.mode == "dibr":
-        alpha = dibr_alpha(screen, is_drawable, face_id, topology.faces, settings)
-    else:
-        edges = find_edge_pixels(screen.detach(), is_front, face_id, topology, settings)
-        is_covered = face_id.reshape(-1)[edges.pixel] >= 0
+    face_id, depth = find_visible_faces(screen, is_front, topology.faces, scene.height, scene.width)
+    # In the ring around the image, too: its colours show beyond edges at the border.
+    covered = (face_id >= 0).reshape(-1).nonzero()[:, 0]
+    colour = _face_colours(scene, screen, face_id, covered, settings)
+    is_plain = torch.zeros_like(face_id, dtype=torch.bool)
+    is_plain[:, 1:-1, 1:-1] = True
+    is_plain = is_plain.reshape(-1)
+    extra: list[tuple[Tensor, Tensor]] = []
+    if settings.mode == "coverage":
+        focal = scene.intrinsics[:, 0].repeat_interleave(scene.verts.shape[1])
+        crossings = find_crossings(screen, is_front, depth, focal, topology)
+        boundary = find_boundary(crossings, face_id)
+        share = measure_shares(boundary, crossings)
+        mixed = _boundary_colours(
+            scene, screen, face_id, crossings, boundary, share, covered, colour, settings
+        )
+        extra.append((boundary.pixel, mixed))
+        is_plain[boundary.pixel] = False
         alpha = (face_id >= 0).to(screen.dtype).reshape(-1)
-        alpha = alpha.index_copy(
-            0, edges.pixel, edge_alpha(screen, topology.faces, edges, is_covered, settings)
-        ).reshape(face_id.shape)
-        if settings.mode == "coverage":
-            edges = edges.select(~is_covered)
-            uv = torch.cat([uv, edge_uv(screen, topology, edges, settings)])
-            frame, y, x = (
-                torch.cat(pair) for pair in ((frame, edges.frame), (y, edges.y), (x, edges.x))
-            )
-    sample = torch.div(frame, scene.verts.shape[1], rounding_mode="floor")
+        opacity = torch.where(boundary.back_pixel >= 0, 1.0, share)
+        alpha = alpha.index_copy(0, boundary.pixel, opacity).reshape(face_id.shape)
+    elif settings.mode == "contour":
+        edges = find_edge_pixels(screen.detach(), is_front, face_id, topology, settings)
+        alpha = (face_id >= 0).to(screen.dtype).reshape(-1)
+        tail = contour_alpha(screen, topology.faces, edges, settings)
+        alpha = alpha.index_copy(0, edges.pixel, tail).reshape(face_id.shape)
+    else:
+        alpha = dibr_alpha(screen, is_drawable, face_id, topology.faces, settings)
+    plain = is_plain[covered].nonzero()[:, 0]
+    pixel, colour = (
+        torch.cat(parts) for parts in zip((covered[plain], colour[plain]), *extra, strict=True)
+    )
+    frame, y, x = _split(pixel, face_id)
     return _Fragments(
         pixel=(frame * scene.height + y - 1) * scene.width + x - 1,
-        colour=sample_texture(scene.texture, sample, uv),
+        colour=colour,
         alpha=alpha[:, 1:-1, 1:-1],
         face_id=face_id[:, 1:-1, 1:-1],
     )
+
+
+def _boundary_colours(
+    scene: Scene,
+    screen: Tensor,
+    face_id: Tensor,
+    crossings: Crossings,
+    boundary: BoundaryPixels,
+    share: Tensor,
+    covered: Tensor,
+    colour: Tensor,
+    settings: RenderSettings,
+) -> Tensor:
+    """Straight colours of the boundary pixels, from the colours of all covered pixels."""
+    place = torch.full((face_id.numel(),), -1, device=face_id.device)
+    place[covered] = torch.arange(len(covered), device=face_id.device)
+    padded = torch.cat([colour, colour.new_zeros(1, colour.shape[1])])
+    beyond = boundary.is_beyond.nonzero()[:, 0]
+    edge = boundary.first[beyond]
+    frame, half_edge = crossings.frame[edge], crossings.half_edge[edge]
+    uv = edge_uv(screen, scene.topology, frame, half_edge, crossings.along[edge], settings)
+    sample = torch.div(frame, scene.verts.shape[1], rounding_mode="floor")
+    front = padded[place[boundary.pixel]].index_copy(
+        0, beyond, sample_texture(scene.texture, sample, uv)
+    )
+    back = padded[place[boundary.back_pixel.clamp_min(0)]]
+    is_mixed = (boundary.back_pixel >= 0)[:, None]
+    return torch.where(is_mixed, back + share[:, None] * (front - back), front)
+
+
+def _face_colours(
+    scene: Scene, screen: Tensor, face_id: Tensor, pixel: Tensor, settings: RenderSettings
+) -> Tensor:
+    """Colours of the faces seen at grid pixels."""
+    frame, y, x = _split(pixel, face_id)
+    uv = face_uv(screen, scene.topology, frame, face_id.reshape(-1)[pixel], x, y, settings)
+    sample = torch.div(frame, scene.verts.shape[1], rounding_mode="floor")
+    return sample_texture(scene.texture, sample, uv)
+
+
+def _split(pixel: Tensor, face_id: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sub-frame, row and column of flat indices into the grid."""
+    grid_height, grid_width = face_id.shape[1:]
+    line = torch.div(pixel, grid_width, rounding_mode="floor")
+    frame = torch.div(line, grid_height, rounding_mode="floor")
+    return frame, line % grid_height, pixel % grid_width
 
 
 def _channel_first(rgb: Tensor, num_images: int, scene: Scene) -> Tensor:

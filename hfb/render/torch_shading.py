@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hfb.render.settings import RenderSettings
 from hfb.render.topology import Topology
-from hfb.render.torch_silhouette import EdgePixels, closest_on_edge, edge_ends
+from hfb.render.torch_crossings import edge_ends
 from hfb.render.torch_visibility import barycentric_weights
 
 _MIN_INVERSE_DEPTH = 1e-12
@@ -35,19 +35,19 @@ def face_uv(
 def edge_uv(
     screen: Float[Tensor, "M V 3"],
     topology: Topology,
-    pixels: EdgePixels,
+    frame: Int[Tensor, " K"],
+    half_edge: Int[Tensor, " K"],
+    along: Float[Tensor, " K"],
     settings: RenderSettings,
 ) -> Float[Tensor, "K 2"]:
-    """Texture coordinates at the point of each pixel's silhouette edge that is nearest to it."""
-    start, end = edge_ends(screen, topology.faces, pixels.frame, pixels.half_edge)
-    point = torch.stack([pixels.x, pixels.y], dim=-1).to(screen.dtype)
-    along, _ = closest_on_edge(point, start[:, :2], end[:, :2])
+    """Texture coordinates of points on edges, `along` as seen on the image (0 start, 1 end)."""
+    start, end = edge_ends(screen, topology.faces, frame, half_edge)
     if settings.perspective_correct:
         far, near = _inverse_depth(start, settings), _inverse_depth(end, settings)
         weighted = along * near
         along = weighted / ((1 - along) * far + weighted).clamp_min(_MIN_INVERSE_DEPTH)
-    face = torch.div(pixels.half_edge, 3, rounding_mode="floor")
-    corner = pixels.half_edge % 3
+    face = torch.div(half_edge, 3, rounding_mode="floor")
+    corner = half_edge % 3
     corner_uv = topology.corner_uv.to(screen.dtype)
     uv_start, uv_end = corner_uv[face, corner], corner_uv[face, (corner + 1) % 3]
     return uv_start + along[:, None] * (uv_end - uv_start)

@@ -1,4 +1,4 @@
-"""The three soft silhouettes, vectorised and differentiable."""
+"""The `contour` and `dibr` silhouettes, vectorised and differentiable."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hfb.render.settings import CONTOUR_CUTOFF_SIGMAS, COVERAGE_RADIUS_PX, RenderSettings
+from hfb.render.settings import CONTOUR_CUTOFF_SIGMAS, RenderSettings
 from hfb.render.topology import Topology
+from hfb.render.torch_crossings import EMPTY_KEY, edge_ends, find_silhouette_edges
 from hfb.render.torch_visibility import expand_boxes, pack_key
 
-_EMPTY_KEY = 2**63 - 1
-_MIN_DISTANCE_PX = 1e-4
-"""Nearer than this, the direction to the edge is taken from the edge itself: it stays defined."""
 _MIN_TRANSPARENCY = 6e-8
 """Half a float32 step below 1: a `dibr` pixel with less than this is opaque."""
 
 
 @dataclass(frozen=True)
 class EdgePixels:
-    """Pixels near the silhouette and the silhouette edge nearest to each.
+    """Uncovered pixels near the silhouette and the silhouette edge nearest to each.
 
     Attributes:
         pixel: flat index into the (M, H+2, W+2) grid.
@@ -36,16 +34,6 @@ class EdgePixels:
     x: Int[Tensor, " K"]
     y: Int[Tensor, " K"]
     half_edge: Int[Tensor, " K"]
-
-    def select(self, chosen: Bool[Tensor, " K"]) -> EdgePixels:
-        """Only the chosen pixels."""
-        return EdgePixels(
-            self.pixel[chosen],
-            self.frame[chosen],
-            self.x[chosen],
-            self.y[chosen],
-            self.half_edge[chosen],
-        )
 
 
 def closest_on_edge(
@@ -69,20 +57,6 @@ def closest_on_edge(
     return along, torch.where((along >= 1.0)[:, None], point - end, reach)
 
 
-def edge_ends(
-    screen: Float[Tensor, "M V 3"],
-    faces: Int[Tensor, "F 3"],
-    frame: Int[Tensor, " K"],
-    half_edge: Int[Tensor, " K"],
-) -> tuple[Float[Tensor, "K 3"], Float[Tensor, "K 3"]]:
-    """Grid position and inverse depth of both ends of half-edges."""
-    face, corner = torch.div(half_edge, 3, rounding_mode="floor"), half_edge % 3
-    return (
-        screen[frame, faces[face, corner]],
-        screen[frame, faces[face, (corner + 1) % 3]],
-    )
-
-
 @torch.no_grad()
 def find_edge_pixels(
     screen: Float[Tensor, "M V 3"],
@@ -91,22 +65,13 @@ def find_edge_pixels(
     topology: Topology,
     settings: RenderSettings,
 ) -> EdgePixels:
-    """The nearest silhouette edge of each pixel that the `coverage` or `contour` ramp reaches.
+    """The nearest silhouette edge of each uncovered pixel that the `contour` tail reaches.
 
-    A silhouette edge joins a front face to a back face or to none. `contour` reaches only pixels
-    that no face covers; `coverage` also those covered pixels that have an uncovered neighbour
-    across the edge: an edge in front of another part of the body is no silhouette.
+    A silhouette edge joins a front face to a back face or to none.
     """
-    is_coverage = settings.mode == "coverage"
-    radius = (
-        COVERAGE_RADIUS_PX if is_coverage else CONTOUR_CUTOFF_SIGMAS * settings.contour_sigma_px
-    )
-    num_frames, grid_height, grid_width = face_id.shape
-    halves = topology.edge_halves
-    has_front = torch.cat([is_front, is_front.new_zeros(num_frames, 1)], dim=1)
-    sides = has_front[:, torch.div(halves, 3, rounding_mode="floor")]
-    frame, edge = (sides[..., 0] != sides[..., 1]).nonzero(as_tuple=True)
-    half_edge = torch.where(sides[frame, edge, 0], halves[edge, 0], halves[edge, 1])
+    radius = CONTOUR_CUTOFF_SIGMAS * settings.contour_sigma_px
+    grid_height, grid_width = face_id.shape[1:]
+    frame, half_edge = find_silhouette_edges(is_front, topology)
     start, end = (e[:, :2] for e in edge_ends(screen, topology.faces, frame, half_edge))
     owner, x, y = expand_boxes(
         (torch.minimum(start, end) - radius).ceil(),
@@ -120,15 +85,12 @@ def find_edge_pixels(
     in_image = (x >= 1) & (x <= grid_width - 2) & (y >= 1) & (y <= grid_height - 2)
     near = (in_image & (distance2 < radius * radius)).nonzero()[:, 0]
     owner, x, y, distance2 = owner[near], x[near], y[near], distance2[near]
-    allowed = face_id[frame[owner], y, x] < 0
-    if is_coverage:
-        allowed |= _has_gap_across(face_id, frame[owner], x, y, (end - start)[owner])
-    chosen = allowed.nonzero()[:, 0]
+    chosen = (face_id[frame[owner], y, x] < 0).nonzero()[:, 0]
     owner, x, y = owner[chosen], x[chosen], y[chosen]
     pixel = (frame[owner] * grid_height + y) * grid_width + x
-    nearest = torch.full((face_id.numel(),), _EMPTY_KEY, device=screen.device)
+    nearest = torch.full((face_id.numel(),), EMPTY_KEY, device=screen.device)
     nearest.scatter_reduce_(0, pixel, pack_key(distance2[chosen], owner), "amin")
-    pixel = (nearest < _EMPTY_KEY).nonzero()[:, 0]
+    pixel = (nearest < EMPTY_KEY).nonzero()[:, 0]
     owner = nearest[pixel] & 0xFFFFFFFF
     in_frame = pixel % (grid_height * grid_width)
     return EdgePixels(
@@ -140,49 +102,17 @@ def find_edge_pixels(
     )
 
 
-def _has_gap_across(face_id: Tensor, frame: Tensor, x: Tensor, y: Tensor, edge: Tensor) -> Tensor:
-    """Whether one of the three neighbours on the outer side of the edge is uncovered.
-
-    The outside of a front face's edge (ex, ey) is (-ey, ex) in coordinates with y down.
-    """
-    x_step = torch.where(edge[:, 1] > 0, -1, 1)
-    y_step = torch.where(edge[:, 0] > 0, 1, -1)
-    return (
-        (face_id[frame, y, x + x_step] < 0)
-        | (face_id[frame, y + y_step, x] < 0)
-        | (face_id[frame, y + y_step, x + x_step] < 0)
-    )
-
-
-def edge_alpha(
+def contour_alpha(
     screen: Float[Tensor, "M V 3"],
     faces: Int[Tensor, "F 3"],
     pixels: EdgePixels,
-    is_covered: Bool[Tensor, " K"],
     settings: RenderSettings,
 ) -> Float[Tensor, " K"]:
-    """The `coverage` or `contour` silhouette at pixels near the silhouette edges.
-
-    Args:
-        screen: grid positions and inverse depths, differentiable.
-        faces: vertex indices.
-        pixels: the pixels and their edges.
-        is_covered: whether a face covers the centre of the pixel.
-        settings: mode and softness.
-    """
+    """The `contour` silhouette at pixels near the silhouette edges; differentiable in `screen`."""
     start, end = edge_ends(screen, faces, pixels.frame, pixels.half_edge)
     point = torch.stack([pixels.x, pixels.y], dim=-1).to(screen.dtype)
     _, reach = closest_on_edge(point, start[:, :2], end[:, :2])
-    distance2 = (reach * reach).sum(-1)
-    if settings.mode == "contour":
-        return torch.exp(-0.5 * distance2 / settings.contour_sigma_px**2)
-    edge = (end - start)[:, :2].detach()
-    inward = torch.stack([edge[:, 1], -edge[:, 0]], -1) / (edge.norm(dim=-1, keepdim=True) + 1e-12)
-    # The root has no gradient at 0, where the distance along the edge's normal has one.
-    is_apart = distance2 > _MIN_DISTANCE_PX**2
-    distance = torch.where(is_apart, distance2, 1.0).sqrt()
-    signed = torch.where(is_covered, distance, -distance)
-    return 0.5 + torch.where(is_apart, signed, (reach * inward).sum(-1))
+    return torch.exp(-0.5 * (reach * reach).sum(-1) / settings.contour_sigma_px**2)
 
 
 def dibr_alpha(

@@ -72,11 +72,15 @@ def find_visible_faces(
     faces: Int[Tensor, "F 3"],
     height: int,
     width: int,
-) -> Int[Tensor, "M GH GW"]:
+) -> tuple[Int[Tensor, "M GH GW"], Float[Tensor, "M GH GW"]]:
     """The nearest front face at each pixel centre of the grid, -1 where there is none.
 
     Depth and face number are packed into one 64-bit word, whose maximum is the nearest face: the
     bits of positive floats are in order of their value. Equal depths go to the later face here.
+
+    Returns:
+        Faces, and their inverse depths at the pixel centres (0 where there is none; float32
+        precision, in the dtype of `screen`).
     """
     num_frames = len(screen)
     grid_height, grid_width = height + 2, width + 2
@@ -94,7 +98,9 @@ def find_visible_faces(
         num_frames * grid_height * grid_width, dtype=torch.int64, device=screen.device
     )
     nearest.scatter_reduce_(0, pixel, pack_key(inverse_depth, face[owner] + 1), "amax")
-    return ((nearest & 0xFFFFFFFF) - 1).reshape(num_frames, grid_height, grid_width)
+    grid = (num_frames, grid_height, grid_width)
+    depth = (nearest >> 32).to(torch.int32).view(torch.float32).to(screen.dtype)
+    return ((nearest & 0xFFFFFFFF) - 1).reshape(grid), depth.reshape(grid)
 
 
 def pack_key(value: Float[Tensor, " K"], index: Int[Tensor, " K"]) -> Int[Tensor, " K"]:

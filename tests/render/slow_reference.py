@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hfb.structures import Camera, Mesh
 
 Array = NDArray[np.float64]
+Edge = tuple[int, int, int]  # face, corner, next corner
 
 
 class SlowFrame:
@@ -49,19 +50,88 @@ class SlowFrame:
                 alpha[y, x] = face >= 0
                 if face >= 0:
                     rgb[y, x] = self._look_up(self._ray_uv(face, point))
-                near = self._nearest_edge(
-                    edges, point, x, y, mode, 0.5 if mode == "coverage" else 4 * sigma
-                )
-                if near is None:
-                    continue
-                distance, face_of_edge, a, b, foot = near
-                if mode == "contour":
-                    alpha[y, x] = np.exp(-0.5 * (distance / sigma) ** 2)
-                else:
-                    alpha[y, x] = 0.5 + (distance if face >= 0 else -distance)
-                    if face < 0:
-                        rgb[y, x] = self._look_up(self._edge_uv(face_of_edge, a, b, foot))
+                if mode == "coverage":
+                    self._soften(rgb, alpha, edges, y, x)
+                elif face < 0:
+                    distance = min((self._distance(point, edge) for edge in edges), default=np.inf)
+                    if distance < 4 * sigma:
+                        alpha[y, x] = np.exp(-0.5 * (distance / sigma) ** 2)
         return rgb, alpha
+
+    def _soften(self, rgb: Array, alpha: Array, edges: list[Edge], y: int, x: int) -> None:
+        """Give a pixel its share of the near side of an edge: see `torch_boundary`."""
+        steps = ((0, 1), (0, -1), (1, 0), (-1, 0))
+        beyond, outline, inner = {}, {}, {}
+        for direction, (dy, dx) in enumerate(steps):
+            ahead = self._crossing(edges, (y, x), (y + dy, x + dx))
+            if ahead is not None:
+                beyond[direction] = (*ahead[:3], (y, x))
+            behind = self._crossing(edges, (y + dy, x + dx), (y, x))
+            if behind is not None:
+                there = (y + dy, x + dx)
+                entry = (1 - behind[0], *behind[1:3], there)
+                if self._depth_at(*there) == 0:
+                    outline[direction] = entry
+                elif self._depth_at(y, x) >= behind[3]:
+                    inner[direction] = entry
+        is_covered = self.face_id[y + 1, x + 1] >= 0
+        if not is_covered:
+            distance, edge, foot, _ = _combine(beyond)
+            if distance < 0.5:
+                alpha[y, x] = 0.5 - distance
+                rgb[y, x] = self._look_up(self._edge_uv(*edge, foot))
+            return
+        distance, *_ = _combine(outline)
+        if distance < 0.5:
+            alpha[y, x] = 0.5 + distance
+            return
+        over, under = _combine(beyond), _combine(inner)
+        if min(over[0], under[0]) >= 0.5:
+            return
+        if over[0] < under[0]:
+            front, share = self._look_up(self._edge_uv(*over[1], over[2])), 0.5 - over[0]
+            back = rgb[y, x].copy()
+        else:
+            front, share, far = rgb[y, x].copy(), 0.5 + under[0], under[3]
+            far_point = np.array([far[1] + 0.5, far[0] + 0.5])
+            back = self._look_up(self._ray_uv(self.face_id[far[0] + 1, far[1] + 1], far_point))
+        rgb[y, x] = share * front + (1 - share) * back
+
+    def _crossing(
+        self, edges: list[Edge], far: tuple[int, int], near: tuple[int, int]
+    ) -> tuple[float, Edge, Array, float] | None:
+        """Nearest to the far pixel, the visible edge that lies beyond the near one.
+
+        Returns:
+            Offset from the far pixel, edge, place on the image, least inverse depth of what ends.
+        """
+        axis = 0 if far[0] == near[0] else 1  # the coordinate that changes from far to near
+        start, goal = (np.array([p[1] + 0.5, p[0] + 0.5]) for p in (far, near))
+        step, best = 1.0 if goal[axis] > start[axis] else -1.0, None
+        for edge in edges:
+            a, b = (self.points[self.faces[edge[0], i]] for i in edge[1:])
+            line, (low, high) = start[1 - axis], sorted((a[1 - axis], b[1 - axis]))
+            if not low <= line < high:
+                continue
+            t = (line - a[1 - axis]) / (b[1 - axis] - a[1 - axis])
+            place = a + t * (b - a)
+            offset = (place[axis] - start[axis]) * step
+            outward = np.array([-(b - a)[1], (b - a)[0]])[axis]
+            if not 0 <= offset <= 1 or outward * step >= 0:
+                continue
+            za, zb = (1 / self.verts[self.faces[edge[0], i], 2] for i in edge[1:])
+            limit = (za + t * (zb - za)) * (1 - min(0.5 / abs(self.focal[0]), 0.5))
+            if self._depth_at(*far) < limit and (best is None or offset < best[0]):
+                best = (offset, edge, place, limit)
+        return best
+
+    def _depth_at(self, y: int, x: int) -> float:
+        face = self.face_id[y + 1, x + 1]
+        return 0.0 if face < 0 else 1 / self._hit(face, np.array([x + 0.5, y + 0.5]))[0]
+
+    def _distance(self, point: Array, edge: Edge) -> float:
+        start, end = (self.points[self.faces[edge[0], i]] for i in edge[1:])
+        return float(np.linalg.norm(point - _foot(point, start, end)))
 
     def dibr_mask(self, sigmainv: float = 7000.0, boxlen: float = 0.02, knum: int = 30) -> Array:
         size = np.array([self.width, self.height])
@@ -128,7 +198,7 @@ class SlowFrame:
                 )
         return colour
 
-    def _silhouette_edges(self) -> list[tuple[int, int, int]]:
+    def _silhouette_edges(self) -> list[Edge]:
         """(face, corner, next corner) of the front face where it meets no other front face."""
         users = defaultdict(list)
         for face, triple in enumerate(self.faces):
@@ -141,33 +211,22 @@ class SlowFrame:
                 edges.append((front[0][0], front[0][1], (front[0][1] + 1) % 3))
         return edges
 
-    def _nearest_edge(
-        self,
-        edges: list[tuple[int, int, int]],
-        point: Array,
-        x: int,
-        y: int,
-        mode: str,
-        radius: float,
-    ) -> tuple[float, int, int, int, Array] | None:
-        best = None
-        for face, a, b in sorted(edges, key=lambda e: 3 * e[0] + e[1]):
-            start, end = self.points[self.faces[face, a]], self.points[self.faces[face, b]]
-            foot = _foot(point, start, end)
-            distance = float(np.linalg.norm(point - foot))
-            if distance >= radius or (best is not None and distance >= best[0] - 1e-12):
-                continue
-            if self.face_id[y + 1, x + 1] >= 0:
-                if mode == "contour":
-                    continue
-                step_x, step_y = np.where(
-                    np.array([-(end - start)[1], (end - start)[0]]) > 0, 1, -1
-                )
-                gaps = ((0, step_x), (step_y, 0), (step_y, step_x))
-                if all(self.face_id[y + 1 + dy, x + 1 + dx] >= 0 for dy, dx in gaps):
-                    continue
-            best = (distance, face, a, b, foot)
-        return best
+
+def _combine(
+    crossings: dict[int, tuple[float, Edge, Array, tuple[int, int]]],
+) -> tuple[float, Edge, Array, tuple[int, int]]:
+    """Distance of a pixel from the line through its row's and its column's nearest crossing."""
+    axes = [
+        min((crossings[d] for d in pair if d in crossings), key=lambda c: c[0], default=None)
+        for pair in ((0, 1), (2, 3))
+    ]
+    found = sorted((c for c in axes if c is not None), key=lambda c: c[0])
+    if not found:
+        return np.inf, (0, 0, 0), np.zeros(2), (0, 0)
+    if len(found) == 1:
+        return found[0]
+    x, y = found[0][0], found[1][0]
+    return (x * y / max(np.hypot(x, y), 1e-12), *found[0][1:])
 
 
 def _foot(point: Array, start: Array, end: Array) -> Array:

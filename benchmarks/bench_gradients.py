@@ -1,0 +1,198 @@
+"""Compare the renderer's gradients with central differences of the whole rendered loss.
+
+Run from the repository root:
+
+    python benchmarks/bench_gradients.py                 # 20 poses, all modes, a few minutes
+    python benchmarks/bench_gradients.py --poses 4 --modes coverage
+
+Each pose is drawn from the pose prior, textured with one of the shipped outfits, moved through the
+sub-frames and rendered on a background of another colour. The loss is the refinement's: the blurry
+image (mean square) and the silhouette (mean absolute difference) against those of a disturbed pose,
+rendered with four times the resolution. Every translation, rotation and single joint angle is then
+moved so far in both directions that no vertex travels more than half a pixel on the image, and the
+loss's difference is compared with its gradient. Both are taken per pixel of the fastest vertex, so
+that metres and radians weigh alike. Columns: |gradient - difference| / |difference| (L2 norms over
+the parameters of one kind), mean over the poses; `cosine` is the mean cosine over all parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import torch
+from torch import Tensor
+
+from hfb.body import SmplBody, load_body
+from hfb.geometry import rotvec_to_rotmat
+from hfb.losses import LossWeights, image_loss, matting_loss
+from hfb.prior import MixturePosePrior
+from hfb.render import RenderSettings, render_exposure
+from hfb.structures import BodyParams, Camera, Mesh
+
+TEXTURES = sorted((Path(__file__).resolve().parents[1] / "checkpoints" / "textures").glob("*.png"))
+KINDS = {"translation": slice(0, 3), "rotation": slice(3, 6), "joints": slice(6, None)}
+NUM_PARAMETERS = 6 + 23 * 3
+BODY_SHARE_OF_HEIGHT = 0.65
+STEP_PX = 0.5
+SUPERSAMPLING = 4
+WEIGHTS = LossWeights()
+MODES = ("coverage", "contour", "dibr")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A moving body as a function of offsets to all its parameters, and what it should look like.
+
+    Attributes:
+        mesh_of: offsets (75,) to the mesh: translation in m, rotation, joints in rad.
+        camera: of the picture.
+        background: (3, 1, 1) colour behind the body.
+        image: (3, H, W) target.
+        alpha: (1, H, W) target.
+    """
+
+    mesh_of: Callable[[Tensor], Mesh]
+    camera: Camera
+    background: Tensor
+    image: Tensor
+    alpha: Tensor
+
+    def loss(self, offsets: Tensor, settings: RenderSettings) -> Tensor:
+        """The image and matting terms of the refinement, with its default weights."""
+        exposure = render_exposure(self.mesh_of(offsets), self.camera, settings)
+        image = exposure.rgb + (1 - exposure.alpha) * self.background
+        area = self.alpha.double().sum()
+        return WEIGHTS.image * image_loss(
+            image.double(), self.image.double(), area=area
+        ) + WEIGHTS.matting * matting_loss(
+            exposure.alpha.double(), self.alpha.double(), kind="l1", area=area
+        )
+
+
+def draw_pose(prior: MixturePosePrior, generator: torch.Generator) -> Tensor:
+    """A plausible pose (23, 3), rad, from a component of the prior."""
+    component = int(torch.multinomial(prior.log_weights.exp(), 1, generator=generator))
+    size = prior.means.shape[-1]
+    whitener = prior.whiteners.unflatten(-1, (-1, size))[:, component]
+    noise = torch.randn(size, generator=generator)
+    return (prior.means[component] + noise @ torch.linalg.inv(whitener)).reshape(23, 3)
+
+
+def make_case(
+    seed: int, size: int, num_subframes: int, body: SmplBody, prior: MixturePosePrior
+) -> Case:
+    """A random pose, motion, outfit and camera direction, and a disturbed twin as target."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    pose, times = draw_pose(prior, generator), torch.linspace(-0.5, 0.5, num_subframes)
+    turn = torch.tensor([0.0, float(noise(())) * 3, 0.0])
+    upright = rotvec_to_rotmat(torch.tensor([math.pi, 0.0, 0.0]))
+    start = rotvec_to_rotmat(0.15 * noise(3)) @ upright @ rotvec_to_rotmat(turn)
+    focal = size * math.sqrt(2.0)
+    distance = focal * 1.7 / (BODY_SHARE_OF_HEIGHT * size)
+    place = torch.tensor([0.0, 0.0, distance]) + 0.02 * noise(3)
+    velocity = torch.cat([0.06 * noise(3), 0.1 * noise(3), 0.15 * noise(69)])
+    picture = imageio.imread(TEXTURES[seed % len(TEXTURES)])[..., :3]
+    texture = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255
+    texture = torch.nn.functional.avg_pool2d(texture, texture.shape[-1] // 128)
+
+    def mesh_of(offsets: Tensor) -> Mesh:
+        all_offsets = offsets + times[:, None] * velocity
+        rotvecs = torch.cat(
+            [all_offsets[:, None, 3:6], all_offsets[:, 6:].unflatten(1, (23, 3))], 1
+        )
+        rest = torch.cat([start[None], rotvec_to_rotmat(pose)])
+        rotmat = rotvec_to_rotmat(rotvecs) @ rest
+        params = BodyParams(torch.zeros(1, body.num_betas), rotmat, place + all_offsets[:, :3])
+        return Mesh(body(params).verts, body.faces, body.uv, body.faces_uv, texture)
+
+    camera = Camera(torch.tensor([focal, focal]), torch.tensor([size / 2, size / 2]), size, size)
+    background = torch.rand(3, 1, 1, generator=generator)
+    disturbance = torch.cat([0.03 * noise(3), 0.06 * noise(3), 0.12 * noise(69)])
+    fine_camera = camera.crop(0.0, 0.0, SUPERSAMPLING, SUPERSAMPLING * size, SUPERSAMPLING * size)
+    with torch.no_grad():
+        fine = render_exposure(mesh_of(disturbance), fine_camera)
+    rgb, alpha = (torch.nn.functional.avg_pool2d(x, SUPERSAMPLING) for x in (fine.rgb, fine.alpha))
+    return Case(mesh_of, camera, background, rgb + (1 - alpha) * background, alpha)
+
+
+@torch.no_grad()
+def half_pixel_steps(case: Case) -> Tensor:
+    """For each parameter the offset that moves the fastest vertex by half a pixel."""
+    probe = 1e-3
+
+    def project(offsets: Tensor) -> Tensor:
+        verts = case.mesh_of(offsets).verts
+        return case.camera.focal * verts[..., :2] / verts[..., 2:]
+
+    steps = []
+    for offset in probe * torch.eye(NUM_PARAMETERS):
+        moved = (project(offset) - project(-offset)).norm(dim=-1).max() / 2
+        steps.append(probe * STEP_PX / float(moved))
+    return torch.tensor(steps)
+
+
+def compare(case: Case, settings: RenderSettings) -> tuple[Tensor, Tensor]:
+    """Gradient and central differences, both per pixel of the fastest vertex."""
+    steps = half_pixel_steps(case)
+    offsets = torch.zeros(NUM_PARAMETERS, requires_grad=True)
+    (gradient,) = torch.autograd.grad(case.loss(offsets, settings), offsets)
+    with torch.no_grad():
+        difference = torch.stack(
+            [case.loss(step, settings) - case.loss(-step, settings) for step in torch.diag(steps)]
+        )
+    return gradient.double() * steps / STEP_PX, difference / (2 * STEP_PX)
+
+
+def summarise(pairs: list[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """Mean relative error of each kind of parameter, and of all; mean cosine of all."""
+    summary = {}
+    for kind, part in {**KINDS, "all": slice(None)}.items():
+        errors = [float((g[part] - d[part]).norm() / d[part].norm()) for g, d in pairs]
+        summary[kind] = sum(errors) / len(errors)
+    cosines = [float(torch.nn.functional.cosine_similarity(g, d, dim=0)) for g, d in pairs]
+    return {**summary, "cosine": sum(cosines) / len(cosines)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--poses", type=int, default=20)
+    parser.add_argument("--modes", nargs="+", default=MODES)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--subframes", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--backend", default="auto")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    start, body, prior = time.perf_counter(), load_body(), MixturePosePrior()
+    print(
+        f"{arguments.poses} poses at {arguments.size} x {arguments.size}, steps of "
+        f"±{STEP_PX} px; relative L2 error\n\n"
+        f"| mode | sub-frames | {' | '.join(KINDS)} | all | cosine |\n|---|{'---|' * 6}"
+    )
+    for num_subframes in arguments.subframes:
+        cases = [
+            make_case(seed, arguments.size, num_subframes, body, prior)
+            for seed in range(arguments.poses)
+        ]
+        for mode in arguments.modes:
+            settings = replace(RenderSettings(), mode=mode, backend=arguments.backend)
+            row = summarise([compare(case, settings) for case in cases])
+            print(
+                f"| {mode} | {num_subframes} | {' | '.join(f'{x:.3f}' for x in row.values())} |",
+                flush=True,
+            )
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
