@@ -52,6 +52,7 @@ def make_problem(size: int) -> RefineProblem:
         valid=torch.ones(1, 1, size, size),
         camera=camera,
         start=BodyParams(torch.zeros(1, 10), pose, still.base_transl + torch.tensor([0.03, 0, 0])),
+        matte_is_given=(False,),
     )
 
 

@@ -3,6 +3,7 @@
 from hfb.init.estimate_file import read_estimate, write_estimate
 from hfb.init.initialiser import BlazePoseInitialiser
 from hfb.init.landmarks import Landmarks
+from hfb.init.matte_refresh import refresh_alpha
 from hfb.init.matting import estimate_alpha
 from hfb.init.region import (
     CropBox,
@@ -32,6 +33,7 @@ __all__ = [
     "noise_level",
     "paste_crop",
     "read_estimate",
+    "refresh_alpha",
     "register_landmarks",
     "register_vertices",
     "write_estimate",

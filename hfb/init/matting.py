@@ -41,7 +41,7 @@ _GAP_PX = 7.0
 
 _SEE_THROUGH_WEIGHT = 0.04
 _FIRST_GUESS_WEIGHT = 0.02
-_SMOOTHNESS = 0.004
+SMOOTHNESS = 0.004
 _SPREAD_PX = (3.0, 6.0, 12.0, 30.0)
 _REFERENCE_SIZE = 256
 
@@ -154,11 +154,11 @@ def _matte(
     alpha = (weight * shown + _FIRST_GUESS_WEIGHT * ramp) / (weight + _FIRST_GUESS_WEIGHT)
     alpha = np.where(opaque, 1.0, np.maximum(alpha, bound) * inside).astype(np.float32)
     for _ in range(_NUM_ITERS):
-        colour = _person_colour(difference, background, alpha, scale)
+        colour = person_colour(difference, background, alpha, scale)
         contrast = colour - background
         evidence = (difference * contrast).sum(-1) + weight * shown
-        evidence = evidence + _SMOOTHNESS * _smooth(alpha, 2.0 * scale)
-        alpha = evidence / ((contrast**2).sum(-1) + weight + _SMOOTHNESS)
+        evidence = evidence + SMOOTHNESS * _smooth(alpha, 2.0 * scale)
+        alpha = evidence / ((contrast**2).sum(-1) + weight + SMOOTHNESS)
         alpha = np.clip(np.maximum(alpha, bound), 0.0, 1.0) * inside
         alpha = np.where(opaque, 1.0, alpha).astype(np.float32)
     # Sharp stripes and prints differ from the colour around them and come out as thin gaps.
@@ -167,7 +167,7 @@ def _matte(
     return cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, disc)
 
 
-def _person_colour(
+def person_colour(
     difference: np.ndarray, background: np.ndarray, alpha: np.ndarray, scale: float
 ) -> np.ndarray:
     """The person's colour everywhere: what alpha implies, spread from opaque places outwards."""

@@ -13,7 +13,7 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.losses import LossWeights
 from hfb.metrics import functional as metrics
-from hfb.refine.problem import ALPHA_FLOOR, RefineProblem
+from hfb.refine.problem import ALPHA_FLOOR, RefineProblem, full_matte
 from hfb.refine.results import Refinement, refinements_of, render_views
 from hfb.refine.runner import Refiner
 from hfb.refine.settings import LearningRates, Stage
@@ -96,6 +96,9 @@ def evaluate_sample(
         refiner: the tools of the run.
         seconds: what the refinement took.
     """
+    if not problem.matte_is_given[0]:
+        margin = refiner.settings.crop_margin
+        item = replace(item, alpha=full_matte(problem, item.alpha, margin))
     initial = evaluate_start(item, problem, refiner)
     figures = figures_of(refinement, item, problem, refiner)
     return replace(initial, refinement=refinement, figures=figures, seconds=seconds, method="hfb")

@@ -193,7 +193,7 @@ class RefineModule(pl.LightningModule):
         }
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep the texture a colour: a projected gradient step; refresh the matte when it is time."""
+        """Keep the texture a colour, a projected gradient step; refresh mattes when it is time."""
         with torch.no_grad():
             self.texture.clamp_(0.0, 1.0)
         if self.global_step in self.settings.matte_refresh_steps:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import ShapeError
-from hfb.init import crop_camera, crop_image, crop_valid, find_region
+from hfb.init import crop_camera, crop_image, crop_valid, find_region, paste_crop
 from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate
 
 ALPHA_FLOOR = 0.05
@@ -28,6 +28,7 @@ class RefineProblem:
         valid: 1 inside the photo, 0 where the crop reaches over its edge.
         camera: cameras of the crops.
         start: static starting pose of each problem, camera frame.
+        matte_is_given: True where the matte came with the photo and is not to be touched.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class RefineProblem:
     valid: Float[Tensor, "P 1 S S"]
     camera: Camera
     start: BodyParams
+    matte_is_given: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,6 +62,7 @@ class RefineProblem:
             valid=self.valid[index],
             camera=camera,
             start=start,
+            matte_is_given=tuple(self.matte_is_given[i] for i in index.tolist()),
         )
 
 
@@ -104,7 +107,22 @@ def build_problem(
         start=BodyParams(
             estimate.betas[:count], estimate.pose_rotmat[:count], estimate.transl[:count]
         ),
+        matte_is_given=(sample.alpha is not None,) * count,
     )
+
+
+def full_matte(
+    problem: RefineProblem, first_alpha: Float[Tensor, "1 H W"], margin: float
+) -> Float[Tensor, "1 H W"]:
+    """The matte of a problem in its photo, from which the fit may have moved away.
+
+    Args:
+        problem: one problem.
+        first_alpha: the matte of the whole photo that the crop was laid out by.
+        margin: as it was given to `build_problem`.
+    """
+    box = find_region(first_alpha[0] > ALPHA_FLOOR, margin)
+    return paste_crop(problem.alpha[0], box, *first_alpha.shape[-2:]).clamp(0, 1)
 
 
 def join_problems(problems: list[RefineProblem]) -> RefineProblem:
@@ -141,4 +159,5 @@ def join_problems(problems: list[RefineProblem]) -> RefineProblem:
             torch.cat([start.pose_rotmat for start in starts]),
             torch.cat([start.transl for start in starts]),
         ),
+        matte_is_given=tuple(given for problem in problems for given in problem.matte_is_given),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,12 +42,15 @@ class Stage:
         weights: weight of each loss term.
         lr_scale: factor on all learning rates.
         frozen: parameter groups that stand still in this stage.
+        refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
+            matte that came with the photo stays as it is.
     """
 
     num_steps: int
     weights: LossWeights = field(default_factory=LossWeights)
     lr_scale: float = 1.0
     frozen: list[str] = field(default_factory=list)
+    refresh_matte: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.frozen) - set(PARAMETER_GROUPS)
@@ -59,10 +63,17 @@ class Stage:
 
 
 def default_stages() -> list[Stage]:
-    """The matte places the limbs while the texture is grey; then the photo decides."""
+    """The matte places the limbs while the texture is grey; then the photo decides.
+
+    The matte is found once more when the body is about right, and again when it is better.
+    """
     early = LossWeights(image=3.0, matting=1.0, texture=1.0)
     late = LossWeights(image=50.0, matting=0.3, texture=1.0)
-    return [Stage(60, early), Stage(140, late)]
+    return [
+        Stage(60, early, refresh_matte=True),
+        Stage(70, late, refresh_matte=True),
+        Stage(70, late),
+    ]
 
 
 @dataclass(frozen=True)
@@ -136,3 +147,11 @@ class RefineSettings:
     def num_steps(self) -> int:
         """Adam steps of the whole optimisation."""
         return sum(stage.num_steps for stage in self.stages)
+
+    @property
+    def matte_refresh_steps(self) -> tuple[int, ...]:
+        """Numbers of steps done after which the matte is estimated again."""
+        ends = itertools.accumulate(stage.num_steps for stage in self.stages)
+        return tuple(
+            end for end, stage in zip(ends, self.stages, strict=True) if stage.refresh_matte
+        )

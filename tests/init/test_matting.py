@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from hfb.errors import ShapeError
 from hfb.formation import linear_to_srgb
-from hfb.init import estimate_alpha
+from hfb.init import estimate_alpha, refresh_alpha
 from hfb.init.matting import lower_bound, see_through
 
 
@@ -120,3 +120,68 @@ def test_sizes_must_fit():
     # with shape checks on, jaxtyping refuses the call before our own check can
     with pytest.raises((ShapeError, TypeCheckError), match=r"differ in size|background"):
         estimate_alpha(torch.zeros(3, 8, 8), torch.zeros(3, 8, 9))
+
+
+GREY = (0.5, 0.5, 0.5)
+
+
+def square(image):
+    """The bar's surroundings as a square crop."""
+    return image[..., 10:150, 30:170].contiguous()
+
+
+def shifted(alpha, pixels):
+    """What a body fitted a little off the mark would cover."""
+    return torch.roll(alpha, pixels, -1)
+
+
+def test_refresh_lets_the_photo_correct_a_body_that_is_off():
+    truth = moving_bar(length=50, travel=20)
+    image, background = photograph(truth, textured_background(0), (0.02, 0.02, 0.05))
+    first = estimate_alpha(image, background)
+    body = shifted(truth, 4)
+    found = refresh_alpha(*(square(x) for x in (image, background, first, body)))
+    assert soft_iou(square(body), square(truth)) < 0.90
+    assert soft_iou(found, square(truth)) > 0.92
+
+
+def test_refresh_fills_holes_of_the_colour_of_the_wall():
+    truth = moving_bar(length=50, travel=20)
+    background = torch.full((3, 160, 200), 0.4)
+    background = background + 0.02 * textured_background(1)
+    linear = truth * torch.tensor((0.02, 0.02, 0.05))[:, None, None] + (1 - truth) * background
+    # A stripe of clothes that nothing tells from the wall.
+    linear[:, 70:95] = background[:, 70:95]
+    image, clean = (
+        photograph(torch.zeros_like(truth), linear, GREY)[0],
+        photograph(torch.zeros_like(truth), background, GREY)[1],
+    )
+    first = estimate_alpha(image, clean)
+    found = refresh_alpha(*(square(x) for x in (image, clean, first, truth)))
+    assert soft_iou(square(first), square(truth)) < 0.85
+    assert soft_iou(found, square(truth)) > 0.90
+
+
+def test_refresh_drops_what_moved_far_from_the_body():
+    truth = moving_bar(length=50, travel=20)
+    with_leaf = truth.clone()
+    with_leaf[:, 20:30, 40:52] = 0.8
+    image, background = photograph(with_leaf, textured_background(2), (0.9, 0.85, 0.1))
+    found = refresh_alpha(*(square(x) for x in (image, background, with_leaf, truth)))
+    assert float(found[:, 10:20, 10:22].max()) < 0.2
+    assert float(square(with_leaf)[:, 10:20, 10:22].min()) > 0.7
+    assert soft_iou(found, square(truth)) > 0.93
+
+
+def test_refresh_without_a_body_changes_nothing():
+    alpha = moving_bar(length=50, travel=20)
+    image, background = photograph(alpha, textured_background(0), (0.02, 0.02, 0.05))
+    first = square(alpha)
+    found = refresh_alpha(square(image), square(background), first, torch.zeros_like(first))
+    assert torch.equal(found, first)
+
+
+def test_refresh_sizes_must_fit():
+    image = torch.zeros(3, 32, 32)
+    with pytest.raises((ShapeError, TypeCheckError)):
+        refresh_alpha(image, image, torch.zeros(1, 32, 32), torch.zeros(1, 16, 16))

@@ -83,6 +83,7 @@ def known_problem(body: SmplBody, size: int = 96, offset: float = 0.0) -> KnownP
         start=BodyParams(
             torch.zeros(1, 10), start_pose, truth.base_transl + torch.tensor([0.05 + offset, 0, 0])
         ),
+        matte_is_given=(True,),
     )
     return KnownProblem(problem, truth, body)
 

@@ -151,3 +151,33 @@ def test_bad_settings_are_named():
         Stage(0)
     with pytest.raises(InputError, match="stages is empty"):
         RefineSettings(stages=[])
+
+
+def test_the_matte_is_refreshed_between_stages_and_problem_by_problem(
+    body, make_known, small_settings
+):
+    stages = [Stage(2, refresh_matte=True), Stage(2)]
+    settings = replace(small_settings, stages=stages)
+    problem = make_known().problem
+    hole = problem.alpha.clone()
+    hole[..., 40:50, 44:52] = 0.0
+    damaged = replace(problem, alpha=hole)
+    found, given = (
+        replace(damaged, matte_is_given=(False,)),
+        replace(damaged, matte_is_given=(True,)),
+    )
+    refiner = Refiner(body, settings, RenderSettings(num_threads=1))
+    both = refiner.refine(join_problems([found, given]), torch.arange(2))
+    assert torch.equal(both.problem.alpha[1], hole[0])
+    truth, refreshed = (
+        alpha[..., 40:50, 44:52] for alpha in (problem.alpha, both.problem.alpha[:1])
+    )
+    assert float(truth.mean()) > 0.9
+    assert float((refreshed - truth).abs().mean()) < 0.1
+    alone = refiner.refine(found, torch.zeros(1, dtype=torch.long))
+    torch.testing.assert_close(alone.problem.alpha[0], both.problem.alpha[0], atol=1e-4, rtol=1e-4)
+
+
+def test_a_refresh_after_the_last_stage_counts_too(small_settings):
+    stages = [Stage(3), Stage(4, refresh_matte=True), Stage(5, refresh_matte=True)]
+    assert replace(small_settings, stages=stages).matte_refresh_steps == (7, 12)
