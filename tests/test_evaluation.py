@@ -20,10 +20,12 @@ from datamodules.blur_folder import write_sample
 from datamodules.synthetic import SyntheticSettings, make_sample
 from hfb.body import load_body
 from hfb.export import write_image
+from hfb.formation import BLUR_RATE_BINS
 from hfb.init import write_estimate
 from hfb.refine.evaluation import SampleResult
 from hfb.refine.store import ResultStore
-from hfb.structures import BlurSample, InitialEstimate
+from hfb.refine.summary import summarize_run, table_markdown
+from hfb.structures import BlurSample, BrokenSample, InitialEstimate
 from run_hfb import main
 
 QUICK = [
@@ -150,6 +152,7 @@ def test_means_are_those_of_the_rows(undisturbed: Path) -> None:
                 assert mean == pytest.approx(errors[inside].mean(), abs=1e-3)
 
 
+@pytest.mark.usefixtures("light")
 def test_methods_stand_beside_each_other(data: Path, tmp_path: Path) -> None:
     methods = '--model.methods=["hfb_without_amp", "static", "hfb"]'
     metrics = evaluate(data, tmp_path / "out", methods, "--data.limit=2")
@@ -158,7 +161,7 @@ def test_methods_stand_beside_each_other(data: Path, tmp_path: Path) -> None:
     static = rows[1]
     assert static["mpjpe_mm"] == static["init_mpjpe_mm"]
     assert set(metrics["methods"]) == {"static", "hfb", "hfb_without_amp"}
-    assert (tmp_path / "out" / "samples" / "s0" / "hfb" / "motion.npz").is_file()
+    assert (tmp_path / "out" / "samples" / "s0" / "hfb" / "comparison.png").is_file()
 
 
 @pytest.mark.usefixtures("light")
@@ -209,6 +212,30 @@ def test_configurations_are_not_mixed(
     assert len(lines) == 1
     assert "model.refine.degree: 2 there, 3 now" in lines[0]
     assert (undisturbed / "metrics.json").read_bytes() == before
+
+
+def test_a_data_set_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        evaluate(tmp_path / "nowhere", tmp_path / "out")
+    assert stop.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1
+    assert "nowhere" in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("table", ["table2", "table3", "table4", "table5"])
+def test_every_table_has_its_layout(undisturbed: Path, table: str) -> None:
+    records = ResultStore(undisturbed).records()
+    metrics = summarize_run(records, [BrokenSample("x", "is broken")], table)
+    text = table_markdown(metrics)
+    edges = BLUR_RATE_BINS.get(table, ())
+    assert text.splitlines()[0].count("|") == max(len(edges) - 1, 0) + 3
+    assert "- x: is broken" in text
+    assert ("PA-MPJPE" in text) == (table != "table2")
+    for method in ("static start", "Human from Blur"):
+        assert text.count(method) >= 2
 
 
 @pytest.mark.usefixtures("light")
