@@ -26,10 +26,11 @@ def render_exposure(
 
     Colour and silhouette are averaged together, so that no sub-frame is kept: the memory does not
     grow with N images. Where the silhouette is soft, see `RenderSettings.mode`: `coverage` colours
-    a boundary pixel that no face covers with the texture at the nearest point of its silhouette
-    edge; the other modes leave such pixels black.
+    a boundary pixel that no face covers with the texture at the point of its silhouette edge on
+    the pixel's row or column; the other modes leave such pixels black.
 
-    Differentiable in `mesh.verts` and `mesh.texture`. Which face a pixel sees is taken as given.
+    Differentiable in `mesh.verts` and `mesh.texture`. Which face a pixel sees is taken as given; in
+    `coverage` the edges between the parts of the body that are seen have a gradient, too.
 
     Args:
         mesh: camera frame (x right, y down, z forward), m; N ≥ 1 sub-frames. Faces nearer than

@@ -22,7 +22,6 @@ from hfb.render.numba_records import (
     ZERO,
     Boundary,
     FrameState,
-    Scratch,
 )
 
 _NONE = np.float32(9.0)
@@ -30,90 +29,66 @@ _TINY = np.float32(1e-12)
 
 
 @kernel
-def find_boundary(count: int, scratch: Scratch, state: FrameState, boundary: Boundary) -> None:
-    """Fill the list of boundary pixels from that of the crossings, and mark them in `face_id`."""
-    face_id, slot, is_done = state.face_id.ravel(), scratch.slot, scratch.is_done
+def find_boundary(state: FrameState, boundary: Boundary) -> None:
+    """Turn the list of touched pixels into that of the boundary, and mark it in `face_id`."""
+    face_id, links, share = state.face_id, boundary.links, boundary.share
     key, offset, kind = boundary.key, boundary.offset, boundary.kind
     height, width = state.face_id.shape
-    num_pixels = 0
-    for k in range(2 * count):
-        far, direction = key[k >> 1] >> 2, key[k >> 1] & 3
-        pixel = far + step_towards(direction, width) if k & 1 else np.int64(far)
+    count = 0
+    for k in range(boundary.lengths[1]):
+        pixel = boundary.pixel[k]
         y = pixel // width
         x = pixel - y * width
-        if is_done[pixel] or x == 0 or y == 0 or x == width - 1 or y == height - 1:
+        if (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1):
             continue
-        is_done[pixel] = 1
-        num_pixels = measure_pixel(
-            pixel, width, face_id, slot, key, offset, kind, boundary.pixel, boundary.first,
-            boundary.second, boundary.back_pixel, boundary.share, num_pixels,
-        )  # fmt: skip
-    for k in range(2 * count):
-        far, direction = key[k >> 1] >> 2, key[k >> 1] & 3
-        is_done[far + step_towards(direction, width) if k & 1 else np.int64(far)] = 0
-    for k in range(num_pixels):
-        pixel = boundary.pixel[k]
-        if face_id[pixel] >= 0:
-            face_id[pixel] = -2 - face_id[pixel]
-    boundary.lengths[0], boundary.lengths[1] = count, num_pixels
-
-
-@inlined
-def step_towards(direction: int, width: int) -> np.int64:
-    """From a far pixel to the near one: right, left, down, up."""
-    step = np.int64(1) if direction < 2 else np.int64(width)
-    return -step if direction & 1 else step
+        distance, one, other, back = measure_pixel(
+            k, pixel, face_id[y, x] >= 0, links, key, offset, kind
+        )
+        is_beyond = (face_id[y, x] < 0) | (back == pixel)
+        if distance < HALF:
+            boundary.pixel[count] = pixel
+            boundary.first[count] = one
+            boundary.second[count] = other
+            boundary.back_pixel[count] = back
+            share[count] = HALF - distance if is_beyond else HALF + distance
+            count += 1
+    boundary.lengths[1] = count
+    for k in range(count):
+        y = boundary.pixel[k] // width
+        x = boundary.pixel[k] - y * width
+        if face_id[y, x] >= 0:
+            face_id[y, x] = -2 - face_id[y, x]
 
 
 @inlined
 def measure_pixel(
-    pixel: int,
-    width: int,
-    face_id: I32,
-    slot: I32,
-    key: U32,
-    offset: F32,
-    kind: U8,
-    pixels: U32,
-    first: I32,
-    second: I32,
-    back_pixel: I32,
-    share: F32,
-    count: int,
-) -> int:
-    """Take a pixel into the list if an edge passes within half a pixel; returns its new length.
+    k: int, pixel: int, is_covered: bool, links: I32, key: U32, offset: F32, kind: U8
+) -> tuple[np.float32, int, int, np.int64]:
+    """Distance of a touched pixel from its edge.
 
     A covered pixel belongs to the outline if that is near, else to the nearest inner edge.
+
+    Returns:
+        The distance, the crossings it is made of, and the pixel that is seen beyond the edge.
     """
-    back, is_beyond = np.int64(-1), face_id[pixel] < 0
-    if is_beyond:
-        distance, one, other = nearest_beyond(pixel, slot, offset)
-    else:
-        distance, one, other = nearest_before(pixel, width, OUTLINE, slot, offset, kind)
-        if distance >= HALF:
-            distance, one, other = nearest_beyond(pixel, slot, offset)
-            near_distance, near_one, near_other = nearest_before(
-                pixel, width, INNER, slot, offset, kind
-            )
-            is_beyond = distance < near_distance
-            if not is_beyond:
-                distance, one, other = near_distance, near_one, near_other
-            back = np.int64(pixel if is_beyond else key[max(one, 0)] >> 2)
-    if distance >= HALF:
-        return count
-    pixels[count] = pixel
-    first[count] = one
-    second[count] = other
-    back_pixel[count] = back
-    share[count] = HALF - distance if is_beyond else HALF + distance
-    return count + 1
+    if is_covered:
+        distance, one, other = nearest_before(k, OUTLINE, links, offset, kind)
+        if distance < HALF:
+            return distance, one, other, np.int64(-1)
+    distance, one, other = nearest_beyond(k, links, offset)
+    if not is_covered:
+        return distance, one, other, np.int64(-1)
+    near_distance, near_one, near_other = nearest_before(k, INNER, links, offset, kind)
+    if distance < near_distance:
+        return distance, one, other, np.int64(pixel)
+    return near_distance, near_one, near_other, np.int64(key[max(near_one, 0)] >> 2)
 
 
 @inlined
-def nearest_beyond(pixel: int, slot: I32, offset: F32) -> tuple[np.float32, int, int]:
-    """Distance of a pixel from the edges that it lies beyond, and the crossings it is made of."""
-    x_slot = least_offset(slot[4 * pixel], slot[4 * pixel + 1], offset)
-    y_slot = least_offset(slot[4 * pixel + 2], slot[4 * pixel + 3], offset)
+def nearest_beyond(k: int, links: I32, offset: F32) -> tuple[np.float32, int, int]:
+    """Distance from the edges that a pixel lies beyond, and the crossings it is made of."""
+    x_slot = least_offset(links[k, 0], links[k, 1], offset)
+    y_slot = least_offset(links[k, 2], links[k, 3], offset)
     x = offset[x_slot] if x_slot >= 0 else _NONE
     y = offset[y_slot] if y_slot >= 0 else _NONE
     return distance_from_axes(x, y, x_slot, y_slot)
@@ -121,13 +96,11 @@ def nearest_beyond(pixel: int, slot: I32, offset: F32) -> tuple[np.float32, int,
 
 @inlined
 def nearest_before(
-    pixel: int, width: int, wanted: int, slot: I32, offset: F32, kind: U8
+    k: int, wanted: int, links: I32, offset: F32, kind: U8
 ) -> tuple[np.float32, int, int]:
     """The same for the edges that end the pixel's own surface."""
-    x_slot = most_offset(slot[4 * pixel - 4], slot[4 * pixel + 5], wanted, offset, kind)
-    y_slot = most_offset(
-        slot[4 * (pixel - width) + 2], slot[4 * (pixel + width) + 3], wanted, offset, kind
-    )
+    x_slot = most_offset(links[k, 4], links[k, 5], wanted, offset, kind)
+    y_slot = most_offset(links[k, 6], links[k, 7], wanted, offset, kind)
     x = ONE - offset[x_slot] if x_slot >= 0 else _NONE
     y = ONE - offset[y_slot] if y_slot >= 0 else _NONE
     return distance_from_axes(x, y, x_slot, y_slot)

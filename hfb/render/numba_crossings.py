@@ -35,10 +35,10 @@ def find_crossings(
     scratch: Scratch,
     state: FrameState,
     boundary: Boundary,
-) -> int:
+) -> bool:
     """Fill the list of crossings of a sub-frame that has been rasterised.
 
-    Leaves their places in `scratch.slot`, which `clear_slots` takes out again.
+    Leaves the touched pixels' places in `scratch.place`, which `clear_places` takes out again.
 
     Args:
         mesh: tables of the mesh.
@@ -49,12 +49,14 @@ def find_crossings(
         boundary: the lists.
 
     Returns:
-        How many there are; if that is the length of the lists, they were too short.
+        Whether the lists were long enough.
     """
     edge_halves, edge_faces, is_front = mesh.edge_halves, mesh.edge_faces, scratch.is_front
-    faces, screen, slot, depth = mesh.faces, state.screen, scratch.slot, scratch.depth.ravel()
+    faces, screen, place, depth = mesh.faces, state.screen, scratch.place, scratch.depth
     key, half_edge, offset = boundary.key, boundary.half_edge, boundary.offset
-    kind, (height, width), count = boundary.kind, scratch.depth.shape, 0
+    kind, links, pixel = boundary.kind, boundary.links, boundary.pixel
+    height, width = depth.shape
+    count, num_pixels, room = 0, 0, len(boundary.key)
     # Half of the way to the camera is a step whatever the focal length.
     nearness = ONE - min(look.occlusion_step / abs(focal), HALF)
     for e in range(edge_faces.shape[0]):
@@ -70,24 +72,33 @@ def find_crossings(
         first, last = lines_between(ay, screen[b, 1], height)
         for y in range(first, last):
             along = (np.float32(y) - ay) / edge_y
-            place = ax + along * edge_x
-            if (place > ZERO) & (place < np.float32(width - 1)):
-                x = pixel_before(place, edge_y > ZERO)
-                count = offer_crossing(
-                    y * width + x, 1, place - np.float32(x), edge_y > ZERO,
-                    az + along * edge_z, half, depth, slot, key, half_edge, offset, kind, count,
+            position = ax + along * edge_x
+            if (position > ZERO) & (position < np.float32(width - 1)) & (count < room):
+                is_first_far = edge_y > ZERO
+                x = pixel_before(position, is_first_far)
+                share = position - np.float32(x)
+                far_x, near_x = (x, x + 1) if is_first_far else (x + 1, x)
+                count, num_pixels = offer_crossing(
+                    y, far_x, y, near_x, 0 if is_first_far else 1,
+                    share if is_first_far else ONE - share, az + along * edge_z, half, depth,
+                    place, key, half_edge, offset, kind, links, pixel, count, num_pixels,
                 )  # fmt: skip
         first, last = lines_between(ax, screen[b, 0], width)
         for x in range(first, last):
             along = (np.float32(x) - ax) / edge_x
-            place = ay + along * edge_y
-            if (place > ZERO) & (place < np.float32(height - 1)):
-                y = pixel_before(place, edge_x < ZERO)
-                count = offer_crossing(
-                    y * width + x, width, place - np.float32(y), edge_x < ZERO,
-                    az + along * edge_z, half, depth, slot, key, half_edge, offset, kind, count,
+            position = ay + along * edge_y
+            if (position > ZERO) & (position < np.float32(height - 1)) & (count < room):
+                is_first_far = edge_x < ZERO
+                y = pixel_before(position, is_first_far)
+                share = position - np.float32(y)
+                far_y, near_y = (y, y + 1) if is_first_far else (y + 1, y)
+                count, num_pixels = offer_crossing(
+                    far_y, x, near_y, x, 2 if is_first_far else 3,
+                    share if is_first_far else ONE - share, az + along * edge_z, half, depth,
+                    place, key, half_edge, offset, kind, links, pixel, count, num_pixels,
                 )  # fmt: skip
-    return count
+    boundary.lengths[0], boundary.lengths[1] = count, num_pixels
+    return count < room
 
 
 @inlined
@@ -102,80 +113,106 @@ def lines_between(start: np.float32, end: np.float32, size: int) -> tuple[int, i
 
 
 @inlined
-def pixel_before(place: np.float32, is_first_far: bool) -> int:
+def pixel_before(position: np.float32, is_first_far: bool) -> int:
     """The upper or left one of the two pixels that a crossing lies between.
 
     An edge through a pixel centre covers that: it is the near one.
     """
-    pixel = int(place)
-    return pixel - int(is_first_far & (np.float32(pixel) == place))
+    pixel = int(position)
+    return pixel - int(is_first_far & (np.float32(pixel) == position))
 
 
 @inlined
 def offer_crossing(
-    pixel: int,
-    stride: int,
-    share: np.float32,
-    is_first_far: bool,
+    far_y: int,
+    far_x: int,
+    near_y: int,
+    near_x: int,
+    direction: int,
+    distance: np.float32,
     limit: np.float32,
     half: int,
     depth: F32,
-    slot: I32,
+    place: I32,
     key: U32,
     half_edge: U32,
     offset: F32,
     kind: U8,
+    links: I32,
+    pixel: U32,
     count: int,
-) -> int:
+    num_pixels: int,
+) -> tuple[int, int]:
     """Take a crossing into the list if it is the nearest to its far pixel so far.
 
     Args:
-        pixel: flat index of the upper or left one of the two pixels.
-        stride: from there to the other one.
-        share: of the way to the other one where the edge crosses it.
-        is_first_far: whether the upper or left one lies beyond the edge.
+        far_y: row of the pixel beyond the edge.
+        far_x: its column.
+        near_y: row of the pixel before the edge.
+        near_x: its column.
+        direction: of the near pixel from the far one: right, left, below, above.
+        distance: of the crossing from the far pixel.
         limit: inverse depth of the edge there, less a step.
         half: half-edge.
-        depth: grid, flat.
-        slot: place in the list, -1 for none.
-        key: list, 4 far pixel + direction of the near one (right, left, below, above).
-        half_edge: list.
-        offset: list, distance from the far pixel.
-        kind: list, what ends here, see `Boundary`.
-        count: length of the list.
+        depth: grid.
+        place: grid, where a pixel is in the list of touched pixels, -1 for nowhere.
+        key: list of crossings, and so are `half_edge`, `offset` and `kind`.
+        half_edge: see `Boundary`.
+        offset: see `Boundary`.
+        kind: see `Boundary`.
+        links: list of touched pixels, and so is `pixel`.
+        pixel: see `Boundary`.
+        count: crossings so far.
+        num_pixels: touched pixels so far.
 
     Returns:
-        The new length of the list; it stops one before the end.
+        The new lengths of both lists.
     """
-    far, near = (pixel, pixel + stride) if is_first_far else (pixel + stride, pixel)
-    distance = share if is_first_far else ONE - share
-    if depth[far] >= limit:  # hidden, or hardly before what is seen beyond
-        return count
-    place = 4 * far + (0 if stride == 1 else 2) + (0 if is_first_far else 1)
-    k = slot[place]
+    far_depth, near_depth = depth[far_y, far_x], depth[near_y, near_x]
+    if far_depth >= limit:  # hidden, or hardly before what is seen beyond
+        return count, num_pixels
+    far, num_pixels = find_place(far_y, far_x, place, links, pixel, num_pixels)
+    k = links[far, direction]
     if k < 0:
-        if count == len(key):
-            return count
+        near, num_pixels = find_place(near_y, near_x, place, links, pixel, num_pixels)
         k = count
-        slot[place] = k
-        key[k] = place
+        links[far, direction] = k
+        links[near, direction + 4] = k
+        key[k] = 4 * (far_y * depth.shape[1] + far_x) + direction
         count += 1
     elif distance >= offset[k]:
-        return count
+        return count, num_pixels
     half_edge[k] = half
     offset[k] = distance
-    if depth[far] == ZERO:  # any surface ends here: one behind the edge's is hidden by that
-        kind[k] = OUTLINE if depth[near] > ZERO else NO_NEAR
+    if far_depth == ZERO:  # any surface ends here: one behind the edge's is hidden by that
+        kind[k] = OUTLINE if near_depth > ZERO else NO_NEAR
     else:
-        kind[k] = INNER if depth[near] >= limit else NO_NEAR
-    return count
+        kind[k] = INNER if near_depth >= limit else NO_NEAR
+    return count, num_pixels
+
+
+@inlined
+def find_place(
+    y: int, x: int, place: I32, links: I32, pixel: U32, num_pixels: int
+) -> tuple[int, int]:
+    """Where a pixel is in the list of touched pixels, and the list's new length."""
+    k = place[y, x]
+    if k >= 0:
+        return k, num_pixels
+    place[y, x] = num_pixels
+    pixel[num_pixels] = y * place.shape[1] + x
+    for direction in range(8):
+        links[num_pixels, direction] = -1
+    return num_pixels, num_pixels + 1
 
 
 @kernel
-def clear_slots(count: int, scratch: Scratch, boundary: Boundary) -> None:
-    """Take the places of a list out of `scratch.slot`."""
-    for k in range(count):
-        scratch.slot[boundary.key[k]] = -1
+def clear_places(scratch: Scratch, boundary: Boundary) -> None:
+    """Take the places of the touched pixels out of `scratch.place`."""
+    place, pixel, width = scratch.place, boundary.pixel, scratch.place.shape[1]
+    for k in range(boundary.lengths[1]):
+        y = pixel[k] // width
+        place[y, pixel[k] - y * width] = -1
 
 
 @kernel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hfb.render.numba_boundary import find_boundary, find_boundary_backward
 from hfb.render.numba_cache import kernel
-from hfb.render.numba_crossings import clear_slots, find_crossings, find_crossings_backward
+from hfb.render.numba_crossings import clear_places, find_crossings, find_crossings_backward
 from hfb.render.numba_dibr import soften_by_faces, soften_by_faces_backward
 from hfb.render.numba_edge_shading import shade_boundary, shade_boundary_backward
 from hfb.render.numba_raster import rasterise_frame, unproject_gradient
@@ -46,13 +46,12 @@ def draw_coverage_frame(
         Whether `boundary` was long enough; if not, nothing was drawn.
     """
     rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
-    count = find_crossings(mesh, look, source.intrinsics[0], scratch, state, boundary)
-    has_room = count < len(boundary.key)
+    has_room = find_crossings(mesh, look, source.intrinsics[0], scratch, state, boundary)
+    clear_places(scratch, boundary)
     if has_room:
-        find_boundary(count, scratch, state, boundary)
+        find_boundary(state, boundary)
         shade_faces(mesh, source.texture, look, state, image)
         shade_boundary(mesh, source.texture, look, state, boundary, image)
-    clear_slots(count, scratch, boundary)
     return has_room
 
 

@@ -114,7 +114,9 @@ class Boundary(NamedTuple):
         offset: crossings, distance from the far pixel, px.
         kind: crossings, what ends there: `OUTLINE` where nothing is seen beyond, `INNER` where
             another surface is, `NO_NEAR` where the near pixel sees nothing of what ends.
-        pixel: boundary pixels, flat grid index.
+        links: (.., 8) pixels next to a crossing, first those where the pixel is the far one, then
+            those where it is the near one, by direction; -1: none.
+        pixel: pixels next to a crossing, then boundary pixels, flat grid index.
         first: boundary pixels, the nearer of the two crossings that say where its edge is.
         second: boundary pixels, the other crossing; -1: none.
         back_pixel: boundary pixels, flat index of the pixel whose face is seen beyond the edge;
@@ -129,6 +131,7 @@ class Boundary(NamedTuple):
     half_edge: U32
     offset: F32
     kind: U8
+    links: I32
     pixel: U32
     first: I32
     second: I32
@@ -146,8 +149,7 @@ class Scratch(NamedTuple):
         is_front: (F + 1,) whether a face shows its outside; the last entry stands for "no face".
         candidates: (F + 1,) faces that may cover the centre of a pixel.
         depth: grid, nearest inverse depth, 0 where no face is seen.
-        slot: (4 pixels,) place of a crossing in its list, -1 between two uses.
-        is_done: (pixels,) 0 between two uses.
+        place: grid, where a pixel is in `Boundary.links`; -1 between two uses.
         screen_grad: (V, 3) gradient of `FrameState.screen`.
         open_bits: (H + 2, words) one bit a pixel that `dibr` still has to fill.
         num_near: grid, faces that `dibr` has counted so far.
@@ -156,8 +158,7 @@ class Scratch(NamedTuple):
     is_front: U8
     candidates: U32
     depth: F32
-    slot: I32
-    is_done: U8
+    place: I32
     screen_grad: F32
     open_bits: U64
     num_near: I32

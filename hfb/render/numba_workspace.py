@@ -74,6 +74,7 @@ def make_boundary(length: int = _FIRST_CROSSINGS) -> Boundary:
         half_edge=np.empty(length, np.uint32),
         offset=np.empty(length, np.float32),
         kind=np.empty(length, np.uint8),
+        links=np.empty((2 * length, 8), np.int32),
         pixel=np.empty(2 * length, np.uint32),
         first=np.empty(2 * length, np.int32),
         second=np.empty(2 * length, np.int32),
@@ -111,13 +112,12 @@ def _make_workspace(size: WorkspaceSize) -> Workspace:
 def _make_scratch(size: WorkspaceSize) -> Scratch:
     grid = (size.grid_height, size.grid_width)
     dibr_grid = grid if size.mode == "dibr" else (1, 1)
-    num_pixels = grid[0] * grid[1] if size.mode == "coverage" else 0
+    place_grid = grid if size.mode == "coverage" else (1, 1)
     return Scratch(
         is_front=np.empty(size.num_faces + 1, np.uint8),
         candidates=np.empty(size.num_faces + 1, np.uint32),
         depth=np.empty(grid, np.float32),
-        slot=np.full(4 * num_pixels, -1, np.int32),
-        is_done=np.zeros(num_pixels, np.uint8),
+        place=np.full(place_grid, -1, np.int32),
         screen_grad=np.empty((size.num_verts, 3), np.float32),
         open_bits=np.empty((dibr_grid[0], dibr_grid[1] // 64 + 2), np.uint64),
         num_near=np.empty(dibr_grid, np.int32),

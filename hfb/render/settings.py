@@ -33,10 +33,11 @@ class RenderSettings:
     """How silhouettes are softened and which backend renders them.
 
     Attributes:
-        mode: `coverage` (default) is the anti-aliased silhouette: the signed distance to the
-            nearest silhouette edge through a ramp of ±½ pixel, unbiased in area. `contour` puts a
-            Gaussian tail of `contour_sigma_px` outside the silhouette. `dibr` is the paper's mask
-            (DIB-R: the first `knum` faces in index order near a pixel), which inflates thin limbs.
+        mode: `coverage` (default) is the anti-aliased silhouette: how far the visible outline is
+            from a pixel's centre, through a ramp of ±½ pixel, unbiased in area; where one part of
+            the body ends before another, both colours are mixed alike. `contour` puts a Gaussian
+            tail of `contour_sigma_px` outside the silhouette. `dibr` is the paper's mask (DIB-R:
+            the first `knum` faces in index order near a pixel), which inflates thin limbs.
         backend: `auto` takes numba for float32 on the CPU where it is installed, else torch.
             `kaolin` renders `dibr` on CUDA with the implementation the paper used.
         num_threads: threads of the numba backend; None: as many as there are processors for this
