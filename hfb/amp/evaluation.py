@@ -35,7 +35,8 @@ class WindowFigures:
     Attributes:
         size_m: path of the fastest joint over the window.
         seconds: duration of the window.
-        score: energy of the reversed motion minus that of the true one (eq. 10).
+        gap: energy of the reversed motion minus that of the true one (eq. 10).
+        score: log odds of the true motion against the reversed one.
         chain_m: path of the fastest joint if only the faulty chain moved.
         faulty_mm: MPJPE of the faulty motion.
         corrected_mm: MPJPE of what the generator makes of it.
@@ -47,6 +48,7 @@ class WindowFigures:
 
     size_m: Float[Tensor, " W"]
     seconds: Float[Tensor, " W"]
+    gap: Float[Tensor, " W"]
     score: Float[Tensor, " W"]
     chain_m: Float[Tensor, " W"]
     faulty_mm: Float[Tensor, " W"]
@@ -137,6 +139,7 @@ def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigu
     return WindowFigures(
         size_m=_longest_path(truth),
         seconds=batch.seconds,
+        gap=prior.energy_gap(clean),
         score=prior.direction_score(clean),
         chain_m=_longest_path(joints(alone)),
         faulty_mm=metrics.mpjpe(joints(faulty.coeffs), truth, None),
@@ -154,16 +157,17 @@ def summarise(parts: list[WindowFigures]) -> Summary:
         field.name: torch.cat([getattr(part, field.name) for part in parts])
         for field in fields(WindowFigures)
     }
-    size, score = columns["size_m"], columns["score"]
+    size = columns["size_m"]
     large, chain = size > LARGE_MOTION_M, columns["chain_m"] > LARGE_CHAIN_M
     wrong = columns["wrong"] & chain[:, None, None]
     faulty, corrected = columns["faulty_mm"][chain], columns["corrected_mm"][chain]
-    right = (score > 0).float()
+    right, by_score = (columns["gap"] > 0).float(), (columns["score"] > 0).float()
     scalars = {
         "windows": len(size),
         "windows_over_10cm": int(large.sum()),
         "direction_accuracy": _mean(right),
         "direction_accuracy_over_10cm": _mean(right[large]),
+        "score_accuracy_over_10cm": _mean(by_score[large]),
         "chains_over_5cm": int(chain.sum()),
         "auroc_chains_over_5cm": auroc(
             columns["logit_clean"][wrong], columns["logit_faulty"][wrong]

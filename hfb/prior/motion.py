@@ -114,14 +114,25 @@ class MotionPrior(nn.Module):
         corrected = self._correct(self._features(backward), backward.coeffs, indicator)
         return correction_size(corrected, backward)
 
-    def direction_score(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
-        """Energy of the reversed motion minus its own: positive where it runs the likely way.
+    def energy_gap(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
+        """Energy (eq. 10) of the reversed motion minus its own: positive if it runs the right way.
 
-        Not in the paper, which uses eq. (10) as a loss only. Changes its sign under reversal.
+        Changes its sign under reversal.
         """
         verdict = self(sketch)
         own = correction_size(verdict.corrected, sketch)
         return self.reversed_energy(sketch, verdict.logits) - own
+
+    def direction_score(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
+        """Log odds of a motion against its reverse: positive where it runs the likely way.
+
+        Not in the paper, which uses eq. (10) as a loss only. From D's scores of "all chains
+        forwards" and "all chains backwards": on what refinements find they tell the direction
+        better than the energies do (docs/PRIORS.md), and cost less. Changes its sign under
+        reversal.
+        """
+        scores = self.patterns(*self._split(sketch, self._features(sketch)))
+        return scores[..., 0] - scores[..., -1]
 
     def _features(self, sketch: MotionSketch) -> Float[Tensor, "*B I"]:
         relative = (_COMPRESSION / self.scale).unsqueeze(-1) * sketch.coeffs

@@ -103,13 +103,32 @@ def test_missing_orders_are_zero(generator):
 
 def test_the_direction_score_changes_its_sign_with_time(generator):
     prior, motion = _prior(generator), _motion(generator)
-    score = prior.direction_score(sketch_motion(motion, 3))
-    backward = prior.direction_score(sketch_motion(reverse(motion), 3))
-    assert (score.abs() > 1e-4).all()
-    torch.testing.assert_close(backward, -score, atol=1e-4, rtol=1e-3)
+    for judge in (prior.direction_score, prior.energy_gap):
+        score = judge(sketch_motion(motion, 3))
+        backward = judge(sketch_motion(reverse(motion), 3))
+        assert (score.abs() > 1e-4).all()
+        torch.testing.assert_close(backward, -score, atol=1e-4, rtol=1e-3)
 
 
-def test_the_score_is_the_difference_of_the_energies_of_eq_10(generator):
+def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
+    prior = _prior(generator)
+    sketch = sketch_motion(_motion(generator), 3)
+    scores = prior(sketch).pattern_scores
+    assert scores.shape == (3, 64)
+    for row in (0, 5, 40, 63):
+        signs = prior.patterns.signs[row] @ prior.patterns.chains
+        coeffs = sketch.coeffs.clone()
+        coeffs[:, [0, 2]] *= signs[:, None]
+        turned = prior(sketch.with_coeffs(coeffs)).pattern_scores
+        torch.testing.assert_close(turned[:, 0], scores[:, row])
+    # D's probability of a chain is the share of the patterns that turn it round.
+    shares = torch.softmax(scores, 1)
+    left_leg = shares[:, prior.patterns.signs[:, 0] < 0].sum(1)
+    logits = prior.patterns.backward_logits(scores)
+    torch.testing.assert_close(torch.sigmoid(logits[:, 2]), left_leg, atol=2e-4, rtol=1e-3)
+
+
+def test_the_gap_is_the_difference_of_the_energies_of_eq_10(generator):
     prior = _prior(generator)
     sketch = sketch_motion(_motion(generator), 3)
     logits = prior.discriminate(sketch)
@@ -117,7 +136,7 @@ def test_the_score_is_the_difference_of_the_energies_of_eq_10(generator):
     energy = (corrected - sketch.coeffs).abs().flatten(1).sum(1)
     torch.testing.assert_close(prior.energy(sketch), energy)
     expected = prior.energy(sketch.reversed()) - energy
-    torch.testing.assert_close(prior.direction_score(sketch), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(prior.energy_gap(sketch), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_what_is_believed_is_left_alone(generator):
