@@ -16,7 +16,7 @@ from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of
 from hfb.refine.methods import Method, settings_of
 from hfb.refine.module import RefineModule
-from hfb.refine.problem import build_problem, join_problems
+from hfb.refine.problem import RefineProblem, build_problem, full_matte, join_problems
 from hfb.refine.results import refinements_of
 from hfb.refine.runner import Refiner
 from hfb.refine.settings import RefineSettings
@@ -171,8 +171,16 @@ class Pipeline:
     def _results(
         self, items: list[StartedSample], methods: list[Method]
     ) -> list[list[SampleResult]]:
-        """Results of each sample; the start is measured once and stands beside all methods."""
-        starts = [self._measured_start(item) for item in items]
+        """Results of each sample; the start is measured once and stands beside all methods.
+
+        All are measured on the same crop with the first matte: one found again with the help of a
+        fitted body would favour that body.
+        """
+        problems = [self._first_problem(item) for item in items]
+        starts = [
+            evaluate_start(item, problem, self.refiner())
+            for item, problem in zip(items, problems, strict=True)
+        ]
         results: list[list[SampleResult]] = [[] for _ in items]
         for method in methods:
             if method == "static":
@@ -185,11 +193,11 @@ class Pipeline:
             seconds = (time.perf_counter() - begin) / len(items)
             refinements = refinements_of(module, [item.camera for item in items])
             for k, (start, refinement) in enumerate(zip(starts, refinements, strict=True)):
-                problem = module.problem.select(torch.tensor([k]))
-                figures = figures_of(refinement, start.item, problem, refiner)
+                figures = figures_of(refinement, start.item, problems[k], refiner)
                 results[k].append(
                     replace(
                         start,
+                        item=self._with_matte(start.item, module, k),
                         refinement=refinement,
                         figures=figures,
                         seconds=seconds,
@@ -198,12 +206,18 @@ class Pipeline:
                 )
         return results
 
-    def _measured_start(self, item: StartedSample) -> SampleResult:
+    def _first_problem(self, item: StartedSample) -> RefineProblem:
         settings = self.settings
-        problem = build_problem(
+        return build_problem(
             item.sample, item.estimate, item.alpha, settings.image_size, settings.crop_margin
         )
-        return evaluate_start(item, problem, self.refiner())
+
+    def _with_matte(self, item: StartedSample, module: RefineModule, k: int) -> StartedSample:
+        """The sample with the matte that the fit ended with, for its pictures."""
+        problem = module.problem.select(torch.tensor([k]))
+        if problem.matte_is_given[0]:
+            return item
+        return replace(item, alpha=full_matte(problem, item.alpha, self.settings.crop_margin))
 
 
 def unusable(sample_id: str, error: Exception) -> BrokenSample:
