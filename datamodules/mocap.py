@@ -69,7 +69,7 @@ class MocapDataModule(pl.LightningDataModule):
         corruption: CorruptionSettings = CorruptionSettings(),  # noqa: B008 (frozen)
         num_train: int = 100_000,
         num_val: int = 8_000,
-        batch_size: int = 256,
+        batch_size: int = 128,
         steps_per_epoch: int = 1_000,
         cache: str | None = None,
         show_progress: bool = True,

@@ -68,19 +68,19 @@ class CorruptionSettings:
         mirror: share of motions seen in a mirror.
     """
 
-    clean: float = 0.2
-    whole: float = 0.3
-    chains: float = 0.3
+    clean: float = 0.35
+    whole: float = 0.15
+    chains: float = 0.4
     most_chains: int = 3
     joints: float = 0.1
     drift: float = 0.1
     drift_size: float = 1.5
-    noise: float = 0.5
+    noise: float = 0.35
     noise_size: float = 1.0
     least_kept: float = 0.2
     pose_noise_rad: float = 0.2
-    tilt_deg: float = 6.0
-    lower_degree: float = 0.4
+    tilt_deg: float = 4.0
+    lower_degree: float = 0.3
     mirror: float = 0.5
 
 

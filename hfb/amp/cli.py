@@ -17,7 +17,13 @@ class AmpCLI(LightningCLI):
             logging.getLogger(name).setLevel(logging.WARNING)
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         # Batches are made on the fly from tensors in memory: workers would only copy them.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        for message in (
+            ".*does not have many workers.*",
+            ".*IterableDataset.* has `__len__` defined.*",
+            ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run wants it so
+            ".*smaller than the logging interval.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

@@ -163,12 +163,12 @@ def summarise(parts: list[WindowFigures]) -> Summary:
     faulty, corrected = columns["faulty_mm"][chain], columns["corrected_mm"][chain]
     right, by_score = (columns["gap"] > 0).float(), (columns["score"] > 0).float()
     scalars = {
-        "windows": len(size),
-        "windows_over_10cm": int(large.sum()),
+        "windows": float(len(size)),
+        "windows_over_10cm": float(large.sum()),
         "direction_accuracy": _mean(right),
         "direction_accuracy_over_10cm": _mean(right[large]),
         "score_accuracy_over_10cm": _mean(by_score[large]),
-        "chains_over_5cm": int(chain.sum()),
+        "chains_over_5cm": float(chain.sum()),
         "auroc_chains_over_5cm": auroc(
             columns["logit_clean"][wrong], columns["logit_faulty"][wrong]
         ),

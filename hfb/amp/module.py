@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ _BACKWARD_KIND = 1
 _TIMES = (0.0, 0.25, 0.75, 1.0)
 # Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
 _REST_WEIGHT = 0.05
+# Share of the run in which the learning rate rises.
+_WARM_UP = 0.3
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,11 @@ class LossShares:
     """
 
     indicator: float = 1.0
-    patterns: float = 0.5
+    patterns: float = 2.0
     coeffs: float = 0.5
     pose: float = 5.0
     joints: float = 1.0
-    direction: float = 1.0
+    direction: float = 0.0
     label_smoothing: float = 0.05
     direction_sharpness: float = 8.0
 
@@ -91,7 +94,7 @@ class AmpModule(pl.LightningModule):
         weight_decay: float = 0.02,
         output: str = "outputs/amp",
         checkpoint: str | None = None,
-        num_posed: int = 32,
+        num_posed: int = 24,
         num_pictures: int = 3,
     ) -> None:
         super().__init__()
@@ -138,8 +141,9 @@ class AmpModule(pl.LightningModule):
             "indicator": self._indicator_loss(batch, seen, logits),
             **self._reconstruction_losses(batch, corrected),
             "patterns": self._pattern_loss(batch, scores),
-            "direction": self._direction_loss(batch, seen, logits, corrected),
         }
+        if shares.direction > 0.0:
+            losses["direction"] = self._direction_loss(batch, seen, logits, corrected)
         total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/total", total.detach(), prog_bar=True)
@@ -256,7 +260,16 @@ class AmpModule(pl.LightningModule):
             self.prior.parameters(), lr=self.lr, weight_decay=self.weight_decay
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
+
+        def factor(step: int) -> float:
+            """Up over the first three tenths, down to zero over the rest, along cosines."""
+            progress = min(step / max(steps, 1), 1.0)
+            if progress < _WARM_UP:
+                return 0.04 + 0.96 * 0.5 * (1.0 - math.cos(math.pi * progress / _WARM_UP))
+            return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
+
+        # Not OneCycleLR: its state holds the length of the run, which a resumed one may change.
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

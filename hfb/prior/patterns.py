@@ -31,7 +31,7 @@ class MotionPriorSettings:
     parameterization: Parameterization = "tangent"
     width: int = 128
     num_layers: int = 2
-    dropout: float = 0.3
+    dropout: float = 0.2
 
     @property
     def num_orders(self) -> int:

@@ -163,9 +163,9 @@ def test_kinds_come_by_their_shares(frames, generator):
     torch.testing.assert_close(shares, expected, atol=0.04, rtol=0)
     clean = pairs.kind == KINDS.index("clean")
     assert not pairs.wrong[clean].any()
-    # Half of them carry noise, which makes no entry wrong by itself.
+    # A third of them carry noise, which makes no entry wrong by itself.
     touched = (pairs.corrupted != pairs.coeffs)[clean].flatten(1).any(1).float().mean()
-    assert 0.3 < touched < 0.7
+    assert 0.25 < touched < 0.45
 
 
 def test_a_lower_degree_is_the_least_squares_fit(generator):
