@@ -61,7 +61,8 @@ def test_the_functions_name_their_equation(page):
 
 def test_the_paper_variants_are_settings_of_the_shipped_config(page, repo):
     config = yaml.safe_load((repo / "lightning_configs" / "paper.yaml").read_text())
-    flat = {**config["model"]["refine"], **config["model"]["render"]}
+    refine = config["model"]["refine"]
+    flat = {**refine, **refine["stages"][0], **config["model"]["render"]}
     switches = re.findall(r"`(\w+): ([\w.]+)`", page)
     assert len(switches) >= 8
     for key, value in switches:
