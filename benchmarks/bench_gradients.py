@@ -7,8 +7,9 @@ Run from the repository root:
 
 Each pose is drawn from the pose prior, textured with one of the shipped outfits, moved through the
 sub-frames and rendered on a background of another colour. The loss is the refinement's: the blurry
-image (mean square) and the silhouette (mean absolute difference) against those of a disturbed pose,
-rendered with four times the resolution. Every translation, rotation and single joint angle is then
+image (mean square) and the silhouette (`--matting`: l1 is the refinement's mean absolute
+difference, l2 the mean square) against those of a disturbed pose, rendered with four times the
+resolution. Every translation, rotation and single joint angle is then
 moved so far in both directions that no vertex travels more than half a pixel on the image, and the
 loss's difference is compared with its gradient. Both are taken per pixel of the fastest vertex, so
 that metres and radians weigh alike. Columns: |gradient - difference| / |difference| (L2 norms over
@@ -18,6 +19,7 @@ the parameters of one kind), mean over the poses; `cosine` is the mean cosine ov
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody, load_body
 from hfb.geometry import rotvec_to_rotmat
-from hfb.losses import LossWeights, image_loss, matting_loss
+from hfb.losses import LossWeights, MattingKind, image_loss, matting_loss
 from hfb.prior import MixturePosePrior
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
@@ -64,7 +66,7 @@ class Case:
     image: Tensor
     alpha: Tensor
 
-    def loss(self, offsets: Tensor, settings: RenderSettings) -> Tensor:
+    def loss(self, offsets: Tensor, settings: RenderSettings, matting: MattingKind) -> Tensor:
         """The image and matting terms of the refinement, with its default weights."""
         exposure = render_exposure(self.mesh_of(offsets), self.camera, settings)
         image = exposure.rgb + (1 - exposure.alpha) * self.background
@@ -72,7 +74,7 @@ class Case:
         return WEIGHTS.image * image_loss(
             image.double(), self.image.double(), area=area
         ) + WEIGHTS.matting * matting_loss(
-            exposure.alpha.double(), self.alpha.double(), kind="l1", area=area
+            exposure.alpha.double(), self.alpha.double(), kind=matting, area=area
         )
 
 
@@ -142,14 +144,17 @@ def half_pixel_steps(case: Case) -> Tensor:
     return torch.tensor(steps)
 
 
-def compare(case: Case, settings: RenderSettings) -> tuple[Tensor, Tensor]:
+def compare(case: Case, settings: RenderSettings, matting: MattingKind) -> tuple[Tensor, Tensor]:
     """Gradient and central differences, both per pixel of the fastest vertex."""
     steps = half_pixel_steps(case)
     offsets = torch.zeros(NUM_PARAMETERS, requires_grad=True)
-    (gradient,) = torch.autograd.grad(case.loss(offsets, settings), offsets)
+    (gradient,) = torch.autograd.grad(case.loss(offsets, settings, matting), offsets)
     with torch.no_grad():
         difference = torch.stack(
-            [case.loss(step, settings) - case.loss(-step, settings) for step in torch.diag(steps)]
+            [
+                case.loss(step, settings, matting) - case.loss(-step, settings, matting)
+                for step in torch.diag(steps)
+            ]
         )
     return gradient.double() * steps / STEP_PX, difference / (2 * STEP_PX)
 
@@ -168,6 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--poses", type=int, default=20)
     parser.add_argument("--modes", nargs="+", default=MODES)
+    parser.add_argument("--matting", nargs="+", choices=("l1", "l2"), default=["l1", "l2"])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--subframes", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--backend", default="auto")
@@ -177,20 +183,18 @@ def main() -> None:
     print(
         f"{arguments.poses} poses at {arguments.size} x {arguments.size}, steps of "
         f"±{STEP_PX} px; relative L2 error\n\n"
-        f"| mode | sub-frames | {' | '.join(KINDS)} | all | cosine |\n|---|{'---|' * 6}"
+        f"| mode | matting | sub-frames | {' | '.join(KINDS)} | all | cosine |\n|---|{'---|' * 7}"
     )
     for num_subframes in arguments.subframes:
         cases = [
             make_case(seed, arguments.size, num_subframes, body, prior)
             for seed in range(arguments.poses)
         ]
-        for mode in arguments.modes:
+        for mode, matting in itertools.product(arguments.modes, arguments.matting):
             settings = replace(RenderSettings(), mode=mode, backend=arguments.backend)
-            row = summarise([compare(case, settings) for case in cases])
-            print(
-                f"| {mode} | {num_subframes} | {' | '.join(f'{x:.3f}' for x in row.values())} |",
-                flush=True,
-            )
+            row = summarise([compare(case, settings, matting) for case in cases])
+            values = " | ".join(f"{x:.3f}" for x in row.values())
+            print(f"| {mode} | {matting} | {num_subframes} | {values} |", flush=True)
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 

@@ -1,4 +1,4 @@
-"""Posed bodies: both backends agree; a thousand calls with hostile input."""
+"""Posed bodies: backends agree, areas are true; a thousand calls with hostile input."""
 
 from dataclasses import replace
 from functools import cache
@@ -11,7 +11,7 @@ from hfb.body import load_body
 from hfb.errors import HfbError
 from hfb.geometry import rotvec_to_rotmat
 from hfb.prior import MixturePosePrior
-from hfb.render import RenderSettings, render_exposure
+from hfb.render import RenderSettings, hard_silhouettes, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
 
@@ -74,6 +74,18 @@ def test_numba_equals_torch_on_posed_bodies(seed: int) -> None:
         assert got is not None
         assert want is not None
         assert relative_error(got, want) <= 1e-4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mean_coverage_has_the_true_area(seed: int) -> None:
+    """8 sub-frames at 256 x 256 against a hard raster with 16 times the resolution."""
+    mesh, camera = posed_scene(seed, num_frames=8, size=256)
+    fine = camera.crop(0.0, 0.0, 16.0, 16 * 256, 16 * 256)
+    hard = [hard_silhouettes(verts[None], mesh.faces, fine).float() for verts in mesh.verts]
+    want = sum(torch.nn.functional.avg_pool2d(x, 16)[0].double() for x in hard) / 8
+    got = render_exposure(mesh, camera, RenderSettings(backend="numba")).alpha[0].double()
+    assert abs(got.sum() / want.sum() - 1) <= 0.01
+    assert abs((got * want).sum() / got.square().sum() - 1) <= 0.002
 
 
 def test_a_thousand_hostile_calls() -> None:
