@@ -14,7 +14,7 @@ nor full in both.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from bench_gradients import NUM_PARAMETERS, make_case
@@ -89,7 +89,9 @@ def main() -> None:
             mesh = case.mesh_of(torch.zeros(NUM_PARAMETERS))
             want = exact_mask(mesh, case.camera, arguments.supersampling)
             for mode, agreements in found.items():
-                alpha = render_exposure(mesh, case.camera, RenderSettings(mode)).alpha[0]
+                alpha = render_exposure(
+                    mesh, case.camera, replace(RenderSettings(), mode=mode)
+                ).alpha[0]
                 agreements.append(compare_masks(alpha, want))
     print(
         f"{arguments.poses} poses, {arguments.subframes} sub-frames at {arguments.size} x "
