@@ -5,7 +5,7 @@ from pathlib import Path
 from datamodules.mocap import MocapDataModule
 from hfb.amp import AmpModule
 from hfb.amp.cli import AmpCLI
-from hfb.refine.cli import KeepConfig, user_errors_as_one_line
+from hfb.cli import KeepConfig, user_errors_as_one_line
 
 DEFAULTS = Path(__file__).resolve().parent / "lightning_configs" / "train_amp.yaml"
 

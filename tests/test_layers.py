@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "structures": set(),
     "errors": set(),
     "assets": set(),
+    "cli": set(),
     "geometry": set(),
     "motion": {"geometry"},
     # The response curve is image formation's: init compares pictures in linear light, so does the
@@ -38,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "export": {"geometry", "formation"},
     "viz": {"geometry", "formation"},
     "baselines": {"geometry", "motion", "formation", "init", "body"},
-    "amp": {"motion", "prior", "metrics", "viz", "geometry", "body"},
+    "amp": {"cli", "motion", "prior", "metrics", "viz", "geometry", "body"},
 }
 EVERY_ROOM = set(ROOMS) | {"refine"}
 ROOMS["refine"] = EVERY_ROOM - {"amp"}
@@ -55,7 +56,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "smplx": ("hfb/body/smpl.py",),
     "numba": ("hfb/render/numba_*.py", "hfb/body/skinning_*.py"),
     "kaolin": ("hfb/render/kaolin*.py",),
-    "pytorch_lightning": ("hfb/refine/*", "hfb/amp*", "datamodules/*"),
+    "pytorch_lightning": ("hfb/cli.py", "hfb/refine/*", "hfb/amp*", "datamodules/*"),
     "trimesh": ("hfb/export/*", "hfb/viz/*"),
     "pygltflib": ("hfb/export/*",),
     "imageio": ("hfb/export/*", "hfb/viz/*"),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from typing import Any
 
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import LightningArgumentParser
+
+from hfb.cli import QuietCLI
 
 
-class AmpCLI(LightningCLI):
-    """`LightningCLI` whose model follows the data where both must agree."""
+class AmpCLI(QuietCLI):
+    """A `LightningCLI` whose model follows the data where both must agree."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        for name in ("pytorch_lightning", "lightning_fabric"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         # Batches are made on the fly from tensors in memory: workers would only copy them.
         for message in (
             ".*does not have many workers.*",

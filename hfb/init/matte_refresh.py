@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hfb.errors import ShapeError
 from hfb.formation import srgb_to_linear
-from hfb.init.matting import SMOOTHNESS, lower_bound, person_colour, see_through
+from hfb.init.matting import SMOOTHNESS, lower_bound, person_colour, see_through, smooth
 from hfb.init.region import noise_level
 
 # Chosen on 12 photos averaged from real clips, by eye, and on 8 synthetic ones with known mattes.
@@ -96,9 +96,8 @@ def _solve(
     alpha = np.where(opaque, 1.0, first * is_near).astype(np.float32)
     for _ in range(_NUM_ITERS):
         contrast = person_colour(difference, background, alpha, scale) - background
-        smooth = cv2.GaussianBlur(alpha, (0, 0), 2.0 * scale, borderType=cv2.BORDER_REPLICATE)
         evidence = (difference * contrast).sum(-1) + shown_weight * shown
-        evidence = evidence + weight * prior + SMOOTHNESS * smooth
+        evidence = evidence + weight * prior + SMOOTHNESS * smooth(alpha, 2.0 * scale)
         alpha = evidence / ((contrast**2).sum(-1) + shown_weight + weight + SMOOTHNESS)
         alpha = np.clip(np.maximum(alpha, bound), 0.0, 1.0) * is_near
         alpha = np.where(opaque, 1.0, alpha).astype(np.float32)

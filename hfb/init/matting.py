@@ -125,10 +125,10 @@ def see_through(
     Returns:
         Alpha in [0, 1], and the ratio of explained to unexplained variance per unit of slope.
     """
-    mean_image, mean_background = _smooth(image, radius), _smooth(background, radius)
-    covariance = (_smooth(image * background, radius) - mean_image * mean_background).sum(-1)
-    variance = (_smooth(background * background, radius) - mean_background**2).sum(-1)
-    total = (_smooth(image * image, radius) - mean_image**2).sum(-1)
+    mean_image, mean_background = smooth(image, radius), smooth(background, radius)
+    covariance = (smooth(image * background, radius) - mean_image * mean_background).sum(-1)
+    variance = (smooth(background * background, radius) - mean_background**2).sum(-1)
+    total = (smooth(image * image, radius) - mean_image**2).sum(-1)
     slope = covariance / np.maximum(variance, 1e-7)
     unexplained = np.maximum(total - slope * covariance, 0.0) + 1e-4
     return np.clip(1.0 - slope, 0.0, 1.0), np.maximum(variance, 0.0) / unexplained
@@ -157,7 +157,7 @@ def _matte(
         colour = person_colour(difference, background, alpha, scale)
         contrast = colour - background
         evidence = (difference * contrast).sum(-1) + weight * shown
-        evidence = evidence + SMOOTHNESS * _smooth(alpha, 2.0 * scale)
+        evidence = evidence + SMOOTHNESS * smooth(alpha, 2.0 * scale)
         alpha = evidence / ((contrast**2).sum(-1) + weight + SMOOTHNESS)
         alpha = np.clip(np.maximum(alpha, bound), 0.0, 1.0) * inside
         alpha = np.where(opaque, 1.0, alpha).astype(np.float32)
@@ -177,8 +177,8 @@ def person_colour(
     trust = alpha**3 + 1e-6
     colour, covered = np.zeros_like(implied), np.zeros_like(alpha)
     for radius in _SPREAD_PX:
-        weight = _smooth(trust, radius * scale)
-        mean = _smooth(implied * trust[..., None], radius * scale) / weight[..., None]
+        weight = smooth(trust, radius * scale)
+        mean = smooth(implied * trust[..., None], radius * scale) / weight[..., None]
         # Wider windows fill in only where narrower ones saw too little of the person.
         share = np.clip(weight / 0.05, 0.0, 1.0) * (1.0 - covered)
         colour += share[..., None] * mean
@@ -187,5 +187,11 @@ def person_colour(
     return np.clip(colour + (1.0 - covered)[..., None] * overall, 0.0, 1.0)
 
 
-def _smooth(values: np.ndarray, radius: float) -> np.ndarray:
+def smooth(values: Float[np.ndarray, "H W *C"], radius: float) -> Float[np.ndarray, "H W *C"]:
+    """Gaussian blur that takes the picture to go on beyond its edges.
+
+    Args:
+        values: channels last.
+        radius: standard deviation, px.
+    """
     return cv2.GaussianBlur(values, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)

@@ -87,7 +87,7 @@ def evaluate_sample(
     refiner: Refiner,
     seconds: float,
 ) -> SampleResult:
-    """Measure a refinement and, beside it, the static starting pose.
+    """Measure a refinement and, beside it, the static starting pose, on the fit's last matte.
 
     Args:
         item: the sample.
@@ -96,12 +96,23 @@ def evaluate_sample(
         refiner: the tools of the run.
         seconds: what the refinement took.
     """
-    if not problem.matte_is_given[0]:
-        margin = refiner.settings.crop_margin
-        item = replace(item, alpha=full_matte(problem, item.alpha, margin))
+    item = with_last_matte(item, problem, refiner.settings.crop_margin)
     initial = evaluate_start(item, problem, refiner)
     figures = figures_of(refinement, item, problem, refiner)
     return replace(initial, refinement=refinement, figures=figures, seconds=seconds, method="hfb")
+
+
+def with_last_matte(item: StartedSample, problem: RefineProblem, margin: float) -> StartedSample:
+    """The sample with the matte that its fit ended with; a given matte stays as it came.
+
+    Args:
+        item: the sample with the matte that its crop was laid out by.
+        problem: the crop after the fit (one problem).
+        margin: space around the person in the crop.
+    """
+    if problem.matte_is_given[0]:
+        return item
+    return replace(item, alpha=full_matte(problem, item.alpha, margin))
 
 
 def evaluate_start(item: StartedSample, problem: RefineProblem, refiner: Refiner) -> SampleResult:

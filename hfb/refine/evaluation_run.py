@@ -10,7 +10,6 @@ from rich.console import Console
 
 from hfb.export import atomic_write
 from hfb.refine.evaluation import SampleResult
-from hfb.refine.memory import return_free_memory
 from hfb.refine.methods import Method
 from hfb.refine.pipeline import Pipeline
 from hfb.refine.progress import RunProgress
@@ -82,7 +81,6 @@ class EvaluationRun:
                     self._keep(result, pipeline)
         if self.is_main and (waiting or len(samples) < len(batch)):
             self.write_tables()
-        return_free_memory()
         self.progress.update(number)
 
     def _keep(self, results: list[SampleResult], pipeline: Pipeline) -> None:

@@ -13,10 +13,10 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
-from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of
+from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of, with_last_matte
 from hfb.refine.methods import Method, settings_of
 from hfb.refine.module import RefineModule
-from hfb.refine.problem import RefineProblem, build_problem, full_matte, join_problems
+from hfb.refine.problem import RefineProblem, build_problem, join_problems
 from hfb.refine.results import refinements_of
 from hfb.refine.runner import Refiner
 from hfb.refine.settings import RefineSettings
@@ -193,11 +193,12 @@ class Pipeline:
             seconds = (time.perf_counter() - begin) / len(items)
             refinements = refinements_of(module, [item.camera for item in items])
             for k, (start, refinement) in enumerate(zip(starts, refinements, strict=True)):
+                fitted = module.problem.select(torch.tensor([k]))
                 figures = figures_of(refinement, start.item, problems[k], refiner)
                 results[k].append(
                     replace(
                         start,
-                        item=self._with_matte(start.item, module, k),
+                        item=with_last_matte(start.item, fitted, self.settings.crop_margin),
                         refinement=refinement,
                         figures=figures,
                         seconds=seconds,
@@ -211,13 +212,6 @@ class Pipeline:
         return build_problem(
             item.sample, item.estimate, item.alpha, settings.image_size, settings.crop_margin
         )
-
-    def _with_matte(self, item: StartedSample, module: RefineModule, k: int) -> StartedSample:
-        """The sample with the matte that the fit ended with, for its pictures."""
-        problem = module.problem.select(torch.tensor([k]))
-        if problem.matte_is_given[0]:
-            return item
-        return replace(item, alpha=full_matte(problem, item.alpha, self.settings.crop_margin))
 
 
 def unusable(sample_id: str, error: Exception) -> BrokenSample:

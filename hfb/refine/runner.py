@@ -17,6 +17,7 @@ from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.direction import likelier_direction
+from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import RefineSettings
@@ -92,6 +93,7 @@ class Refiner:
         if state is not None:
             module.load_state(state)
         self._fit(module, self.settings.num_steps, on_step)
+        return_free_memory()
         if self.motion_prior is not None and self.settings.choose_direction:
             module.load_motion(likelier_direction(module.polynomial_motion(), self.motion_prior))
         return module

@@ -1,0 +1,51 @@
+"""What the command lines of `run_hfb.py` and `train_amp.py` share."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningCLI, SaveConfigCallback
+
+from hfb.errors import HfbError
+
+
+class QuietCLI(LightningCLI):
+    """`LightningCLI` without Lightning's talk of devices and tips, which is no news to users."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for name in ("pytorch_lightning", "lightning_fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        # Lightning 2.6 uses a name that torch 2.13 has deprecated.
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        super().__init__(*args, **kwargs)
+
+
+class KeepConfig(SaveConfigCallback):
+    """Hands the resolved config to the module, which writes it beside the first result.
+
+    Lightning would write it before anything is read, and leave a folder behind a typing error.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        """Keep the text; writing is the module's."""
+        pl_module.config_text = self.parser.dump(self.config, skip_none=False)
+
+
+@contextmanager
+def user_errors_as_one_line() -> Iterator[None]:
+    """Turn the named errors of this project into one line on stderr and exit code 2."""
+    try:
+        yield
+    except HfbError as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept.", file=sys.stderr)
+        sys.exit(130)
