@@ -63,6 +63,33 @@ def rotmat_to_rotvec(rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3"]:
     return roma.rotmat_to_rotvec(rotmat)
 
 
+def spin_of_rotvec(
+    rotvec: Float[Tensor, "*B 3"], rate: Float[Tensor, "*B 3"]
+) -> Float[Tensor, "*B 3"]:
+    """Angular velocity of a rotation whose rotation vector changes at a given rate.
+
+    The left Jacobian of SO(3) applied to the rate: with R = rotvec_to_rotmat(rotvec(t)), dR/dt is
+    the cross-product matrix of the result times R.
+
+    Args:
+        rotvec: axis times angle, rad; any length, zero included.
+        rate: its derivative, rad per unit of time.
+
+    Returns:
+        Angular velocity in the frame that R leads to, rad per unit of time.
+    """
+    square = (rotvec * rotvec).sum(-1, keepdim=True)
+    angle = torch.sqrt(square + _TINY_ANGLE**2)
+    sinc_half = torch.sin(0.5 * angle) / (0.5 * angle)
+    # (a - sin a)/a^3 cancels for small angles; its series is exact to 1e-10 below half a radian.
+    is_small = angle < 0.5
+    large = torch.where(is_small, 1.0, angle)
+    series = 1 / 6 - square * (1 / 120 - square * (1 / 5040 - square / 362880))
+    cubic = torch.where(is_small, series, (large - torch.sin(large)) / large**3)
+    turned = torch.linalg.cross(rotvec, rate)
+    return rate + 0.5 * sinc_half**2 * turned + cubic * torch.linalg.cross(rotvec, turned)
+
+
 def default_camera(height: int, width: int) -> Camera:
     """A camera for a picture of which nothing is known.
 

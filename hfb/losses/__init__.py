@@ -1,5 +1,6 @@
 """One function per term of the joint loss (eq. 3 to 9), their weights, and the weighted sum."""
 
+from hfb.losses.boundary import BoundaryState, boundary_loss
 from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
 from hfb.losses.regularisation import (
     polynomial_loss,
@@ -12,10 +13,12 @@ from hfb.losses.texture import pair_cosines, texture_smoothness_loss
 from hfb.losses.weights import LossWeights, weighted_sum
 
 __all__ = [
+    "BoundaryState",
     "LossWeights",
     "MattingKind",
     "TexelPairs",
     "background_loss",
+    "boundary_loss",
     "image_loss",
     "matting_loss",
     "pair_cosines",

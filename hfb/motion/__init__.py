@@ -8,11 +8,14 @@ from hfb.motion.polynomial import (
     reverse,
     subframe_times,
 )
+from hfb.motion.velocity import MovingPose, evaluate_moving
 
 __all__ = [
+    "MovingPose",
     "Parameterization",
     "PolynomialMotion",
     "evaluate",
+    "evaluate_moving",
     "fit_polynomial",
     "reverse",
     "static_motion",
