@@ -38,7 +38,17 @@ ROOMS: dict[str, set[str]] = {
     # they get vertices and images.
     "export": {"geometry", "formation"},
     "viz": {"geometry", "formation"},
-    "baselines": {"geometry", "motion", "formation", "init", "body"},
+    # Objects without joints are rendered by our renderer and compared by our terms.
+    "baselines": {
+        "geometry",
+        "motion",
+        "formation",
+        "init",
+        "body",
+        "render",
+        "losses",
+        "export",
+    },
     "amp": {"cli", "motion", "prior", "metrics", "viz", "geometry", "body"},
 }
 EVERY_ROOM = set(ROOMS) | {"refine"}

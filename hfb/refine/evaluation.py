@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.baselines import ObjectEstimate
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.losses import LossWeights
@@ -41,6 +42,15 @@ class Figures:
         iou: mean silhouette IoU over the sub-frames.
         iou_best_direction: the same in the direction of `mpjpe_best_direction_mm`.
         direction_correct: whether the motion runs the right way; None if the truth hardly moves.
+            Of several photos: the share of those that move.
+        joint_direction_accuracy: share of the joints that move more than 5 cm within the exposure
+            whose way points along the true one; None if none does.
+        moving_joints: how many such joints there are, in all photos.
+        boundary_jump_mm: of consecutive photos: how far the joints of neighbours are apart where
+            their motions meet, mean.
+        boundary_velocity_jump: of consecutive photos: difference of the joints' velocities there,
+            as a share of their speed; mean.
+        gap: of consecutive photos: shut part of the frame time, where it was estimated.
         per_joint_mm: error of each joint, by name, in the direction of `mpjpe_best_direction_mm`.
     """
 
@@ -53,7 +63,12 @@ class Figures:
     mid_exposure_mpjpe_mm: float | None = None
     iou: float | None = None
     iou_best_direction: float | None = None
-    direction_correct: bool | None = None
+    direction_correct: bool | float | None = None
+    joint_direction_accuracy: float | None = None
+    moving_joints: int | None = None
+    boundary_jump_mm: float | None = None
+    boundary_velocity_jump: float | None = None
+    gap: float | None = None
     per_joint_mm: dict[str, float] | None = None
 
 
@@ -69,6 +84,9 @@ class SampleResult:
         initial_figures: of the starting pose.
         seconds: time of the refinement.
         method: what made it.
+        photos: of a sample of several photos: the result of each; its own `item`, `refinement` and
+            `initial` are then the first photo's, but for `item.sample`.
+        object_estimate: what a method without joints found; `refinement` is the start then.
     """
 
     item: StartedSample
@@ -78,6 +96,8 @@ class SampleResult:
     initial_figures: Figures
     seconds: float
     method: str = "hfb"
+    photos: tuple[SampleResult, ...] = ()
+    object_estimate: ObjectEstimate | None = None
 
 
 def evaluate_sample(
@@ -220,6 +240,7 @@ def with_truth(
     runs_forward = errors[0] <= errors[1]
     better = joints if runs_forward else reverse
     per_joint = metrics.per_joint_error(better, truth, root).tolist()
+    is_right, moves = metrics.joint_directions(joints, truth)
     figures = replace(
         figures,
         mpjpe_mm=errors[0],
@@ -228,6 +249,8 @@ def with_truth(
         pa_mpjpe_best_direction_mm=float(metrics.pa_mpjpe(better, truth)),
         mid_exposure_mpjpe_mm=float(metrics.mid_exposure_mpjpe(joints, truth, root)),
         direction_correct=metrics.direction_correct(joints, truth, root=root),
+        joint_direction_accuracy=float(is_right[moves].double().mean()) if moves.any() else None,
+        moving_joints=int(moves.sum()),
         per_joint_mm=dict(zip([body.joint_names[k] for k in index], per_joint, strict=True)),
     )
     if target.silhouettes is None:

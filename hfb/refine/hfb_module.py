@@ -9,6 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
+from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
 from hfb.refine.evaluation import SampleResult, evaluate_sample
@@ -16,12 +17,12 @@ from hfb.refine.evaluation_run import EvaluationRun
 from hfb.refine.methods import Method
 from hfb.refine.module import RefineModule
 from hfb.refine.output import result_lines
+from hfb.refine.photos import StartedPhotos
 from hfb.refine.pipeline import Pipeline
 from hfb.refine.progress import RunProgress
 from hfb.refine.results import refinements_of
 from hfb.refine.run_folder import RunFolder
 from hfb.refine.settings import RefineSettings
-from hfb.refine.start import StartedSample
 from hfb.refine.store import config_fingerprint, record_of, rows_of
 from hfb.refine.summary import Table
 from hfb.refine.tensorboard import RefineLogger
@@ -41,11 +42,13 @@ class HfbModule(pl.LightningModule):
         body: "free_body", or the path of a SMPL model file.
         use_pose_prior: score joint rotations with the mixture prior (eq. 6).
         motion_prior: an `amp.ckpt` of train_amp.py (eq. 10); the shipped one if not given.
-        methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose).
-            The starting pose's figures stand beside all of them in any case.
+        methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose),
+            sfb (Shape from Blur), mfb (Motion from Blur). The starting pose's figures stand beside
+            all of them in any case.
         table: whose layout and bins the tables of a test have: table1 … table5 of the paper.
         output: folder for the results; a new folder under outputs/ if not given: dated for a
             prediction, named after the configuration for a test, so that a stopped test goes on.
+        baselines: settings of the methods that are compared with: sfb, mfb.
         picture_every: steps between two pictures in TensorBoard; 0 turns TensorBoard off.
         show_progress: draw progress bars.
     """
@@ -63,6 +66,7 @@ class HfbModule(pl.LightningModule):
         output: str | None = None,
         picture_every: int = 20,
         show_progress: bool = True,
+        baselines: BaselineSettings | None = None,
     ) -> None:
         super().__init__()
         if not methods or len(set(methods)) < len(methods):
@@ -75,6 +79,7 @@ class HfbModule(pl.LightningModule):
         self.motion_prior = motion_prior
         self.methods = list(methods)
         self.table: Table = table
+        self.baselines = baselines or BaselineSettings()
         self.output = Path(output) if output else None
         self.picture_every = picture_every
         self.show_progress = show_progress
@@ -95,6 +100,7 @@ class HfbModule(pl.LightningModule):
                 self.use_pose_prior,
                 self.device,
                 self.motion_prior,
+                self.baselines,
             )
         return self._pipeline
 
@@ -141,20 +147,17 @@ class HfbModule(pl.LightningModule):
             for number, sample in enumerate(samples, 1):
                 started.append(pipeline.start(sample))
                 progress.update(number)
-            begin = time.perf_counter()
-            module = self._refine(started, progress, logger)
-            seconds = (time.perf_counter() - begin) / len(samples)
-            refinements = refinements_of(module, [item.camera for item in started])
-            progress.begin("measuring and writing", len(samples))
             results = []
-            for number, (item, refinement) in enumerate(zip(started, refinements, strict=True), 1):
-                problem = module.problem.select(torch.tensor([number - 1]))
-                result = evaluate_sample(item, refinement, problem, refiner, seconds)
+            for is_single in (True, False):
+                alike = [item for item in started if (len(item) == 1) == is_single]
+                if alike:
+                    results += self._refine_and_measure(alike, progress, logger)
+            progress.begin("writing", len(samples))
+            for number, result in enumerate(results, 1):
                 subframes = folder.write_sample(result, refiner)
-                logger.log_subframes(item.sample.sample_id, subframes)
+                logger.log_subframes(result.item.sample.sample_id, subframes)
                 self.rows += rows_of(record_of([result]))
                 folder.write_summary(self.rows)
-                results.append(result)
                 progress.update(number)
             progress.finish()
             for line in [line for result in results for line in result_lines(result)]:
@@ -163,17 +166,35 @@ class HfbModule(pl.LightningModule):
         logger.close()
         return results
 
+    def _refine_and_measure(
+        self, started: list[StartedPhotos], progress: RunProgress, logger: RefineLogger
+    ) -> list[SampleResult]:
+        """Refine single photos, or sequences, and measure them."""
+        items = [item for sample in started for item in sample.photos]
+        begin = time.perf_counter()
+        module = self._refine(started, progress, logger)
+        seconds = (time.perf_counter() - begin) / len(items)
+        refinements = refinements_of(module, [item.camera for item in items])
+        progress.begin("measuring", len(items))
+        photos = []
+        for row, (item, refinement) in enumerate(zip(items, refinements, strict=True)):
+            problem, refiner = module.problem.select(torch.tensor([row])), self.pipeline().refiner()
+            photos.append(evaluate_sample(item, refinement, problem, refiner, seconds))
+            progress.update(row + 1)
+        return self.pipeline().join(started, photos)
+
     def _refine(
-        self, started: list[StartedSample], progress: RunProgress, logger: RefineLogger
+        self, started: list[StartedPhotos], progress: RunProgress, logger: RefineLogger
     ) -> RefineModule:
         """Refine all starts of all samples, with bars and curves."""
         settings = self.refine_settings
         current: list[RefineModule] = []
+        num_photos = sum(len(item) for item in started)
 
         def on_step(module: RefineModule, step: int) -> None:
             if not current or current[-1] is not module:
                 current.append(module)
-                is_ranking = len(module.problem) > len(started)
+                is_ranking = len(module.problem) > num_photos
                 name = "ranking starting poses" if is_ranking else "refining"
                 progress.begin(name, settings.ranking_steps if is_ranking else settings.num_steps)
             progress.update(step)

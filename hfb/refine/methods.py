@@ -1,4 +1,4 @@
-"""What can be evaluated: the refinement, the refinement without the motion prior, the start."""
+"""What can be evaluated: the refinement, its start, and the methods it is compared with."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import Literal
 
 from hfb.refine.settings import RefineSettings
 
-Method = Literal["hfb", "hfb_without_amp", "static"]
+Method = Literal["hfb", "hfb_without_amp", "static", "sfb", "mfb"]
+OBJECT_METHODS = ("sfb", "mfb")
+"""They know no joints: silhouettes and the photo blurred again are all that can be compared."""
+
 TITLES: dict[str, str] = {
+    "sfb": "Shape from Blur",
+    "mfb": "Motion from Blur",
     "static": "static start",
     "hfb": "Human from Blur",
     "hfb_without_amp": "without motion prior",
@@ -19,7 +24,7 @@ def settings_of(method: Method, settings: RefineSettings) -> RefineSettings:
     """The recipe of a method.
 
     Args:
-        method: "static" needs none: it is not refined.
+        method: the others than `hfb` and `hfb_without_amp` need none.
         settings: the recipe of `hfb`.
     """
     if method != "hfb_without_amp":

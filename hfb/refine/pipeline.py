@@ -8,17 +8,21 @@ from dataclasses import replace
 
 import torch
 
+from hfb.baselines import BaselineSettings
 from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of, with_last_matte
-from hfb.refine.methods import Method, settings_of
+from hfb.refine.methods import OBJECT_METHODS, Method, settings_of
 from hfb.refine.module import RefineModule
-from hfb.refine.problem import RefineProblem, build_problem, join_problems
+from hfb.refine.object_evaluation import evaluate_object
+from hfb.refine.photos import StartedPhotos, join_photos, photos_of
+from hfb.refine.problem import RefineProblem, build_problem
 from hfb.refine.results import refinements_of
 from hfb.refine.runner import Refiner
+from hfb.refine.sequence_evaluation import join_results
 from hfb.refine.settings import RefineSettings
 from hfb.refine.start import StartedSample, start_sample
 from hfb.refine.store import faulty_figures
@@ -38,6 +42,7 @@ class Pipeline:
         body: the body model.
         pose_prior: eq. 6, or None.
         motion_prior: eq. 10, or None.
+        baselines: settings of the methods that this one is compared with.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Pipeline:
         body: SmplBody,
         pose_prior: MixturePosePrior | None,
         motion_prior: MotionPrior | None = None,
+        baselines: BaselineSettings | None = None,
     ) -> None:
         self.initialiser = initialiser
         self.settings = settings
@@ -55,6 +61,7 @@ class Pipeline:
         self.body = body
         self.pose_prior = pose_prior
         self.motion_prior = motion_prior
+        self.baselines = baselines or BaselineSettings()
         self._refiners: dict[str, Refiner] = {}
         self._pairs: TexelPairs | None = None
 
@@ -68,6 +75,7 @@ class Pipeline:
         use_pose_prior: bool,
         device: torch.device,
         motion_prior: str | None = None,
+        baselines: BaselineSettings | None = None,
     ) -> Pipeline:
         """Load body and priors.
 
@@ -80,7 +88,7 @@ class Pipeline:
         motions: MotionPrior | None = None
         if settings.needs_motion_prior:
             motions = load_motion_prior(motion_prior, parents=body.parents).to(device)
-        return cls(initialiser, settings, render_settings, body, prior, motions)
+        return cls(initialiser, settings, render_settings, body, prior, motions, baselines)
 
     def refiner(self, method: Method = "hfb") -> Refiner:
         """The tools with a method's recipe."""
@@ -99,29 +107,31 @@ class Pipeline:
             )
         return self._refiners[method]
 
-    def start(self, sample: BlurSample) -> StartedSample:
-        """Starting poses and matte of one sample; see `start_sample`."""
-        return start_sample(sample, self.body, self.initialiser)
+    def start(self, sample: BlurSample) -> StartedPhotos:
+        """Starting poses and matte of each photo of a sample; see `start_sample`."""
+        photos = photos_of(sample)
+        if len(photos) == 1:
+            frames: list[int | None] = [None]  # the file's first
+        else:
+            frames = list(range(len(photos)))
+        started = [
+            start_sample(photo, self.body, self.initialiser, frame)
+            for photo, frame in zip(photos, frames, strict=True)
+        ]
+        return StartedPhotos(sample, tuple(started))
 
     def refine(
-        self, started: list[StartedSample], method: Method, on_step: OnStep | None = None
+        self, started: list[StartedPhotos], method: Method, on_step: OnStep | None = None
     ) -> RefineModule:
-        """Refine all starts of all samples; the result has one problem a sample."""
-        settings = self.settings
-        problems = [
-            build_problem(
-                item.sample,
-                item.estimate,
-                item.alpha,
-                settings.image_size,
-                settings.crop_margin,
-                settings.num_starts,
-            )
-            for item in started
-        ]
-        counts = torch.tensor([len(problem) for problem in problems])
-        group = torch.repeat_interleave(torch.arange(len(problems)), counts)
-        return self.refiner(method).refine(join_problems(problems), group, on_step)
+        """Refine all starts of all samples; the result has one problem a photo.
+
+        Args:
+            started: single photos only, or sequences only.
+            method: whose recipe.
+            on_step: called after every step.
+        """
+        problem, group, _ = join_photos(started, self.settings)
+        return self.refiner(method).refine(problem, group, on_step)
 
     @torch.no_grad()
     def evaluate(
@@ -137,17 +147,19 @@ class Pipeline:
             For each sample one result a method, or why there is none.
         """
         outcome: dict[int, list[SampleResult] | BrokenSample] = {}
-        started: dict[int, StartedSample] = {}
+        started: dict[int, StartedPhotos] = {}
         for k, sample in enumerate(samples):
             try:
                 started[k] = self.start(sample)
             except Exception as error:
                 outcome[k] = unusable(sample.sample_id, error)
-        outcome |= self._evaluate_started(started, methods)
+        for is_single in (True, False):
+            alike = {k: v for k, v in started.items() if (len(v) == 1) == is_single}
+            outcome |= self._evaluate_started(alike, methods)
         return [outcome[k] for k in range(len(samples))]
 
     def _evaluate_started(
-        self, started: dict[int, StartedSample], methods: list[Method]
+        self, started: dict[int, StartedPhotos], methods: list[Method]
     ) -> dict[int, list[SampleResult] | BrokenSample]:
         if not started:
             return {}
@@ -168,44 +180,85 @@ class Pipeline:
                 outcome[k] = BrokenSample(name, f"not finite: {', '.join(faulty)}", "failed")
         return outcome
 
-    def _results(
-        self, items: list[StartedSample], methods: list[Method]
-    ) -> list[list[SampleResult]]:
+    def _results(self, samples: list[StartedPhotos], methods: list[Method]) -> list[list[SampleResult]]:
         """Results of each sample; the start is measured once and stands beside all methods.
 
         All are measured on the same crop with the first matte: one found again with the help of a
         fitted body would favour that body.
         """
-        problems = [self._first_problem(item) for item in items]
-        starts = [
-            evaluate_start(item, problem, self.refiner())
-            for item, problem in zip(items, problems, strict=True)
-        ]
-        results: list[list[SampleResult]] = [[] for _ in items]
+        problems = [[self._first_problem(item) for item in sample.photos] for sample in samples]
+        starts = [self._start_result(*own) for own in zip(samples, problems, strict=True)]
+        results: list[list[SampleResult]] = [[] for _ in samples]
         for method in methods:
             if method == "static":
                 for own, start in zip(results, starts, strict=True):
                     own.append(start)
                 continue
-            refiner = self.refiner(method)
-            begin = time.perf_counter()
-            module = self.refine(items, method)
-            seconds = (time.perf_counter() - begin) / len(items)
-            refinements = refinements_of(module, [item.camera for item in items])
-            for k, (start, refinement) in enumerate(zip(starts, refinements, strict=True)):
-                fitted = module.problem.select(torch.tensor([k]))
-                figures = figures_of(refinement, start.item, problems[k], refiner)
-                results[k].append(
-                    replace(
-                        start,
-                        item=with_last_matte(start.item, fitted, self.settings.crop_margin),
-                        refinement=refinement,
-                        figures=figures,
-                        seconds=seconds,
-                        method=method,
-                    )
-                )
+            if method in OBJECT_METHODS:
+                for own, start, problem in zip(results, starts, problems, strict=True):
+                    own.append(self._evaluate_object(method, start, problem[0]))
+                continue
+            refined = self._refined(samples, starts, problems, method)
+            for own, result in zip(results, refined, strict=True):
+                own.append(result)
         return results
+
+    def _start_result(self, sample: StartedPhotos, problems: list[RefineProblem]) -> SampleResult:
+        """The static starting poses of a sample, measured."""
+        refiner = self.refiner()
+        photos = [
+            evaluate_start(item, problem, refiner)
+            for item, problem in zip(sample.photos, problems, strict=True)
+        ]
+        return self.join([sample], photos)[0]
+
+    def _refined(
+        self,
+        samples: list[StartedPhotos],
+        starts: list[SampleResult],
+        problems: list[list[RefineProblem]],
+        method: Method,
+    ) -> list[SampleResult]:
+        """Refine a batch and measure each photo; the start's figures stand beside."""
+        refiner = self.refiner(method)
+        items = [item for sample in samples for item in sample.photos]
+        begin = time.perf_counter()
+        module = self.refine(samples, method)
+        seconds = (time.perf_counter() - begin) / len(items)
+        refinements = refinements_of(module, [item.camera for item in items])
+        first = [photo for start in starts for photo in start.photos or (start,)]
+        crops = [problem for own in problems for problem in own]
+        photos = []
+        for row, (start, problem) in enumerate(zip(first, crops, strict=True)):
+            fitted = module.problem.select(torch.tensor([row]))
+            photos.append(
+                replace(
+                    start,
+                    item=with_last_matte(start.item, fitted, self.settings.crop_margin),
+                    refinement=refinements[row],
+                    figures=figures_of(refinements[row], start.item, problem, refiner),
+                    seconds=seconds,
+                    method=method,
+                )
+            )
+        return self.join(samples, photos)
+
+    def join(
+        self, samples: list[StartedPhotos], photos: list[SampleResult]
+    ) -> list[SampleResult]:
+        """One result a sample out of one a photo, in order."""
+        share, rest = self.settings.meeting_share, iter(photos)
+        return [
+            join_results(sample.sample, [next(rest) for _ in sample.photos], self.body, share)
+            for sample in samples
+        ]
+
+    def _evaluate_object(
+        self, method: Method, start: SampleResult, problem: RefineProblem
+    ) -> SampleResult:
+        return evaluate_object(
+            method, start, problem, self.baselines, self.settings, self.render_settings
+        )
 
     def _first_problem(self, item: StartedSample) -> RefineProblem:
         settings = self.settings

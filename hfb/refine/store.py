@@ -24,6 +24,7 @@ from hfb.errors import InputError
 from hfb.export import atomic_folder, atomic_write
 from hfb.formation import blur_rate
 from hfb.refine.evaluation import Figures, SampleResult
+from hfb.refine.object_evaluation import fill_object_folder
 from hfb.refine.output import fill_folder
 from hfb.refine.runner import Refiner
 from hfb.structures import BlurSample, BrokenSample
@@ -105,7 +106,10 @@ class ResultStore:
             for k, result in enumerate(results):
                 place = folder / result.method if k else folder
                 place.mkdir(exist_ok=True)
-                fill_folder(place, result, refiner)
+                if result.object_estimate is not None:
+                    fill_object_folder(place, result)
+                else:
+                    fill_folder(place, result, refiner)
             (folder / RESULT_NAME).write_text(json.dumps(record, indent=1) + "\n")
         (self.root / "unusable" / f"{name}.json").unlink(missing_ok=True)
         self._records[name] = record

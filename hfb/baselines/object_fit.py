@@ -1,0 +1,184 @@
+"""The optimisation of Shape from Blur and Motion from Blur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hfb.baselines.object_losses import (
+    laplacian_loss,
+    mesh_edges,
+    region_image_loss,
+    subframe_silhouette_loss,
+    texture_variation_loss,
+)
+from hfb.baselines.object_model import Motion, ObjectModel
+from hfb.baselines.object_motion import LinearMotion, PiecewiseMotion
+from hfb.baselines.object_problem import ObjectProblem
+from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe, SfbRecipe
+from hfb.baselines.prototypes import load_prototype
+from hfb.losses import matting_loss
+from hfb.motion import subframe_times
+from hfb.render import RenderSettings
+
+OnStep = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class ObjectLosses:
+    """Terms of one step, unweighted, one value an object.
+
+    Attributes:
+        silhouette: overlap with the matte, or with the given silhouettes.
+        image: difference to the photos.
+        texture: total variation.
+        laplacian: roughness of the vertices, 0 where they are not free.
+    """
+
+    silhouette: Float[Tensor, " B"]
+    image: Float[Tensor, " B"]
+    texture: Float[Tensor, " B"]
+    laplacian: Float[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An object at one step of one run.
+
+    Attributes:
+        image_loss: what it is chosen by.
+        model: a batch of this object alone.
+        erosion: side of the eroding square at its step, px.
+    """
+
+    image_loss: float
+    model: ObjectModel
+    erosion: int
+
+
+def object_losses(
+    model: ObjectModel,
+    problem: ObjectProblem,
+    edges: Int[Tensor, "E 2"],
+    times: Float[Tensor, "T N"],
+    erosion: int,
+) -> ObjectLosses:
+    """All terms at the present parameters."""
+    layers = model.layers(times, erosion)
+    alpha = layers.alpha.mean(2)
+    blurred = problem.background * (1.0 - alpha) + (layers.rgb * layers.alpha).mean(2)
+    if problem.masks is None:
+        # The published methods know every sub-frame's silhouette from a network; we know their sum.
+        silhouette = matting_loss(alpha, problem.alpha.expand_as(alpha), weight=problem.valid)
+    else:
+        silhouette = subframe_silhouette_loss(layers.alpha, problem.masks)
+    rough = laplacian_loss(model.verts(), edges)
+    return ObjectLosses(
+        silhouette=silhouette.mean(1),
+        image=region_image_loss(blurred, problem.image, problem.region).mean(1),
+        texture=texture_variation_loss(model.texture, isinstance(model.motion, PiecewiseMotion)),
+        laplacian=torch.where(model.is_free, rough, torch.zeros_like(rough)),
+    )
+
+
+def weighted_sum(losses: ObjectLosses, recipe: ObjectRecipe, step: int) -> Float[Tensor, " B"]:
+    """The energy at a step, after either method's schedule."""
+    total = recipe.silhouette * losses.silhouette + recipe.texture * losses.texture
+    image = recipe.image * image_counts(losses, recipe, step).to(total)
+    laplacian = torch.zeros_like(total)
+    if isinstance(recipe, SfbRecipe):
+        laplacian = laplacian + recipe.laplacian
+    elif isinstance(recipe, MfbRecipe):
+        first, late, good = recipe.laplacian
+        laplacian = laplacian + (late if step >= recipe.late_step else first)
+        is_good = (losses.image.detach() < recipe.good_image) & (step >= recipe.late_step)
+        laplacian = torch.where(is_good, good, laplacian)
+    return total + image * losses.image + laplacian * losses.laplacian
+
+
+def image_counts(losses: ObjectLosses, recipe: ObjectRecipe, step: int) -> Bool[Tensor, " B"]:
+    """Whether the photo counts yet: Motion from Blur first brings the silhouettes together."""
+    if not isinstance(recipe, MfbRecipe) or step >= recipe.image_step:
+        return torch.ones_like(losses.image, dtype=torch.bool)
+    return losses.silhouette.detach() < recipe.good_silhouette
+
+
+def fit_object(
+    problem: ObjectProblem,
+    recipe: ObjectRecipe,
+    render_settings: RenderSettings,
+    generator: torch.Generator,
+    on_step: OnStep | None = None,
+) -> Snapshot:
+    """Fit an object to a sample: one run a prototype, rigid and free vertices side by side.
+
+    Args:
+        problem: the photos; one for Shape from Blur.
+        recipe: of either method.
+        render_settings: backend and threads.
+        generator: of the start.
+        on_step: called with the number of steps done.
+
+    Returns:
+        What explained the photos best at any step of any run.
+    """
+    best: Snapshot | None = None
+    done = 0
+    for name in recipe.prototypes:
+        motion = start_motion(recipe, len(problem.image), generator)
+        model = ObjectModel(load_prototype(name), recipe.offsets, motion, recipe, render_settings)
+        for step, losses in run_steps(model, problem, recipe):
+            erosion = recipe.erosion_px(step)
+            counts = image_counts(losses, recipe, step)
+            image = torch.where(counts, losses.image.detach(), torch.inf)
+            value, index = (float(v) for v in image.min(0))
+            if best is None or value < best.image_loss:
+                best = Snapshot(value, pick(model, int(index), recipe), erosion)
+            done += 1
+            if on_step is not None:
+                on_step(done)
+    assert best is not None, "there is at least one step"
+    return best
+
+
+def start_motion(recipe: ObjectRecipe, num_frames: int, generator: torch.Generator) -> Motion:
+    """The motion of a run's objects, all from the same start."""
+    batch, noise = len(recipe.offsets), recipe.start_noise
+    if isinstance(recipe, MfbRecipe):
+        return PiecewiseMotion(batch, num_frames, noise, generator)
+    return LinearMotion(batch, recipe.num_subframes, noise, generator)
+
+
+def run_steps(
+    model: ObjectModel, problem: ObjectProblem, recipe: ObjectRecipe
+) -> Iterator[tuple[int, ObjectLosses]]:
+    """Adam with a constant step size; yields each step's losses before the step is taken."""
+    edges = mesh_edges(model.prototype.faces)
+    count = recipe.num_subframes if problem.masks is None else problem.masks.shape[1]
+    times = subframe_times(count).expand(len(problem.image), count)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr)
+    for step in range(recipe.num_steps):
+        with torch.enable_grad():
+            losses = object_losses(model, problem, edges, times, recipe.erosion_px(step))
+            energy = weighted_sum(losses, recipe, step)
+            optimizer.zero_grad()
+            energy.sum().backward()
+        yield step, losses
+        optimizer.step()
+
+
+def pick(model: ObjectModel, index: int, recipe: ObjectRecipe) -> ObjectModel:
+    """A copy of one object of a batch, as a batch of its own."""
+    motion: Motion
+    if isinstance(model.motion, PiecewiseMotion):
+        motion = PiecewiseMotion(1, model.motion.num_frames, 0.0, torch.Generator())
+    else:
+        motion = LinearMotion(1, model.motion.num_subframes, 0.0, torch.Generator())
+    single = ObjectModel(model.prototype, [False], motion, recipe, model.render_settings)
+    chosen = {name: value[index : index + 1].clone() for name, value in model.state_dict().items()}
+    single.load_state_dict(chosen)
+    return single.requires_grad_(False)
