@@ -50,7 +50,7 @@ def draw_coverage_frame(
     clear_places(scratch, boundary)
     if has_room:
         find_boundary(state, boundary)
-        shade_faces(mesh, source.texture, look, state, image)
+        shade_faces(mesh, source.texture, look, scratch, state, image)
         shade_boundary(mesh, source.texture, look, state, boundary, image)
     return has_room
 
@@ -87,7 +87,7 @@ def draw_contour_frame(
     """Add one sub-frame to its image, mode `contour`."""
     rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
     soften_silhouette(mesh, look, scratch, state)
-    shade_faces(mesh, source.texture, look, state, image)
+    shade_faces(mesh, source.texture, look, scratch, state, image)
     add_uncovered(look, state, image.alpha)
 
 
@@ -126,7 +126,7 @@ def draw_dibr_frame(
     rasterise_frame(source.verts, source.intrinsics, mesh, look, scratch, state)
     has_room = soften_by_faces(mesh, look, scratch, state, near)
     if has_room:
-        shade_faces(mesh, source.texture, look, state, image)
+        shade_faces(mesh, source.texture, look, scratch, state, image)
         add_uncovered(look, state, image.alpha)
     return has_room
 

@@ -153,6 +153,8 @@ class Scratch(NamedTuple):
         screen_grad: (V, 3) gradient of `FrameState.screen`.
         open_bits: (H + 2, words) one bit a pixel that `dibr` still has to fill.
         num_near: grid, faces that `dibr` has counted so far.
+        row_x: (W + 2,) columns of the pixels of a row that are shaded.
+        row: (W + 2, 7) what is known of them, see `texture_place`.
     """
 
     is_front: U8
@@ -162,6 +164,8 @@ class Scratch(NamedTuple):
     screen_grad: F32
     open_bits: U64
     num_near: I32
+    row_x: U32
+    row: F32
 
 
 class NearFaces(NamedTuple):

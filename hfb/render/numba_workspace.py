@@ -121,6 +121,8 @@ def _make_scratch(size: WorkspaceSize) -> Scratch:
         screen_grad=np.empty((size.num_verts, 3), np.float32),
         open_bits=np.empty((dibr_grid[0], dibr_grid[1] // 64 + 2), np.uint64),
         num_near=np.empty(dibr_grid, np.int32),
+        row_x=np.empty(size.grid_width, np.uint32),
+        row=np.empty((size.grid_width, 7), np.float32),
     )
 
 
