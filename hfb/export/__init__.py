@@ -4,7 +4,7 @@ from hfb.export.atomic import atomic_folder, atomic_write
 from hfb.export.mesh_glb import write_glb
 from hfb.export.motion_file import MotionRecord, PolynomialRecord, read_motion, write_motion
 from hfb.export.pictures import encode_png, quantise, write_image
-from hfb.export.video import write_video
+from hfb.export.video import stream_video, write_video
 
 __all__ = [
     "MotionRecord",
@@ -14,6 +14,7 @@ __all__ = [
     "encode_png",
     "quantise",
     "read_motion",
+    "stream_video",
     "write_glb",
     "write_image",
     "write_motion",

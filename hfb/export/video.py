@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +46,39 @@ def write_video(
             be written.
     """
     path = Path(path)
-    if path.suffix != ".mp4":
-        raise InputError(f"a video is written as .mp4, not {path.name}")
     if frames.numel() == 0 or not bool(torch.isfinite(frames).all()):
         raise InputError(f"no frames, or NaN in them: cannot make the video {path.name}")
-    if not fps > 0 or repeats < 1:
-        raise InputError(f"fps ({fps}) and repeats ({repeats}) must be positive")
+    if repeats < 1:
+        raise InputError(f"repeats ({repeats}) must be positive")
     order = playing_order(len(frames), there_and_back) * repeats
-    height, width = frames.shape[-2:]
-    even = pad(frames.detach(), (0, width % 2, 0, height % 2), mode="replicate")
+    stream_video(path, (frames[k] for k in order), fps)
+
+
+def stream_video(
+    path: str | Path, frames: Iterable[Float[Tensor, "3 H W"]], fps: float = 24.0
+) -> None:
+    """Write pictures as an H.264 video as they come, without keeping them, whole or not at all.
+
+    Args:
+        path: file name ending in .mp4.
+        frames: sRGB in [0, 1], clamped, all of one size, in the order of time; at least one.
+        fps: playback frames per second.
+
+    Raises:
+        InputError: if fps is not positive, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".mp4":
+        raise InputError(f"a video is written as .mp4, not {path.name}")
+    if not fps > 0:
+        raise InputError(f"fps ({fps}) must be positive")
     with atomic_write(path) as part:
-        _encode(part, [quantise(frame) for frame in even], order, fps)
+        _encode(part, (quantise(_even(frame)) for frame in frames), fps)
+
+
+def _even(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H2 W2"]:
+    height, width = frame.shape[-2:]
+    return pad(frame.detach()[None], (0, width % 2, 0, height % 2), mode="replicate")[0]
 
 
 def playing_order(num_frames: int, there_and_back: bool = True) -> list[int]:
@@ -75,8 +99,8 @@ def playing_order(num_frames: int, there_and_back: bool = True) -> list[int]:
     return forward + forward[-2:0:-1] if there_and_back else forward
 
 
-def _encode(path: Path, pictures: list[np.ndarray], order: list[int], fps: float) -> None:
-    """Feed the pictures to the encoder in the given order."""
+def _encode(path: Path, pictures: Iterator[np.ndarray], fps: float) -> None:
+    """Feed the pictures to the encoder one by one."""
     # imported here: only this function needs the FFmpeg libraries
     import av
     from av.error import FFmpegError
@@ -84,13 +108,14 @@ def _encode(path: Path, pictures: list[np.ndarray], order: list[int], fps: float
     try:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            stream.height, stream.width = pictures[0].shape[:2]
+            first = next(pictures)
+            stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv420p"
             stream.options = {"crf": "16", "preset": "medium"}
             for setting in ("colorspace", "color_primaries", "color_trc"):
                 setattr(stream.codec_context, setting, BT709)
-            for k in order:
-                frame = av.VideoFrame.from_ndarray(pictures[k], format="rgb24")
+            for picture in chain([first], pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame = frame.reformat(format="yuv420p", dst_colorspace=BT709)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())

@@ -30,6 +30,7 @@ class LossWeights:
         background: w_B of eq. (9), a texture unlike the background.
         adversarial: w_A of eq. (10), realistic motion; single images only, needs the motion prior.
         pose_anchor: not in the paper; keeps the initial pose.
+        boundary: section 3.2, consecutive photos only: motions that meet smoothly.
     """
 
     image: float = 3.0
@@ -41,6 +42,7 @@ class LossWeights:
     background: float = 0.0
     adversarial: float = 0.0
     pose_anchor: float = 0.03
+    boundary: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in self.as_dict().items():

@@ -16,21 +16,29 @@ from hfb.errors import InferenceModeError
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.init import refresh_alpha
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
-from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
+from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.continuity import backward_photos
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
-from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings, Stage
+from hfb.refine.sequences import meeting_of
+from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
 
+START_GAP = 0.1
+"""Shut part of the frame time that an estimate of it starts from."""
+MAX_GAP = 0.9
+"""Largest estimate: beyond it the motion during the exposure says nothing about the rest."""
+
 
 class RefineModule(pl.LightningModule):
-    """Refines a batch of P independent problems together.
+    """Refines a batch of P problems together: single photos, or the photos of Q sequences.
 
     Every term of the loss is summed over the problems and Adam works element by element, so a
-    problem's result does not depend on its neighbours in the batch.
+    result does not depend on the other photos or sequences in the batch. The photos of a sequence
+    share betas and texture and meet smoothly (section 3.2).
 
     Args:
         body: the body model, shared and frozen.
@@ -75,6 +83,7 @@ class RefineModule(pl.LightningModule):
             settings=settings,
             background=srgb_to_linear(problem.background) if is_linear else problem.background,
             start_coeffs=self._base.coeffs,
+            body=body,
             pose_prior=pose_prior,
             motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
             texel_pairs=texel_pairs,
@@ -88,8 +97,7 @@ class RefineModule(pl.LightningModule):
         return self._shared[0]
 
     def _make_parameters(self) -> None:
-        settings, count = self.settings, len(self.problem)
-        coeffs = self._base.coeffs
+        settings, coeffs = self.settings, self._base.coeffs
         noise = torch.Generator().manual_seed(settings.seed)
         # The same noise for every problem: results must not depend on the place in the batch.
         first = torch.randn(coeffs.shape[2:], generator=noise) * settings.start_noise
@@ -100,8 +108,29 @@ class RefineModule(pl.LightningModule):
         self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
         self.pose = nn.Parameter(coeffs[:, :1, 2:].clone())
         self.motion = nn.Parameter(motion)
-        self.betas = nn.Parameter(self.problem.start.betas.clone())
-        self.texture = nn.Parameter(coeffs.new_full((count, 3, size, size), 0.5))
+        self.betas = nn.Parameter(self._sequence_means(self.problem.start.betas).clone())
+        num_sequences = len(self.betas)
+        self.texture = nn.Parameter(coeffs.new_full((num_sequences, 3, size, size), 0.5))
+        self.gap = nn.Parameter(coeffs.new_full((num_sequences,), START_GAP))
+        before = self.problem.sequences.before if self.problem.sequences else None
+        if before is not None:
+            self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
+            self.betas.requires_grad_(False)
+
+    def _sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
+        """One value a sequence out of one a problem; single photos keep theirs."""
+        sequences = self.problem.sequences
+        if sequences is None:
+            return values
+        total = values.new_zeros(sequences.count, *values.shape[1:])
+        total = total.index_add(0, sequences.index, values)
+        counts = torch.bincount(sequences.index).to(values)
+        return total / counts.reshape(-1, *[1] * (values.ndim - 1))
+
+    def per_problem(self, values: Float[Tensor, "Q *S"]) -> Float[Tensor, "P *S"]:
+        """What the photos of a sequence share, one entry a problem."""
+        sequences = self.problem.sequences
+        return values if sequences is None else values[sequences.index]
 
     def polynomial_motion(self) -> PolynomialMotion:
         """The motion as it stands, one a problem."""
@@ -114,14 +143,15 @@ class RefineModule(pl.LightningModule):
         motion = self.polynomial_motion()
         times = subframe_times(settings.num_subframes).to(motion.coeffs)
         pose_rotmat, transl = evaluate(motion, times)
-        posed = self.body(BodyParams(self.betas.unsqueeze(1), pose_rotmat, transl))
+        betas, texture = self.per_problem(self.betas), self.per_problem(self.texture)
+        posed = self.body(BodyParams(betas.unsqueeze(1), pose_rotmat, transl))
         is_linear = settings.formation == "linear"
         mesh = Mesh(
             verts=posed.verts,
             faces=self.body.faces,
             uv=self.body.uv,
             faces_uv=self.body.faces_uv,
-            texture=srgb_to_linear(self.texture) if is_linear else self.texture,
+            texture=srgb_to_linear(texture) if is_linear else texture,
         )
         exposure, layers = self._render(mesh)
         image = composite_exposure(exposure, self.context.background)
@@ -131,8 +161,9 @@ class RefineModule(pl.LightningModule):
             layers=layers,
             motion=motion,
             pose_rotmat=pose_rotmat,
-            betas=self.betas,
-            texture=self.texture,
+            betas=betas,
+            texture=texture,
+            gap=self.gap if settings.gap == "estimated" else None,
         )
 
     def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
@@ -193,11 +224,26 @@ class RefineModule(pl.LightningModule):
         }
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep the texture a colour, a projected gradient step; refresh mattes when it is time."""
+        """Keep the texture a colour, a projected gradient step; between stages, look again."""
         with torch.no_grad():
             self.texture.clamp_(0.0, 1.0)
+            self.gap.clamp_(0.0, MAX_GAP)
         if self.global_step in self.settings.matte_refresh_steps:
             self.refresh_mattes()
+        if self.problem.sequences and self.global_step in self.settings.direction_steps:
+            self.choose_directions()
+
+    @torch.no_grad()
+    def choose_directions(self) -> None:
+        """Turn those photos' motions round that meet their neighbours better in reverse."""
+        sequences, motion = self.problem.sequences, self.polynomial_motion()
+        assert sequences is not None, "single photos have no direction to choose"
+        gap = self.gap if self.settings.gap == "estimated" else None
+        meeting = meeting_of(sequences, self.settings.meeting_share, gap)
+        betas = self.per_problem(self.betas)
+        backward = backward_photos(motion, betas, sequences, meeting, self.body)
+        turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+        self.load_motion(motion.with_coeffs(turned))
 
     @torch.no_grad()
     def refresh_mattes(self) -> None:
@@ -234,10 +280,15 @@ class RefineModule(pl.LightningModule):
         self.load_state({**parts, "pose": constant[:, :, 2:], "motion": moving})
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from parameters of another refinement of the same problems."""
+        """Go on from parameters of another refinement of the same problems.
+
+        Photos that were apart there and share betas and texture here start from their means.
+        """
         with torch.no_grad():
             for name, value in state.items():
-                getattr(self, name).copy_(value)
+                own = getattr(self, name)
+                is_shared = name in SHARED_GROUPS and len(value) != len(own)
+                own.copy_(self._sequence_means(value) if is_shared else value)
 
 
 def _schedule(settings: RefineSettings, group: str) -> Any:

@@ -23,6 +23,7 @@ from hfb.refine.evaluation import SampleResult
 from hfb.refine.pictures import preview_camera, preview_image, result_picture
 from hfb.refine.results import Refinement, render_views
 from hfb.refine.runner import Refiner
+from hfb.refine.sequence_output import fill_sequence_folder
 from hfb.structures import BlurSample, Mesh
 
 VIDEO_FPS = 12.0
@@ -37,6 +38,8 @@ def fill_folder(folder: Path, result: SampleResult, refiner: Refiner) -> Float[T
         result: what was found for a sample.
         refiner: the tools of the run.
     """
+    if result.photos:
+        return fill_sequence_folder(folder, result, refiner)
     refinement, sample, body = result.refinement, result.item.sample, refiner.body
     write_motion(folder / "motion.npz", motion_record(refinement, sample, body))
     backwards = Refinement(**(vars(refinement) | {"motion": reverse(refinement.motion)}))

@@ -1,8 +1,8 @@
-"""What a refinement works on: crops at the working resolution, one a sample and starting pose."""
+"""What a refinement works on: crops at the working resolution, one a photo and starting pose."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hfb.errors import ShapeError
 from hfb.init import crop_camera, crop_image, crop_valid, find_region, paste_crop
+from hfb.refine.sequences import Sequences
 from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate
 
 ALPHA_FLOOR = 0.05
@@ -18,7 +19,7 @@ ALPHA_FLOOR = 0.05
 
 @dataclass(frozen=True)
 class RefineProblem:
-    """A batch of P independent problems; they never influence each other.
+    """A batch of P problems; those of different sequences never influence each other.
 
     Attributes:
         names: one a problem, for logs.
@@ -29,6 +30,7 @@ class RefineProblem:
         camera: cameras of the crops.
         start: static starting pose of each problem, camera frame.
         matte_is_given: True where the matte came with the photo and is not to be touched.
+        sequences: which problems are consecutive photos of one person; None: none are.
     """
 
     names: tuple[str, ...]
@@ -39,12 +41,13 @@ class RefineProblem:
     camera: Camera
     start: BodyParams
     matte_is_given: tuple[bool, ...]
+    sequences: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     def select(self, index: Tensor) -> RefineProblem:
-        """The problems at `index`, in that order."""
+        """The problems at `index`, in that order, without their neighbours."""
         camera = Camera(
             self.camera.focal[index],
             self.camera.principal_point[index],
@@ -64,6 +67,14 @@ class RefineProblem:
             start=start,
             matte_is_given=tuple(self.matte_is_given[i] for i in index.tolist()),
         )
+
+    def sequences_of(self, index: Tensor) -> Sequences | None:
+        """The sequences of `select(index)` where it leaves one problem a photo."""
+        return self.sequences.select(index) if self.sequences is not None else None
+
+    def alone(self) -> RefineProblem:
+        """The same problems as photos that have nothing to do with one another."""
+        return replace(self, sequences=None)
 
 
 def build_problem(

@@ -29,6 +29,7 @@ class Refinement:
         num_subframes: N of eq. 2 that it was fitted with.
         formation: "linear" or "srgb": what was averaged.
         energy: eq. 11 at the end.
+        gap: of consecutive photos: shut part of the frame time, where it was estimated.
     """
 
     sample_id: str
@@ -39,6 +40,7 @@ class Refinement:
     num_subframes: int
     formation: str
     energy: float
+    gap: float | None = None
 
     def posed(self, body: SmplBody, t: Float[Tensor, " N"]) -> PosedBody:
         """The body at given times in [0, 1]."""
@@ -106,7 +108,7 @@ def render_views(
 
 
 def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refinement]:
-    """Take a finished module apart, one refinement a problem.
+    """Take a finished module apart, one refinement a problem: a photo.
 
     Args:
         module: a finished refinement; its problems are named "<sample_id>/<start>".
@@ -114,6 +116,10 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     """
     motion = module.polynomial_motion()
     energy = module.energy()
+    betas, texture, gap = (
+        module.per_problem(values).detach() for values in (module.betas, module.texture, module.gap)
+    )
+    is_estimated = module.problem.sequences is not None and module.settings.gap == "estimated"
     return [
         Refinement(
             sample_id=name.rsplit("/", 1)[0],
@@ -124,12 +130,13 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
                 motion.time_origin,
                 motion.parameterization,
             ),
-            betas=module.betas[p].detach(),
-            texture=module.texture[p].detach(),
+            betas=betas[p],
+            texture=texture[p],
             camera=cameras[p],
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
             energy=float(energy[p]),
+            gap=float(gap[p]) if is_estimated else None,
         )
         for p, name in enumerate(module.problem.names)
     ]

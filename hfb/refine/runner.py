@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -85,16 +86,18 @@ class Refiner:
         """
         state = None
         if len(torch.unique(group)) < len(problem):
-            ranking = self._module(problem)
+            ranking = self._module(problem.alone())
             self._fit(ranking, self.settings.ranking_steps, on_step)
             best = best_of_groups(ranking.energy(), group)
-            state, problem = ranking.state_of(best), problem.select(best)
+            state = ranking.state_of(best)
+            problem = replace(problem.select(best), sequences=problem.sequences_of(best))
         module = self._module(problem)
         if state is not None:
             module.load_state(state)
         self._fit(module, self.settings.num_steps, on_step)
         return_free_memory()
-        if self.motion_prior is not None and self.settings.choose_direction:
+        is_single = problem.sequences is None
+        if self.motion_prior is not None and self.settings.choose_direction and is_single:
             module.load_motion(likelier_direction(module.polynomial_motion(), self.motion_prior))
         return module
 

@@ -9,7 +9,9 @@ from typing import Literal
 from hfb.errors import InputError
 from hfb.losses import LossWeights
 
-PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
+PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture", "gap")
+SHARED_GROUPS = ("betas", "texture", "gap")
+"""Groups that the photos of a sequence have in common."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class LearningRates:
         motion: all coefficients above the constant one, rad or m per exposure.
         betas: shape coefficients.
         texture: texels, sRGB in [0, 1].
+        gap: shut part of the frame time of consecutive photos, where it is estimated.
     """
 
     transl: float = 0.01
@@ -31,6 +34,7 @@ class LearningRates:
     motion: float = 0.01
     betas: float = 0.01
     texture: float = 0.03
+    gap: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Stage:
         frozen: parameter groups that stand still in this stage.
         refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
             matte that came with the photo stays as it is.
+        choose_directions: at the end of the stage, choose for each of several consecutive photos
+            the motion or its time-reversed twin, jointly, so that they meet as smoothly as can be.
     """
 
     num_steps: int
@@ -51,6 +57,7 @@ class Stage:
     lr_scale: float = 1.0
     frozen: list[str] = field(default_factory=list)
     refresh_matte: bool = False
+    choose_directions: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.frozen) - set(PARAMETER_GROUPS)
@@ -66,11 +73,12 @@ def default_stages() -> list[Stage]:
     """The matte places the limbs while the texture is grey; then the photo decides.
 
     The matte is found once more when the body is about right, and again when it is better.
+    Consecutive photos meet smoothly only after their directions of time have been chosen.
     """
-    early = LossWeights(image=3.0, matting=1.0, texture=1.0)
+    early = LossWeights(image=3.0, matting=1.0, texture=1.0, boundary=0.0)
     late = LossWeights(image=50.0, matting=0.3, texture=1.0)
     return [
-        Stage(60, early, refresh_matte=True),
+        Stage(60, early, refresh_matte=True, choose_directions=True),
         Stage(70, late, refresh_matte=True),
         Stage(70, late),
     ]
@@ -107,6 +115,10 @@ class RefineSettings:
         choose_direction: hand out the motion or its time-reversed twin, which blurs to the same
             picture, whichever the motion prior finds likelier.
         seed: of the start noise.
+        gap: "given" takes the shut time between consecutive photos from their exposures;
+            "estimated" takes their openings only and finds how long the shutter stayed open.
+        meeting_share: share of this gap by which the earlier motion is extended to where the two
+            meet; the paper's is 1, 0.5 extends both alike.
     """
 
     stages: list[Stage] = field(default_factory=default_stages)
@@ -130,6 +142,8 @@ class RefineSettings:
     ranking_steps: int = 50
     choose_direction: bool = False
     seed: int = 0
+    gap: Literal["given", "estimated"] = "given"
+    meeting_share: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -137,6 +151,8 @@ class RefineSettings:
         for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
             if getattr(self, name) < 1:
                 raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
+        if not 0.0 <= self.meeting_share <= 1.0:
+            raise InputError(f"refine.meeting_share {self.meeting_share} must be in [0, 1]")
 
     @property
     def needs_motion_prior(self) -> bool:
@@ -151,7 +167,14 @@ class RefineSettings:
     @property
     def matte_refresh_steps(self) -> tuple[int, ...]:
         """Numbers of steps done after which the matte is estimated again."""
+        return tuple(end for end, stage in self._ends if stage.refresh_matte)
+
+    @property
+    def direction_steps(self) -> tuple[int, ...]:
+        """Numbers of steps done after which directions of time are chosen."""
+        return tuple(end for end, stage in self._ends if stage.choose_directions)
+
+    @property
+    def _ends(self) -> list[tuple[int, Stage]]:
         ends = itertools.accumulate(stage.num_steps for stage in self.stages)
-        return tuple(
-            end for end, stage in zip(ends, self.stages, strict=True) if stage.refresh_matte
-        )
+        return list(zip(ends, self.stages, strict=True))

@@ -41,22 +41,24 @@ class StartedSample:
 
 
 def start_sample(
-    sample: BlurSample, body: SmplBody, initialiser: BlazePoseInitialiser
+    sample: BlurSample, body: SmplBody, initialiser: BlazePoseInitialiser, frame: int | None = None
 ) -> StartedSample:
-    """Fill in what a sample does not bring along: matte, camera, starting poses.
+    """Fill in what a photo does not bring along: matte, camera, starting poses.
 
     Args:
-        sample: the photo with its background.
+        sample: one photo with its background.
         body: body model of the starting poses.
         initialiser: finds them where the sample has no estimate of its own.
+        frame: number of the photo among consecutive ones, by which a file of estimates knows it;
+            None: the file's first.
 
     Raises:
-        InputError: if the sample has several frames, or nothing moves in front of the background.
+        InputError: if the sample has several photos, or nothing moves in front of the background.
         BodyModelError: if a given estimate belongs to another body.
     """
     if len(sample.blurry) != 1:
         raise InputError(
-            f"{sample.sample_id}: {len(sample.blurry)} frames given, but one at a time is refined"
+            f"{sample.sample_id}: {len(sample.blurry)} photos given, but one at a time is started"
         )
     height, width = sample.blurry.shape[-2:]
     if sample.background.shape[-2:] != sample.blurry.shape[-2:]:
@@ -68,7 +70,7 @@ def start_sample(
     estimate = sample.estimate
     if estimate is None and sample.estimate_path is not None:
         estimate = read_estimate(
-            sample.estimate_path, body.identity, (height, width), sample.camera
+            sample.estimate_path, body.identity, (height, width), sample.camera, frame
         )
     camera_is_known = sample.camera is not None or estimate is not None
     if estimate is None:

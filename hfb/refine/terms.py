@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.body import SmplBody
 from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
     LossWeights,
     TexelPairs,
     background_loss,
+    boundary_loss,
     image_loss,
     matting_loss,
     polynomial_loss,
@@ -25,6 +27,7 @@ from hfb.motion import PolynomialMotion
 from hfb.prior import MixturePosePrior
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
+from hfb.refine.sequences import boundary_states, meeting_of
 from hfb.refine.settings import RefineSettings
 from hfb.structures import Exposure, Layers
 
@@ -41,6 +44,7 @@ class Prediction:
         pose_rotmat: pose at each sub-frame time.
         betas: shape.
         texture: sRGB.
+        gap: shut part of the frame time of each sequence; None where the exposures tell it.
     """
 
     image: Float[Tensor, "P 3 S S"]
@@ -50,6 +54,7 @@ class Prediction:
     pose_rotmat: Float[Tensor, "P N J 3 3"]
     betas: Float[Tensor, "P K"]
     texture: Float[Tensor, "P 3 TH TW"]
+    gap: Float[Tensor, " Q"] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Context:
         settings: the recipe.
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
+        body: the body model.
         pose_prior: eq. 6, or None.
         motion_energy: eq. 10, or None.
         texel_pairs: eq. 5's neighbour table, or None.
@@ -71,6 +77,7 @@ class Context:
     settings: RefineSettings
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
+    body: SmplBody
     pose_prior: MixturePosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
@@ -97,6 +104,7 @@ def loss_terms(
         "background": _background,
         "adversarial": _adversarial,
         "pose_anchor": lambda p, c: pose_anchor_loss(p.motion.coeffs, c.start_coeffs),
+        "boundary": _boundary,
     }
     return {
         name: make(prediction, context)
@@ -118,7 +126,11 @@ def _is_available(name: str, context: Context) -> bool:
     if name == "pose":
         return context.pose_prior is not None
     if name == "adversarial":
-        return context.motion_energy is not None
+        # Section 3.2: consecutive photos do without, nothing about their motion is ambiguous.
+        is_single = context.problem.sequences is None
+        return context.motion_energy is not None and is_single
+    if name == "boundary":
+        return context.problem.sequences is not None
     if name == "texture":
         return context.texel_pairs is not None
     return True
@@ -183,3 +195,13 @@ def _adversarial(prediction: Prediction, context: Context) -> Tensor:
 def _background(prediction: Prediction, context: Context) -> Tensor:
     rendered = prediction.layers if prediction.layers is not None else prediction.exposure
     return background_loss(rendered, context.background, context.settings.background_epsilon)
+
+
+def _boundary(prediction: Prediction, context: Context) -> Tensor:
+    """The restriction at each boundary counts for the later of its two photos."""
+    problem, sequences = context.problem, context.problem.sequences
+    assert sequences is not None
+    meeting = meeting_of(sequences, context.settings.meeting_share, prediction.gap)
+    states = boundary_states(prediction.motion, prediction.betas, sequences, meeting, context.body)
+    second = sequences.pairs[:, 1]
+    return prediction.betas.new_zeros(len(problem)).index_add(0, second, boundary_loss(*states))

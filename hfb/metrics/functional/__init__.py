@@ -1,5 +1,6 @@
 """Figures of merit as pure functions: one value a sample, no state."""
 
+from hfb.metrics.functional.directions import joint_directions
 from hfb.metrics.functional.images import reblur_psnr, silhouette_iou
 from hfb.metrics.functional.joints import (
     Root,
@@ -30,6 +31,7 @@ __all__ = [
     "binned",
     "direction_correct",
     "direction_score",
+    "joint_directions",
     "mid_exposure_mpjpe",
     "mpjpe",
     "pa_mpjpe",
