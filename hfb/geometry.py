@@ -90,6 +90,21 @@ def spin_of_rotvec(
     return rate + 0.5 * sinc_half**2 * turned + cubic * torch.linalg.cross(rotvec, turned)
 
 
+def rotation_from_6d(sixd: Float[Tensor, "*B 6"]) -> Float[Tensor, "*B 3 3"]:
+    """Rotation matrices from six numbers: a continuous form for networks (Zhou et al. 2019).
+
+    The numbers are the first two columns, one after the other; Gram and Schmidt make them a
+    rotation (`roma.special_gramschmidt`).
+
+    Args:
+        sixd: any numbers; the two columns must not be parallel.
+
+    Returns:
+        Rotation matrices.
+    """
+    return roma.special_gramschmidt(sixd.unflatten(-1, (2, 3)).mT)
+
+
 def default_camera(height: int, width: int) -> Camera:
     """A camera for a picture of which nothing is known.
 

@@ -5,6 +5,7 @@ from hfb.init.initialiser import BlazePoseInitialiser
 from hfb.init.landmarks import Landmarks
 from hfb.init.matte_refresh import refresh_alpha
 from hfb.init.matting import estimate_alpha
+from hfb.init.moments import Moment, read_moments
 from hfb.init.region import (
     CropBox,
     crop_camera,
@@ -22,6 +23,7 @@ __all__ = [
     "BlazePoseInitialiser",
     "CropBox",
     "Landmarks",
+    "Moment",
     "Registration",
     "RegistrationSettings",
     "crop_camera",
@@ -33,6 +35,7 @@ __all__ = [
     "noise_level",
     "paste_crop",
     "read_estimate",
+    "read_moments",
     "refresh_alpha",
     "register_landmarks",
     "register_vertices",

@@ -108,8 +108,31 @@ def read_estimate(
         BodyModelError: if its betas belong to another body.
     """
     path = Path(path)
-    arrays = _load(path)
+    arrays = load_arrays(path)
     row = _row_of(arrays, frame, path)
+    return estimate_at(arrays, row, body, image_size, camera, num_betas, path)
+
+
+def estimate_at(
+    arrays: dict[str, np.ndarray],
+    row: int,
+    body: BodyIdentity,
+    image_size: tuple[int, int] | None,
+    camera: Camera | None,
+    num_betas: int,
+    path: Path,
+) -> InitialEstimate:
+    """One row of a file, see `read_estimate`.
+
+    Args:
+        arrays: from `load_arrays`.
+        row: which.
+        body: the body that the estimate will be used with.
+        image_size: height and width of the image.
+        camera: full-image camera, for files without `K`.
+        num_betas: shape coefficients to return.
+        path: for messages.
+    """
     poses = _hypotheses(arrays, "poses", row, path)
     model_type = _text(arrays, "surface_model_type") or _guess_model(poses.shape[1], path)
     if poses.shape[1] != _POSE_SIZES.get(model_type, poses.shape[1]) or poses.shape[1] % 3:
@@ -148,7 +171,8 @@ def _intrinsics(camera: Camera) -> np.ndarray:
     return np.array(matrix, np.float32)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The checked arrays of an estimate file; see `read_estimate` for what is refused."""
     if not path.is_file():
         raise InputError(f"no estimate at {path}")
     try:

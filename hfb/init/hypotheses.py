@@ -208,4 +208,5 @@ def _ensemble(
         roi=roi,
         next_roi=members[0].next_roi,
         spread_px=np.median(np.linalg.norm(xy - centre, axis=-1), axis=0),
+        readings=tuple(reading for member in members for reading in member.readings),
     )

@@ -14,11 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.errors import NoPersonError
+from hfb.errors import InputError, NoPersonError
 from hfb.geometry import default_camera
 from hfb.init.blazepose import BlazePose
 from hfb.init.hypotheses import search_landmarks
 from hfb.init.landmarks import Landmarks, swap_sides
+from hfb.init.lifted_start import LiftedStart, lift_readings
+from hfb.init.lifting import LiftingNetwork
+from hfb.init.lifting_file import fits_body, load_lifting
 from hfb.init.pose_limits import MixtureQuadratic
 from hfb.init.region import foreground_mask
 from hfb.init.registration import PosePrior, RegistrationSettings, register_landmarks
@@ -47,9 +50,12 @@ class BlazePoseInitialiser:
         sigma_world: standard deviation of 3D landmarks, m.
         prior_weight: weight of the pose prior in the registration.
         use_learned_prior: use the mixture prior of eq. 6; if false, anatomical joint limits.
+        lifting: begin the registration with the pose that the lifting network reads from the
+            landmarks, and stay as near to it as it is sure; if false, landmarks and prior decide.
         num_threads: CPU threads of the networks.
         detector_path: detector file; found or fetched by `hfb.assets` if not given.
         landmark_path: landmark file; the same.
+        lifting_path: file of the lifting network; the shipped one if not given.
     """
 
     def __init__(
@@ -61,9 +67,11 @@ class BlazePoseInitialiser:
         sigma_world: float = 0.1,
         prior_weight: float = 0.3,
         use_learned_prior: bool = True,
+        lifting: bool = False,
         num_threads: int = 2,
         detector_path: str | None = None,
         landmark_path: str | None = None,
+        lifting_path: str | None = None,
     ) -> None:
         self.num_hypotheses = num_hypotheses
         self.use_swapped_sides = use_swapped_sides
@@ -77,7 +85,10 @@ class BlazePoseInitialiser:
         self.num_threads = num_threads
         self.detector_path = detector_path
         self.landmark_path = landmark_path
+        self.lifting = lifting
+        self.lifting_path = lifting_path
         self._network: BlazePose | None = None
+        self._lifter: LiftingNetwork | None = None
 
     def __call__(
         self,
@@ -101,6 +112,7 @@ class BlazePoseInitialiser:
         Raises:
             NoPersonError: if nothing in the image looks like a person.
             AssetNotFoundError: if the networks are missing and cannot be fetched.
+            InputError: if the lifting network is none, or was trained for another joint tree.
         """
         guesses = self.find_landmarks(image, background)
         source = "blazepose heavy"
@@ -108,7 +120,21 @@ class BlazePoseInitialiser:
             camera = default_camera(*image.shape[1:])
             source += f", focal assumed {float(camera.focal[0]):.0f} px"
             _log.info("camera unknown: assuming a focal length of %.0f px", camera.focal[0])
+        return self.estimate(guesses, camera, body, source)
+
+    def estimate(
+        self, guesses: list[Landmarks], camera: Camera, body: SmplBody, source: str = "landmarks"
+    ) -> InitialEstimate:
+        """Fit the body to landmarks that were found: the second half of a call.
+
+        Args:
+            guesses: from `find_landmarks`, best first.
+            camera: full-image camera.
+            body: any SMPL-format body.
+            source: what to note about where the estimate comes from.
+        """
         guesses = self._select(guesses)
+        lifted = self._lift(guesses, camera, body)
         fitted = register_landmarks(
             _stack([guess.xy for guess in guesses]),
             _stack([guess.world for guess in guesses]),
@@ -118,11 +144,12 @@ class BlazePoseInitialiser:
             self.prior,
             self.settings,
             spread_px=_stack([_spread(guess) for guess in guesses]),
+            lifted=lifted,
         )
         extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
         score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
         order = score.argsort(descending=True)
-        device = image.device
+        device = body.template.device
         return InitialEstimate(
             betas=fitted.betas[order].to(device),
             pose_rotmat=fitted.pose_rotmat[order].to(device),
@@ -130,8 +157,23 @@ class BlazePoseInitialiser:
             camera=camera,
             score=score[order].to(device),
             body=body.identity,
-            source=source,
+            source=source if lifted is None else f"{source}, lifted",
+            joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
         )
+
+    def _lift(self, guesses: list[Landmarks], camera: Camera, body: SmplBody) -> LiftedStart | None:
+        """Poses of all guesses by the lifting network, or None where it is not wanted."""
+        if not self.lifting:
+            return None
+        if self._lifter is None:
+            network, card = load_lifting(self.lifting_path)
+            if not fits_body(card, body):
+                raise InputError(
+                    "the lifting network was trained for a body with another joint tree: train one "
+                    "for this body, or turn it off with --model.initialiser.lifting false"
+                )
+            self._lifter = network
+        return lift_readings([guess.readings for guess in guesses], camera, self._lifter, body)
 
     def find_landmarks(
         self, image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
+
+from hfb.init.reading import NUM_POINTS, Reading
 
 LANDMARK_NAMES = (
     "nose", "left_eye_inner", "left_eye", "left_eye_outer",
@@ -44,6 +46,8 @@ class Landmarks:
         roi: the square it was read from: centre x, centre y, side (px), rotation (rad, clockwise).
         next_roi: the square that the network itself would look at next.
         spread_px: how far an ensemble's members lie from `xy`, px; zero for a single run.
+        readings: all that the network said, of a single run or of each member of an ensemble; those
+            of mirrored images are left in their own mirrored world.
     """
 
     xy: Float[np.ndarray, "33 2"]
@@ -53,6 +57,7 @@ class Landmarks:
     roi: tuple[float, float, float, float]
     next_roi: tuple[float, float, float, float]
     spread_px: Float[np.ndarray, " 33"] | None = None
+    readings: tuple[Reading, ...] = ()
 
 
 def mirror_landmarks(landmarks: Landmarks, width: int) -> Landmarks:
@@ -71,6 +76,7 @@ def mirror_landmarks(landmarks: Landmarks, width: int) -> Landmarks:
         score=landmarks.score,
         roi=(width - x, y, side, -angle),
         next_roi=(width - next_x, next_y, next_side, -next_angle),
+        readings=tuple(replace(reading, mirrored_width=width) for reading in landmarks.readings),
     )
 
 
@@ -91,7 +97,24 @@ def swap_sides(landmarks: Landmarks, legs_only: bool = False) -> Landmarks:
     xy[chosen] = landmarks.xy[FLIP[chosen]]
     world[chosen] = landmarks.world[FLIP[chosen]] * [1.0, 1.0, -1.0]
     visibility[chosen] = landmarks.visibility[FLIP[chosen]]
+    readings = tuple(_swapped(reading, chosen) for reading in landmarks.readings)
     return Landmarks(
         xy, world, visibility, landmarks.score, landmarks.roi, landmarks.next_roi,
-        landmarks.spread_px,
+        landmarks.spread_px, readings,
     )  # fmt: skip
+
+
+def _swapped(reading: Reading, chosen: np.ndarray) -> Reading:
+    """A reading with landmarks exchanged; its features still say the contrary, so they go."""
+    order = np.arange(NUM_POINTS)
+    order[chosen] = FLIP[chosen]
+    points, world = reading.points[order], reading.world[order]
+    points[chosen, 2] *= -1.0
+    world[chosen, 2] *= -1.0
+    return replace(
+        reading,
+        points=points,
+        heat=reading.heat[order],
+        world=world,
+        features=np.zeros_like(reading.features),
+    )

@@ -7,7 +7,7 @@ pose and shape; many hypotheses at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,6 +18,7 @@ from hfb.body import SmplBody
 from hfb.errors import ShapeError
 from hfb.init.correspondence import Correspondence, correspondence
 from hfb.init.gauss_newton import BodyState, Quadratic, robust_quadratic, rotvec_and_jacobian, solve
+from hfb.init.lifted_start import LiftedStart, lifted_term
 from hfb.init.pose_limits import JointLimits
 from hfb.init.sparse_body import PosedPoints, SparseBody
 from hfb.init.swing import swing_pose
@@ -48,6 +49,10 @@ class RegistrationSettings:
         prior_weight: weight of the pose prior.
         betas_weight: weight of half the squared shape coefficients.
         num_iters: Gauss-Newton steps.
+        lifted_weight: weight of the pull to a lifted pose, where there is one.
+        lifted_world_weight: factor of the 3D landmarks' weight where there is a lifted pose, which
+            has taken them into account already.
+        lifted_prior_weight: weight of the pose prior then: a lifted pose is a likely one.
     """
 
     sigma_image: float = 0.02
@@ -56,6 +61,14 @@ class RegistrationSettings:
     prior_weight: float = 0.3
     betas_weight: float = 4.0
     num_iters: int = 30
+    lifted_weight: float = 1.0
+    lifted_world_weight: float = 0.0
+    lifted_prior_weight: float = 0.05
+
+    def for_lifted(self) -> RegistrationSettings:
+        """How far each kind of evidence is believed beside a lifted pose."""
+        sigma = self.sigma_world / max(self.lifted_world_weight, 1e-6) ** 0.5
+        return replace(self, sigma_world=sigma, prior_weight=self.lifted_prior_weight)
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ def register_landmarks(
     prior: PosePrior | None = None,
     settings: RegistrationSettings | None = None,
     spread_px: Float[Tensor, "K 33"] | None = None,
+    lifted: LiftedStart | None = None,
 ) -> Registration:
     """Fit the body to BlazePose landmarks.
 
@@ -110,6 +124,7 @@ def register_landmarks(
         prior: pose prior; joint limits and a weak pull to the rest pose if not given.
         settings: how far each kind of evidence is believed.
         spread_px: how far an ensemble disagrees on each landmark, px.
+        lifted: poses to begin with and to stay near, as sure as they are; turned bones if None.
 
     Returns:
         Parameters of each hypothesis, in float32.
@@ -120,15 +135,22 @@ def register_landmarks(
     if camera.focal.ndim != 1:
         raise ShapeError(f"one camera expected, got focal lengths {tuple(camera.focal.shape)}")
     settings = settings or RegistrationSettings()
+    if lifted is not None:
+        settings = settings.for_lifted()
     prior = prior or JointLimits(body.joint_names)
     table = correspondence(body)
     sparse = SparseBody.from_body(body, table.vertices.tolist())
     spread = torch.zeros_like(visibility) if spread_px is None else spread_px
     seen = _observe(xy, world, visibility, spread, camera, table, settings)
-    start = _start(seen, sparse, body.joint_names, table)
-    state, cost = solve(
-        start, lambda state: _cost(state, seen, sparse, table, prior, settings), settings.num_iters
-    )
+    start = _start(seen, sparse, body.joint_names, table, lifted)
+
+    def cost_at(state: BodyState) -> Quadratic:
+        total = _cost(state, seen, sparse, table, prior, settings)
+        if lifted is None:
+            return total
+        return total + lifted_term(state, lifted, settings.lifted_weight, settings.outlier_scale)
+
+    state, cost = solve(start, cost_at, settings.num_iters)
     points = sparse.pose(state.rotmat, state.betas, state.transl).points
     distance = (_project(table.from_points @ points, seen) - seen.xy).norm(dim=-1)
     weight = seen.image_weight
@@ -169,13 +191,18 @@ def _project(points: Tensor, seen: _Observations) -> Tensor:
 
 
 def _start(
-    seen: _Observations, sparse: SparseBody, joint_names: tuple[str, ...], table: Correspondence
-) -> BodyState:
-    """Bones turned as measured, average shape, placed by linear least squares."""
+    seen: _Observations, sparse: SparseBody, joint_names: tuple[str, ...], table: Correspondence,
+    lifted: LiftedStart | None,
+) -> BodyState:  # fmt: skip
+    """Lifted pose and shape, or bones turned as measured; placed by linear least squares."""
     num_bodies = len(seen.xy)
     rest = table.from_points @ sparse.rest
-    rotmat = swing_pose(sparse.parents, joint_names, rest, seen.world)
     betas = rest.new_zeros(num_bodies, sparse.shapedirs.shape[-1])
+    if lifted is None:
+        rotmat = swing_pose(sparse.parents, joint_names, rest, seen.world)
+    else:
+        rotmat = lifted.rotmat.to(rest)
+        betas = lifted.betas.to(rest) if lifted.betas.shape == betas.shape else betas
     transl = rest.new_zeros(num_bodies, 3)
     points = table.from_points @ sparse.pose(rotmat, betas, transl).points
     return BodyState(rotmat, betas, place_points(points, seen.xy, seen.image_weight, seen.focal,

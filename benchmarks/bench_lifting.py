@@ -1,0 +1,293 @@
+"""How good the start of a refinement is: plain registration against the lifted start.
+
+    python benchmarks/bench_lifting.py --mocap <motion capture> --count 300
+    python benchmarks/bench_lifting.py --root <data set>/test
+    python benchmarks/bench_lifting.py --pairs <folder> --plot docs/images/lifting_calibration.png
+
+The first draws blurry pictures of validation subjects as the training pairs are drawn, the second
+reads samples with their truth; both run the whole search for landmarks and register them in each
+way. Errors are root-aligned, over the 24 joints at mid-exposure. Landmarks are kept in --cache, so
+that another network costs no second search. The third compares the errors that the network expects
+with those it makes, joint by joint, on validation pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from datamodules.blur_folder import list_samples, read_sample
+from datamodules.lifting import read_pairs
+from datamodules.lifting_shards import PairMaker, draw_scenes
+from hfb.body import SmplBody, load_body
+from hfb.errors import HfbError
+from hfb.export import write_image
+from hfb.init import BlazePoseInitialiser
+from hfb.init.landmarks import Landmarks
+from hfb.init.lifting_file import load_lifting
+from hfb.init.reading import Reading
+from hfb.lifting.batch import batch_of
+from hfb.lifting.figures import LiftingFigures, figures_of, join_figures
+from hfb.metrics.functional import mpjpe, pa_mpjpe
+from hfb.structures import BodyParams, Camera
+
+EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, 9.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A picture and the truth at its mid-exposure.
+
+    Attributes:
+        name: for the cache.
+        image: sRGB.
+        background: sRGB.
+        camera: of the picture.
+        joints: camera frame, m.
+        blur_rate: eq. (12).
+    """
+
+    name: str
+    image: Tensor
+    background: Tensor
+    camera: Camera
+    joints: Tensor
+    blur_rate: float
+
+
+def drawn_cases(mocap: Path, photos: Path | None, count: int, seed: int) -> Iterator[Case]:
+    """Pictures of validation subjects, drawn as the training pairs are."""
+    maker = PairMaker.load(mocap, "val", photos)
+    for number, (scene, _) in enumerate(draw_scenes(maker, seed, count)):
+        image, background = (
+            torch.from_numpy(p).permute(2, 0, 1).float() / 255
+            for p in (scene.image, scene.background)
+        )
+        name = f"drawn_{seed}_{number:04d}"
+        joints = scene.joints[scene.middle]
+        yield Case(name, image, background, scene.camera, joints, scene.blur_rate)
+
+
+def stored_cases(root: Path) -> Iterator[Case]:
+    """Samples of a data set that brings its truth."""
+    for folder in list_samples(root):
+        sample = read_sample(folder)
+        if sample.target is None or sample.camera is None:
+            continue
+        joints = sample.target.joints[0]
+        middle = joints[[(len(joints) - 1) // 2, len(joints) // 2]].mean(0)
+        rate = float("nan") if sample.blur_rate is None else sample.blur_rate
+        yield Case(
+            sample.sample_id, sample.blurry[0], sample.background, sample.camera, middle, rate
+        )
+
+
+def landmarks_of(
+    case: Case, initialiser: BlazePoseInitialiser, cache: Path | None
+) -> Landmarks | None:
+    """The best guess at the landmarks, or None where the search finds nobody."""
+    path = cache / f"{case.name}.npz" if cache else None
+    if path is not None and path.is_file():
+        return _read_landmarks(path)
+    try:
+        found = initialiser.find_landmarks(case.image, case.background)[0]
+    except HfbError:
+        return None
+    if path is not None:
+        _write_landmarks(found, path)
+    return found
+
+
+def _write_landmarks(found: Landmarks, path: Path) -> None:
+    readings: dict[str, Any] = {
+        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in found.readings])
+        for name in Reading.__dataclass_fields__
+    }
+    plain: dict[str, Any] = {
+        name: np.asarray(getattr(found, name))
+        for name in ("xy", "world", "visibility", "score", "roi", "next_roi")
+    }
+    spread = np.zeros(33) if found.spread_px is None else found.spread_px
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **plain, **readings, spread_px=spread)
+
+
+def _read_landmarks(path: Path) -> Landmarks:
+    with np.load(path, allow_pickle=False) as arrays:
+        content = dict(arrays)
+    readings = [
+        Reading(
+            points=content["reading_points"][k],
+            heat=content["reading_heat"][k],
+            world=content["reading_world"][k],
+            features=content["reading_features"][k],
+            presence=float(content["reading_presence"][k]),
+            roi=tuple(content["reading_roi"][k].tolist()),
+            mirrored_width=int(content["reading_mirrored_width"][k]),
+        )
+        for k in range(len(content["reading_roi"]))
+    ]
+    return Landmarks(
+        xy=content["xy"],
+        world=content["world"],
+        visibility=content["visibility"],
+        score=float(content["score"]),
+        roi=tuple(content["roi"].tolist()),
+        next_roi=tuple(content["next_roi"].tolist()),
+        spread_px=content["spread_px"],
+        readings=tuple(readings),
+    )
+
+
+def errors_of(
+    case: Case, found: Landmarks, ways: dict[str, BlazePoseInitialiser], body: SmplBody
+) -> list[float]:
+    """MPJPE of each way, then PA-MPJPE of each, mm."""
+    truth = case.joints[None, None]
+    starts = [
+        body.joints(way.estimate([found], case.camera, body).params(0))[None, None]
+        for way in ways.values()
+    ]
+    return [
+        *(float(mpjpe(joints, truth)) for joints in starts),
+        *(float(pa_mpjpe(joints, truth)) for joints in starts),
+    ]
+
+
+def print_table(rates: list[float], rows: list[list[float]], names: list[str]) -> None:
+    """Means by blur rate."""
+    values, blur = np.array(rows), np.array(rates)
+    titles = [f"{name} MPJPE" for name in names] + [f"{name} PA-MPJPE" for name in names]
+    print(f"| blur rate | pictures | {' | '.join(titles)} | change |")
+    print("|" + "---|" * (len(titles) + 3))
+    parts = [
+        (f"{low:g} to {high:g}", (blur >= low) & (blur < high)) for low, high in pairwise(EDGES)
+    ]
+    for label, chosen in [*parts, ("all", np.ones(len(blur), dtype=bool))]:
+        if chosen.any():
+            means = values[chosen].mean(0)
+            cells = " | ".join(f"{value:.1f}" for value in means)
+            change = 100.0 * (means[len(names) - 1] / means[0] - 1.0)
+            print(f"| {label} | {int(chosen.sum())} | {cells} | {change:+.0f} % |")
+
+
+def compare(arguments: argparse.Namespace, console: Console) -> None:
+    """Search, register in each way, print."""
+    body = load_body()
+    plain = BlazePoseInitialiser(lifting=False, num_threads=1)
+    ways = {
+        "plain": plain,
+        "lifted": BlazePoseInitialiser(lifting=True, lifting_path=arguments.checkpoint),
+    }
+    cases = (
+        stored_cases(arguments.root)
+        if arguments.root
+        else drawn_cases(arguments.mocap, arguments.photos, arguments.count, arguments.seed)
+    )
+    rates, rows, missed = [], [], 0
+    for case in track(cases, "searching", total=arguments.count, console=console, transient=True):
+        found = landmarks_of(case, plain, arguments.cache)
+        if found is None:
+            missed += 1
+            continue
+        rates.append(case.blur_rate)
+        rows.append(errors_of(case, found, ways, body))
+    print_table(rates, rows, list(ways))
+    print(f"\n{missed} pictures without a person that the search would find")
+
+
+def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingFigures:
+    """What the network expects, and what it does, on pairs."""
+    arrays, _ = read_pairs(pairs)
+    network, _ = load_lifting(checkpoint)
+    parts = []
+    for rows in torch.arange(len(arrays["roi"])).split(256):
+        seen, truth = batch_of({name: values[rows] for name, values in arrays.items()})
+        with torch.no_grad():
+            pose = network(seen)
+            joints = body.joints(BodyParams(pose.betas, pose.rotmat, torch.zeros(len(rows), 3)))
+        parts.append(figures_of(pose, joints - joints[:, :1], truth))
+    return join_figures(parts)
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    """Draw expected against actual errors, joint by joint, and print what the plot shows."""
+    body = load_body()
+    figures = figures_on_pairs(arguments.pairs, arguments.checkpoint, body)
+    panels = [
+        _panel(figures.expected_mm[:, 1:], figures.distance_mm[:, 1:], "joint error, mm", 400.0),
+        _panel(figures.expected_deg, figures.angle_deg, "joint rotation error, degrees", 80.0),
+    ]
+    picture = np.concatenate(panels, axis=1)
+    write_image(arguments.plot, torch.from_numpy(picture).permute(2, 0, 1).float() / 255)
+    print("| joint | expected mm | actual mm | expected deg | actual deg |\n|---|---|---|---|---|")
+    for number, name in enumerate(body.joint_names):
+        columns = (figures.expected_mm, figures.distance_mm, figures.expected_deg,
+                   figures.angle_deg)  # fmt: skip
+        cells = " | ".join(f"{float(values[:, number].mean()):.1f}" for values in columns)
+        print(f"| {name} | {cells} |")
+
+
+def _panel(expected: Tensor, actual: Tensor, title: str, limit: float) -> np.ndarray:
+    """One curve a joint: the mean error of each tenth of the pairs over what was expected."""
+    size, margin = 460, 50
+    picture = np.full((size, size, 3), 255, np.uint8)
+    inner = size - 2 * margin
+
+    def place(x: float, y: float) -> tuple[int, int]:
+        at = [min(max(v / limit, 0.0), 1.0) * inner for v in (x, y)]
+        return int(margin + at[0]), int(size - margin - at[1])
+
+    cv2.rectangle(picture, place(0, 0), place(limit, limit), (120, 120, 120), 1)
+    cv2.line(picture, place(0, 0), place(limit, limit), (160, 160, 160), 1, cv2.LINE_AA)
+    for joint in range(expected.shape[1]):
+        order = expected[:, joint].argsort()
+        groups = order.tensor_split(10)
+        curve = [
+            place(float(expected[g, joint].mean()), float(actual[g, joint].mean())) for g in groups
+        ]
+        hue = np.array([[[int(179 * joint / expected.shape[1]), 200, 200]]], np.uint8)
+        colour = tuple(int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
+        cv2.polylines(picture, [np.array(curve)], False, colour, 1, cv2.LINE_AA)
+    text: Callable[..., object] = cv2.putText
+    font, black = cv2.FONT_HERSHEY_SIMPLEX, (0, 0, 0)
+    text(picture, f"{title}: actual over expected", (margin, 30), font, 0.5, black, 1, cv2.LINE_AA)
+    text(picture, "0", (margin - 14, size - margin + 16), font, 0.45, black, 1, cv2.LINE_AA)
+    text(picture, f"{limit:g}", (size - margin - 20, size - margin + 18), font, 0.45, black, 1,
+         cv2.LINE_AA)  # fmt: skip
+    return picture
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mocap", type=Path, help="draw pictures of its validation subjects")
+    parser.add_argument("--photos", type=Path, help="backgrounds beside the procedural ones")
+    parser.add_argument("--count", type=int, default=300, help="pictures to draw")
+    parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--root", type=Path, help="samples with truth, instead of drawn pictures")
+    parser.add_argument("--cache", type=Path, help="folder to keep landmarks in")
+    parser.add_argument("--checkpoint", default=None, help="another network than the shipped one")
+    parser.add_argument("--pairs", type=Path, help="validation pairs, for the calibration")
+    parser.add_argument("--plot", type=Path, default=Path("outputs/lifting_calibration.png"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.pairs is not None:
+        calibrate(arguments)
+    if arguments.mocap is not None or arguments.root is not None:
+        compare(arguments, Console(stderr=True))
+
+
+if __name__ == "__main__":
+    main()

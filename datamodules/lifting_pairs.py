@@ -1,0 +1,143 @@
+"""Pairs to learn lifting from: `python -m datamodules.lifting_pairs --mocap PATH --output DIR`.
+
+A pair is what the real landmark detector says about a blurry picture, and the pose that the picture
+shows at mid-exposure. Mocap pose, random body, clothes, place, camera and light come from
+`datamodules.lifting_scene`; nothing is licensed, nobody labels anything.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jsonargparse import auto_cli
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from datamodules.lifting_shards import SHARD_SIZE, PairMaker, write_shard
+from hfb.errors import HfbError, InputError
+from hfb.export import atomic_write
+
+_RECIPE_NAME = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Write pairs of detections on blurry pictures and the poses they show.
+
+    Attributes:
+        mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
+        output: a folder; gets one npz file for each 256 pairs, and a contact sheet to look at. A
+            stopped run goes on where it was, a larger count adds to it.
+        count: how many pairs, rounded up to whole files.
+        subjects: whose motion: train, or val (kept from all training).
+        seed: equal seeds give equal pairs.
+        background_folder: photographs without people, used beside procedural places; null: only
+            those.
+        workers: processes; 0: one a processor.
+    """
+
+    mocap: Path
+    output: Path
+    count: int = 20_000
+    subjects: Literal["train", "val"] = "train"
+    seed: int = 0
+    background_folder: Path | None = None
+    workers: int = 0
+
+
+def generate(command: Command, console: Console) -> int:
+    """Make the files that are missing, with a progress bar.
+
+    Args:
+        command: what is asked for.
+        console: where progress goes.
+
+    Returns:
+        How many pairs lie in the folder.
+
+    Raises:
+        InputError: if the folder holds pairs of another recipe.
+    """
+    if command.count < 1:
+        raise InputError(f"count {command.count}: ask for at least one pair")
+    _check_recipe(command)
+    num_shards = -(-command.count // SHARD_SIZE)
+    wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
+    missing = [number for number, path in enumerate(wanted) if not path.is_file()]
+    with Progress(
+        TextColumn("making pairs"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        task = bars.add_task("", total=num_shards * SHARD_SIZE)
+        bars.advance(task, (num_shards - len(missing)) * SHARD_SIZE)
+        workers = min(command.workers or len(os.sched_getaffinity(0)), max(len(missing), 1))
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, _start_worker, (command,)) as pool:
+            jobs = [pool.submit(_make_shard, command, number) for number in missing]
+            for job in as_completed(jobs):
+                job.result()
+                bars.advance(task, SHARD_SIZE)
+    console.print(f"{num_shards * SHARD_SIZE} pairs in {command.output}", highlight=False)
+    return num_shards * SHARD_SIZE
+
+
+_MAKERS: list[PairMaker] = []
+
+
+def _start_worker(command: Command) -> None:
+    torch.set_num_threads(1)
+    _MAKERS[:] = [PairMaker.load(command.mocap, command.subjects, command.background_folder)]
+
+
+def _make_shard(command: Command, number: int) -> None:
+    write_shard(_MAKERS[0], command.output, command.seed, number)
+
+
+def _check_recipe(command: Command) -> None:
+    """Refuse to mix pairs of different recipes in one folder."""
+    kept = replace(command, count=0, workers=0, output=Path())
+    text = json.dumps(vars(kept), indent=1, default=str) + "\n"
+    path = command.output / _RECIPE_NAME
+    if path.is_file() and path.read_text() != text:
+        raise InputError(
+            f"{command.output} holds pairs of another recipe (see {_RECIPE_NAME} there); choose "
+            "another --output or delete it"
+        )
+    with atomic_write(path) as part:
+        part.write_text(text)
+
+
+def main(args: list[str] | None = None) -> None:
+    """The command; the user's mistakes end it with one line and code 2."""
+    try:
+        generate(auto_cli(Command, args=args, as_positional=False), Console())
+    except HfbError as error:
+        Console(stderr=True).print(f"error: {error}", highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; what was finished is kept.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
