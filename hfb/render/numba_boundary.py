@@ -39,19 +39,17 @@ def find_boundary(state: FrameState, boundary: Boundary) -> None:
         pixel = boundary.pixel[k]
         y = pixel // width
         x = pixel - y * width
-        if (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1):
-            continue
         distance, one, other, back = measure_pixel(
             k, pixel, face_id[y, x] >= 0, links, key, offset, kind
         )
         is_beyond = (face_id[y, x] < 0) | (back == pixel)
-        if distance < HALF:
-            boundary.pixel[count] = pixel
-            boundary.first[count] = one
-            boundary.second[count] = other
-            boundary.back_pixel[count] = back
-            share[count] = HALF - distance if is_beyond else HALF + distance
-            count += 1
+        is_inside = (x > 0) & (y > 0) & (x < width - 1) & (y < height - 1)
+        boundary.pixel[count] = pixel
+        boundary.first[count] = one
+        boundary.second[count] = other
+        boundary.back_pixel[count] = back
+        share[count] = HALF - distance if is_beyond else HALF + distance
+        count += int(is_inside & (distance < HALF))
     boundary.lengths[1] = count
     for k in range(count):
         y = boundary.pixel[k] // width
@@ -86,11 +84,16 @@ def measure_pixel(
 
 @inlined
 def nearest_beyond(k: int, links: I32, offset: F32) -> tuple[np.float32, int, int]:
-    """Distance from the edges that a pixel lies beyond, and the crossings it is made of."""
-    x_slot = least_offset(links[k, 0], links[k, 1], offset)
-    y_slot = least_offset(links[k, 2], links[k, 3], offset)
-    x = offset[x_slot] if x_slot >= 0 else _NONE
-    y = offset[y_slot] if y_slot >= 0 else _NONE
+    """Distance from the edges that a pixel lies beyond, and the crossings it is made of.
+
+    Here and below both sides of a choice are computed: a wrongly predicted jump costs more.
+    """
+    x, x_slot = nearer(
+        links[k, 0], links[k, 1], far_offset(links[k, 0], offset), far_offset(links[k, 1], offset)
+    )
+    y, y_slot = nearer(
+        links[k, 2], links[k, 3], far_offset(links[k, 2], offset), far_offset(links[k, 3], offset)
+    )
     return distance_from_axes(x, y, x_slot, y_slot)
 
 
@@ -99,31 +102,46 @@ def nearest_before(
     k: int, wanted: int, links: I32, offset: F32, kind: U8
 ) -> tuple[np.float32, int, int]:
     """The same for the edges that end the pixel's own surface."""
-    x_slot = most_offset(links[k, 4], links[k, 5], wanted, offset, kind)
-    y_slot = most_offset(links[k, 6], links[k, 7], wanted, offset, kind)
-    x = ONE - offset[x_slot] if x_slot >= 0 else _NONE
-    y = ONE - offset[y_slot] if y_slot >= 0 else _NONE
+    right, left, below, above = links[k, 4], links[k, 5], links[k, 6], links[k, 7]
+    x, x_slot = nearer(
+        right,
+        left,
+        near_offset(right, wanted, offset, kind),
+        near_offset(left, wanted, offset, kind),
+    )
+    y, y_slot = nearer(
+        below,
+        above,
+        near_offset(below, wanted, offset, kind),
+        near_offset(above, wanted, offset, kind),
+    )
     return distance_from_axes(x, y, x_slot, y_slot)
 
 
 @inlined
-def least_offset(one: int, other: int, offset: F32) -> int:
-    """Of two crossings seen from a pixel beyond both the nearer one; -1 for none."""
-    if one < 0 or (other >= 0 and offset[other] < offset[one]):
-        return other
-    return one
+def far_offset(slot: int, offset: F32) -> np.float32:
+    """Distance of a crossing from its far pixel."""
+    value = offset[max(slot, 0)]
+    return value if slot >= 0 else _NONE
 
 
 @inlined
-def most_offset(one: int, other: int, wanted: int, offset: F32, kind: U8) -> int:
-    """Of two crossings seen from the near pixel of both the nearer one; -1 for none."""
-    if one >= 0 and kind[one] != wanted:
-        one = -1
-    if other >= 0 and kind[other] != wanted:
-        other = -1
-    if one < 0 or (other >= 0 and offset[other] > offset[one]):
-        return other
-    return one
+def near_offset(slot: int, wanted: int, offset: F32, kind: U8) -> np.float32:
+    """Distance of a crossing of the wanted kind from its near pixel."""
+    place = max(slot, 0)
+    value, is_wanted = ONE - offset[place], kind[place] == wanted
+    return value if (slot >= 0) & is_wanted else _NONE
+
+
+@inlined
+def nearer(
+    one: int, other: int, distance: np.float32, other_distance: np.float32
+) -> tuple[np.float32, int]:
+    """The smaller distance of two crossings and the crossing, -1 for none."""
+    takes_other = other_distance < distance
+    distance = other_distance if takes_other else distance
+    slot = other if takes_other else one
+    return distance, slot if distance < _NONE else -1
 
 
 @inlined
@@ -131,14 +149,11 @@ def distance_from_axes(
     x: np.float32, y: np.float32, x_slot: int, y_slot: int
 ) -> tuple[np.float32, int, int]:
     """Distance of a line from the origin by where it crosses the axes; the nearer one first."""
-    if y >= _NONE:
-        return x, x_slot, y_slot
-    if x >= _NONE:
-        return y, y_slot, x_slot
-    distance = x * y / math.sqrt(x * x + y * y + _TINY)
-    if y < x:
-        return distance, y_slot, x_slot
-    return distance, x_slot, y_slot
+    is_y_nearer = y < x
+    line = x * y / math.sqrt(x * x + y * y + _TINY)
+    axis = y if is_y_nearer else x
+    distance = line if (x < _NONE) & (y < _NONE) else axis
+    return distance, y_slot if is_y_nearer else x_slot, x_slot if is_y_nearer else y_slot
 
 
 @kernel

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
+from hfb.render.numba_raster import list_silhouette_edges
 from hfb.render.numba_records import (
     F32,
     HALF,
@@ -51,7 +52,6 @@ def find_crossings(
     Returns:
         Whether the lists were long enough.
     """
-    edge_halves, edge_faces, is_front = mesh.edge_halves, mesh.edge_faces, scratch.is_front
     faces, screen, place, depth = mesh.faces, state.screen, scratch.place, scratch.depth
     key, half_edge, offset = boundary.key, boundary.half_edge, boundary.offset
     kind, links, pixel = boundary.kind, boundary.links, boundary.pixel
@@ -59,11 +59,11 @@ def find_crossings(
     count, num_pixels, room = 0, 0, len(boundary.key)
     # Half of the way to the camera is a step whatever the focal length.
     nearness = ONE - min(look.occlusion_step / abs(focal), HALF)
-    for e in range(edge_faces.shape[0]):
-        first_is_front = is_front[edge_faces[e, 0]]
-        if first_is_front == is_front[edge_faces[e, 1]]:
-            continue
-        half = edge_halves[e, 0] if first_is_front else edge_halves[e, 1]
+    num_edges = list_silhouette_edges(
+        mesh.edge_halves, mesh.edge_faces, scratch.is_front, scratch.silhouette
+    )
+    for e in range(num_edges):
+        half = scratch.silhouette[e]
         a, b = faces[half // 3, half % 3], faces[half // 3, (half % 3 + 1) % 3]
         ax, ay, az = screen[a, 0], screen[a, 1], nearness * screen[a, 2]
         edge_x, edge_y = screen[b, 0] - ax, screen[b, 1] - ay

@@ -154,6 +154,7 @@ def make_job(scene: Scene, settings: RenderSettings, look: Look) -> Job:
         num_threads=num_threads,
         num_verts=num_verts,
         num_faces=len(scene.topology.faces),
+        num_edges=len(scene.topology.edge_halves),
         grid_height=scene.height + 2,
         grid_width=scene.width + 2,
         mode=settings.mode,

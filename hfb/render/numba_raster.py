@@ -137,6 +137,17 @@ def select_faces(screen: F32, faces: U32, box: I64, is_front: U8, candidates: U3
 
 
 @inlined
+def list_silhouette_edges(edge_halves: U32, edge_faces: U32, is_front: U8, silhouette: U32) -> int:
+    """Write the front half-edges of the silhouette to a list, without a jump; returns how many."""
+    count = 0
+    for e in range(edge_faces.shape[0]):
+        first_is_front = is_front[edge_faces[e, 0]]
+        silhouette[count] = edge_halves[e, 0] if first_is_front else edge_halves[e, 1]
+        count += int(first_is_front != is_front[edge_faces[e, 1]])
+    return count
+
+
+@inlined
 def find_visible_faces(
     screen: F32,
     faces: U32,

@@ -148,6 +148,7 @@ class Scratch(NamedTuple):
     Attributes:
         is_front: (F + 1,) whether a face shows its outside; the last entry stands for "no face".
         candidates: (F + 1,) faces that may cover the centre of a pixel.
+        silhouette: (E + 1,) half-edges of front faces that end at the silhouette.
         depth: grid, nearest inverse depth, 0 where no face is seen.
         place: grid, where a pixel is in `Boundary.links`; -1 between two uses.
         screen_grad: (V, 3) gradient of `FrameState.screen`.
@@ -159,6 +160,7 @@ class Scratch(NamedTuple):
 
     is_front: U8
     candidates: U32
+    silhouette: U32
     depth: F32
     place: I32
     screen_grad: F32

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
+from hfb.render.numba_raster import list_silhouette_edges
 from hfb.render.numba_records import (
     F32,
     I32,
@@ -27,7 +28,6 @@ _TINY = np.float32(1e-12)
 @kernel
 def soften_silhouette(mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState) -> None:
     """Fill `edge_id` and `alpha` of a sub-frame that has been rasterised."""
-    edge_halves, edge_faces, is_front = mesh.edge_halves, mesh.edge_faces, scratch.is_front
     box, face_id, edge_id, alpha = state.box, state.face_id, state.edge_id, state.alpha
     faces, screen, distance2 = mesh.faces, state.screen, scratch.depth
     for y in range(box[0], box[1]):
@@ -35,11 +35,11 @@ def soften_silhouette(mesh: MeshArrays, look: Look, scratch: Scratch, state: Fra
             distance2[y, x] = _FAR
             edge_id[y, x] = -1
             alpha[y, x] = ZERO
-    for e in range(edge_faces.shape[0]):
-        first_is_front = is_front[edge_faces[e, 0]]
-        if first_is_front != is_front[edge_faces[e, 1]]:
-            half_edge = edge_halves[e, 0] if first_is_front else edge_halves[e, 1]
-            offer_edge(half_edge, faces, look.radius, screen, face_id, distance2, edge_id)
+    num_edges = list_silhouette_edges(
+        mesh.edge_halves, mesh.edge_faces, scratch.is_front, scratch.silhouette
+    )
+    for e in range(num_edges):
+        offer_edge(scratch.silhouette[e], faces, look.radius, screen, face_id, distance2, edge_id)
     for y in range(box[0], box[1]):
         for x in range(box[2], box[3]):
             if edge_id[y, x] >= 0:

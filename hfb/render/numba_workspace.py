@@ -27,6 +27,7 @@ class WorkspaceSize:
     num_threads: int
     num_verts: int
     num_faces: int
+    num_edges: int
     grid_height: int
     grid_width: int
     mode: Mode
@@ -116,6 +117,7 @@ def _make_scratch(size: WorkspaceSize) -> Scratch:
     return Scratch(
         is_front=np.empty(size.num_faces + 1, np.uint8),
         candidates=np.empty(size.num_faces + 1, np.uint32),
+        silhouette=np.empty(size.num_edges + 1, np.uint32),
         depth=np.empty(grid, np.float32),
         place=np.full(place_grid, -1, np.int32),
         screen_grad=np.empty((size.num_verts, 3), np.float32),
