@@ -198,6 +198,21 @@ class Target:
 
 
 @dataclass(frozen=True)
+class ClipPart:
+    """Which photo of a clip a sample is; photos of a clip come one by one, in order.
+
+    Attributes:
+        number: of the photo, from 0.
+        total: how many there are.
+        first_frame: number of its first frame in the clip.
+    """
+
+    number: int
+    total: int
+    first_frame: int
+
+
+@dataclass(frozen=True)
 class BlurSample:
     """One blurry photo (or a few consecutive ones) of a moving person, as it comes from disk.
 
@@ -214,6 +229,9 @@ class BlurSample:
         exposure: shutter opening and closing of each frame, s.
         fps: frames per second of the camera.
         source: where the sample comes from.
+        exposure_is_known: False where only the openings of the shutter are known, not how long it
+            stayed open.
+        part: of which clip this is one photo, if it is.
     """
 
     sample_id: str
@@ -228,6 +246,8 @@ class BlurSample:
     fps: float = 30.0
     source: str = ""
     estimate_path: str | None = None
+    exposure_is_known: bool = True
+    part: ClipPart | None = None
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

@@ -31,6 +31,8 @@ START_GAP = 0.1
 """Shut part of the frame time that an estimate of it starts from."""
 MAX_GAP = 0.9
 """Largest estimate: beyond it the motion during the exposure says nothing about the rest."""
+GAP_GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""Values tried for it when directions are chosen."""
 
 
 class RefineModule(pl.LightningModule):
@@ -116,6 +118,16 @@ class RefineModule(pl.LightningModule):
         if before is not None:
             self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
             self.betas.requires_grad_(False)
+            if before.gap is not None:
+                self.load_state({"gap": self.gap.new_tensor([before.gap])})
+
+    @property
+    def estimates_gap(self) -> bool:
+        """Whether the shut time between consecutive photos is a parameter."""
+        sequences, choice = self.problem.sequences, self.settings.gap
+        if sequences is None or choice == "given":
+            return False
+        return choice == "estimated" or not sequences.is_timed
 
     def _sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
         """One value a sequence out of one a problem; single photos keep theirs."""
@@ -163,7 +175,7 @@ class RefineModule(pl.LightningModule):
             pose_rotmat=pose_rotmat,
             betas=betas,
             texture=texture,
-            gap=self.gap if settings.gap == "estimated" else None,
+            gap=self.gap if self.estimates_gap else None,
         )
 
     def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
@@ -235,13 +247,27 @@ class RefineModule(pl.LightningModule):
 
     @torch.no_grad()
     def choose_directions(self) -> None:
-        """Turn those photos' motions round that meet their neighbours better in reverse."""
+        """Turn those photos' motions round that meet their neighbours better in reverse.
+
+        Where the gaps are unknown, the best one of a grid is found along with the directions.
+        """
         sequences, motion = self.problem.sequences, self.polynomial_motion()
         assert sequences is not None, "single photos have no direction to choose"
-        gap = self.gap if self.settings.gap == "estimated" else None
-        meeting = meeting_of(sequences, self.settings.meeting_share, gap)
-        betas = self.per_problem(self.betas)
-        backward = backward_photos(motion, betas, sequences, meeting, self.body)
+        betas, share = self.per_problem(self.betas), self.settings.meeting_share
+        grid: list[Tensor | None] = [None]
+        if self.estimates_gap:
+            is_new = sequences.before is None
+            grid = [torch.full_like(self.gap, g) for g in GAP_GRID] if is_new else [self.gap]
+        found = [
+            backward_photos(motion, betas, sequences, meeting_of(sequences, share, gap), self.body)
+            for gap in grid
+        ]
+        best = torch.stack([violation for _, violation in found]).argmin(0)
+        if self.estimates_gap:
+            gaps = torch.stack([gap for gap in grid if gap is not None])
+            self.gap.copy_(gaps.gather(0, best[None])[0])
+        choices = torch.stack([backward for backward, _ in found])
+        backward = choices.gather(0, self.per_problem(best)[None])[0]
         turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
         self.load_motion(motion.with_coeffs(turned))
 

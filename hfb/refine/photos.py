@@ -116,5 +116,6 @@ def join_photos(
     joint = join_problems(problems)
     if len(photos) > len(started):
         exposure = torch.cat([photo.sample.exposure for photo in photos]).to(joint.image)
-        joint = replace(joint, sequences=Sequences(owner[group], exposure[group]))
+        is_timed = all(sample.sample.exposure_is_known for sample in started)
+        joint = replace(joint, sequences=Sequences(owner[group], exposure[group], is_timed))
     return joint, group, owner

@@ -14,6 +14,7 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
+from hfb.refine.continuity import agreeing_starts
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of, with_last_matte
 from hfb.refine.methods import OBJECT_METHODS, Method, settings_of
 from hfb.refine.module import RefineModule
@@ -118,6 +119,9 @@ class Pipeline:
             start_sample(photo, self.body, self.initialiser, frame)
             for photo, frame in zip(photos, frames, strict=True)
         ]
+        if len(started) > 1:
+            agreed = agreeing_starts([photo.estimate for photo in started], self.body)
+            started = [replace(p, estimate=e) for p, e in zip(started, agreed, strict=True)]
         return StartedPhotos(sample, tuple(started))
 
     def refine(
@@ -180,7 +184,9 @@ class Pipeline:
                 outcome[k] = BrokenSample(name, f"not finite: {', '.join(faulty)}", "failed")
         return outcome
 
-    def _results(self, samples: list[StartedPhotos], methods: list[Method]) -> list[list[SampleResult]]:
+    def _results(
+        self, samples: list[StartedPhotos], methods: list[Method]
+    ) -> list[list[SampleResult]]:
         """Results of each sample; the start is measured once and stands beside all methods.
 
         All are measured on the same crop with the first matte: one found again with the help of a
@@ -243,9 +249,7 @@ class Pipeline:
             )
         return self.join(samples, photos)
 
-    def join(
-        self, samples: list[StartedPhotos], photos: list[SampleResult]
-    ) -> list[SampleResult]:
+    def join(self, samples: list[StartedPhotos], photos: list[SampleResult]) -> list[SampleResult]:
         """One result a sample out of one a photo, in order."""
         share, rest = self.settings.meeting_share, iter(photos)
         return [

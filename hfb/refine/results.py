@@ -119,7 +119,6 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     betas, texture, gap = (
         module.per_problem(values).detach() for values in (module.betas, module.texture, module.gap)
     )
-    is_estimated = module.problem.sequences is not None and module.settings.gap == "estimated"
     return [
         Refinement(
             sample_id=name.rsplit("/", 1)[0],
@@ -136,7 +135,7 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
             energy=float(energy[p]),
-            gap=float(gap[p]) if is_estimated else None,
+            gap=float(gap[p]) if module.estimates_gap else None,
         )
         for p, name in enumerate(module.problem.names)
     ]

@@ -69,7 +69,7 @@ def write_sequence(
         refiner: the tools of the run.
     """
     body = refiner.body
-    exposure = shutter_times(sample.exposure, refinements[0].gap)
+    exposure = shutter_times(sample.exposure, [refinement.gap for refinement in refinements])
     record = sequence_record(refinements, exposure, sample.fps, body)
     write_motion(folder / "motion.npz", record)
     chosen = torch.linspace(0, len(record.times) - 1, min(len(record.times), MAX_MESH_POSES))

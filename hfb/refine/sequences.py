@@ -25,12 +25,14 @@ class Carried:
         texture: sRGB in [0, 1]; the one thing that goes on being fitted.
         motion: of the last photo before, with one batch axis of length 1.
         exposure: its opening and closing, s.
+        gap: shut part of the frame time, from which its estimate goes on.
     """
 
     betas: Float[Tensor, " K"]
     texture: Float[Tensor, "3 TH TW"]
     motion: PolynomialMotion
     exposure: Float[Tensor, " 2"]
+    gap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Sequences:
         index: number of the sequence that each problem belongs to, ascending from 0 without gaps;
             the problems of a sequence stand in the order of time.
         exposure: opening and closing of each problem's shutter, s.
+        is_timed: False where the closings are unknown, and with them the gaps.
         before: the photo before the first one, where it has been refined already; one sequence.
     """
 
     index: Int[Tensor, " P"]
     exposure: Float[Tensor, "P 2"]
+    is_timed: bool = True
     before: Carried | None = None
 
     @property
@@ -72,7 +76,7 @@ class Sequences:
 
     def select(self, index: Tensor) -> Sequences:
         """The problems at `index`, which must keep the order and leave no sequence out."""
-        return Sequences(self.index[index], self.exposure[index], self.before)
+        return Sequences(self.index[index], self.exposure[index], self.is_timed, self.before)
 
 
 @dataclass(frozen=True)
@@ -119,19 +123,23 @@ def check_exposures(name: str, exposure: Float[Tensor, "T 2"]) -> None:
             )
 
 
-def shutter_times(exposure: Float[Tensor, "T 2"], gap: float | None) -> Float[Tensor, "T 2"]:
+def shutter_times(exposure: Float[Tensor, "T 2"], gaps: list[float | None]) -> Float[Tensor, "T 2"]:
     """When each shutter opened and closed, as given or as estimated.
 
     Args:
         exposure: opening and closing as given, s.
-        gap: shut part of the frame time, where it was estimated; the openings are taken as given,
-            and the last frame takes as long as the one before.
+        gaps: of each photo: shut part of the frame time, where it was estimated; the openings are
+            taken as given, and the last frame takes as long as the one before.
     """
-    if gap is None or len(exposure) < 2:
+    if len(exposure) < 2:
         return exposure
     period = exposure[1:, 0] - exposure[:-1, 0]
-    length = (1.0 - gap) * torch.cat([period, period[-1:]])
-    return torch.stack([exposure[:, 0], exposure[:, 0] + length], 1)
+    period = torch.cat([period, period[-1:]])
+    rows = [
+        row if gap is None else torch.stack([row[0], row[0] + (1.0 - gap) * length])
+        for row, length, gap in zip(exposure, period, gaps, strict=True)
+    ]
+    return torch.stack(rows)
 
 
 def meeting_of(

@@ -116,9 +116,12 @@ class RefineSettings:
             picture, whichever the motion prior finds likelier.
         seed: of the start noise.
         gap: "given" takes the shut time between consecutive photos from their exposures;
-            "estimated" takes their openings only and finds how long the shutter stayed open.
+            "estimated" takes their openings only and finds how long the shutter stayed open;
+            "auto" estimates it where a sample does not know how long.
         meeting_share: share of this gap by which the earlier motion is extended to where the two
             meet; the paper's is 1, 0.5 extends both alike.
+        window: photos refined together; longer clips are cut into overlapping windows.
+        overlap: photos that a window has in common with the one before, which are fitted again.
     """
 
     stages: list[Stage] = field(default_factory=default_stages)
@@ -142,8 +145,10 @@ class RefineSettings:
     ranking_steps: int = 50
     choose_direction: bool = False
     seed: int = 0
-    gap: Literal["given", "estimated"] = "given"
+    gap: Literal["auto", "given", "estimated"] = "auto"
     meeting_share: float = 0.5
+    window: int = 8
+    overlap: int = 2
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -153,6 +158,10 @@ class RefineSettings:
                 raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.meeting_share <= 1.0:
             raise InputError(f"refine.meeting_share {self.meeting_share} must be in [0, 1]")
+        if not 0 <= self.overlap < self.window:
+            raise InputError(
+                f"refine.overlap {self.overlap} must be in [0, {self.window}), below refine.window"
+            )
 
     @property
     def needs_motion_prior(self) -> bool:

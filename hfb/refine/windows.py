@@ -1,0 +1,149 @@
+"""Long clips in overlapping windows: memory for one window, joined where one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from hfb.motion import PolynomialMotion, evaluate
+from hfb.refine.continuity import agreeing_starts
+from hfb.refine.evaluation import Figures, figures_of, with_last_matte
+from hfb.refine.module import RefineModule
+from hfb.refine.photos import StartedPhotos, join_photos
+from hfb.refine.problem import build_problem
+from hfb.refine.results import Refinement, refinements_of
+from hfb.refine.runner import Refiner
+from hfb.refine.sequences import Carried, Sequences
+from hfb.refine.start import StartedSample
+from hfb.structures import InitialEstimate
+
+OnStep = Callable[[RefineModule, int], None]
+
+
+@dataclass(frozen=True)
+class FittedPhoto:
+    """A photo of a clip with its final result.
+
+    Attributes:
+        item: the photo with the matte that its fit ended with.
+        refinement: what was found.
+        figures: how well it explains the photo.
+    """
+
+    item: StartedSample
+    refinement: Refinement
+    figures: Figures
+
+
+class WindowFit:
+    """Refines a clip window by window.
+
+    A window begins with the last photos of the window before. These are fitted again, now that
+    their successors are known, and tied to the photo before them, whose motion is final: it enters
+    the boundary restriction as it is, so a border between windows is a boundary like any other. The
+    shape is the first window's, the texture goes on from window to window.
+
+    Args:
+        refiner: the tools of the run.
+    """
+
+    def __init__(self, refiner: Refiner) -> None:
+        self.refiner = refiner
+        self._waiting: list[StartedSample] = []
+        self._fitted: list[FittedPhoto] = []
+        self._carried: Carried | None = None
+        self.count = 0
+
+    @property
+    def last_start(self) -> StartedSample | None:
+        """The photo fed last, from which a start for the next one can be had."""
+        return self._waiting[-1] if self._waiting else None
+
+    def feed(
+        self, photo: StartedSample, is_last: bool, on_step: OnStep | None = None
+    ) -> list[FittedPhoto]:
+        """Take the next photo; returns those that are finished with it, in the order of time.
+
+        Args:
+            photo: the next one, with its start.
+            is_last: whether no other will follow.
+            on_step: called after every step of a fit.
+        """
+        settings = self.refiner.settings
+        self._waiting.append(photo)
+        if len(self._waiting) < settings.window and not is_last:
+            return []
+        fitted = self._fit(on_step)
+        keep = len(fitted) if is_last else len(fitted) - settings.overlap
+        done, rest = fitted[:keep], fitted[keep:]
+        self._carry(done[-1])
+        self._waiting = [_restarted(photo) for photo in rest]
+        self.count += len(done)
+        return done
+
+    def _fit(self, on_step: OnStep | None) -> list[FittedPhoto]:
+        settings, body = self.refiner.settings, self.refiner.body
+        estimates = [item.estimate for item in self._waiting]
+        agreed = agreeing_starts(estimates, body, is_settled=self._carried is not None)
+        items = [replace(p, estimate=e) for p, e in zip(self._waiting, agreed, strict=True)]
+        whole = StartedPhotos(items[0].sample, tuple(items))
+        problem, group, _ = join_photos([whole], settings)
+        if len(items) > 1 or self._carried is not None:
+            exposure = torch.cat([item.sample.exposure for item in items]).to(problem.image)
+            index = torch.zeros(len(problem), dtype=torch.long)
+            is_timed = all(item.sample.exposure_is_known for item in items)
+            sequences = Sequences(index, exposure[group], is_timed, self._carried)
+            problem = replace(problem, sequences=sequences)
+        module = self.refiner.refine(problem, group, on_step)
+        refinements = refinements_of(module, [item.camera for item in items])
+        return [self._measured(module, row, items, refinements) for row in range(len(items))]
+
+    def _measured(
+        self,
+        module: RefineModule,
+        row: int,
+        items: list[StartedSample],
+        refinements: list[Refinement],
+    ) -> FittedPhoto:
+        """Against the photo, on the matte that the fit began with, as everywhere."""
+        item, settings = items[row], self.refiner.settings
+        size, margin = settings.image_size, settings.crop_margin
+        first = build_problem(item.sample, item.estimate, item.alpha, size, margin)
+        figures = figures_of(refinements[row], item, first, self.refiner)
+        fitted = module.problem.select(torch.tensor([row]))
+        return FittedPhoto(with_last_matte(item, fitted, margin), refinements[row], figures)
+
+    def _carry(self, last: FittedPhoto) -> None:
+        refinement = last.refinement
+        motion = refinement.motion
+        self._carried = Carried(
+            betas=refinement.betas,
+            texture=refinement.texture,
+            motion=PolynomialMotion(
+                motion.coeffs[None],
+                motion.base_rotmat[None],
+                motion.base_transl[None],
+                motion.time_origin,
+                motion.parameterization,
+            ),
+            exposure=last.item.sample.exposure[0],
+            gap=refinement.gap,
+        )
+
+
+def _restarted(photo: FittedPhoto) -> StartedSample:
+    """The photo with the pose it was found in at mid-exposure as its start."""
+    refinement, estimate = photo.refinement, photo.item.estimate
+    pose, transl = evaluate(refinement.motion, torch.tensor([0.5]))
+    start = InitialEstimate(
+        betas=refinement.betas[None],
+        pose_rotmat=pose,
+        transl=transl,
+        camera=estimate.camera,
+        score=estimate.score[:1],
+        body=estimate.body,
+        source="the window before",
+    )
+    return replace(photo.item, estimate=start)
