@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from datamodules.captured_clip import ClipPhotos, ClipSettings
 from datamodules.image_files import (
     existing_file,
     read_camera,
@@ -206,9 +208,12 @@ class CapturedDataModule(SampleDataModule):
             several people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px; if not given, the focal length is guessed from the image size.
-        video: clip of a camera that stands still, instead of `image`; needs `frames`.
-        frames: frames of the clip to average into a blurry photo, START:STOP (40:49 takes the nine
-            frames 40 ... 48); several with commas between them are several blurry photos.
+        video: clip of a camera that stands still, instead of `image`: each frame is a photo, and
+            all are refined together, in windows.
+        frames: frames of the clip to average into one blurry photo, START:STOP (40:49 takes the
+            nine frames 40 ... 48), instead of the whole clip; several with commas between them are
+            several blurry photos.
+        clip: what to take of the whole clip, its settings.
         background_frame: frame of the clip that shows the scene without the person; if neither it
             nor `background` is given, the median of the clip is taken.
         example_seed: which built-in example to show when neither image nor video is given.
@@ -223,6 +228,7 @@ class CapturedDataModule(SampleDataModule):
         camera: str | None = None,
         video: str | None = None,
         frames: str | int | None = None,
+        clip: ClipSettings = ClipSettings(),  # noqa: B008 - frozen
         background_frame: int | None = None,
         region: tuple[int, int, int, int] | None = None,
         example_seed: int = 0,
@@ -232,24 +238,55 @@ class CapturedDataModule(SampleDataModule):
         self.background = background
         self.video = video
         self.frames = frames
+        self.clip = clip
         self.background_frame = background_frame
         self.options = {"alpha": alpha, "estimate": estimate, "camera": camera}
         self.region = region
         self.example_seed = example_seed
-        self.sample: BlurSample | None = None
+        self.samples: Sequence[BlurSample] | ClipPhotos | None = None
 
     def setup(self, stage: str) -> None:
         """Read the files; every fault is an InputError of one line."""
-        if self.sample is None:
-            sample = self._read()
-            self.sample = sample if self.region is None else only_region(sample, self.region)
+        if self.samples is not None:
+            return
+        if self.video is not None and self.image is None and self.frames is None:
+            self.samples = self._read_clip(self.video)
+            return
+        sample = self._read()
+        self.samples = [sample if self.region is None else only_region(sample, self.region)]
 
     def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """One batch: a list of one sample."""
-        if self.sample is None:
+        """One batch: a list of one sample; of a whole clip, a batch a photo, in order."""
+        if self.samples is None:
             self.setup("predict")
-        assert self.sample is not None, "setup reads it"
-        return self.loader([self.sample])
+        assert self.samples is not None, "setup reads them"
+        if isinstance(self.samples, ClipPhotos) and self.trainer and self.trainer.world_size > 1:
+            raise InputError("a whole clip is refined by one process: set trainer.devices to 1")
+        return self.loader(self.samples)
+
+    def _read_clip(self, video: str) -> ClipPhotos:
+        if self.options["alpha"] is not None:
+            raise InputError(
+                "one alpha matte was given for a whole clip; leave it out, or write the clip as a "
+                "sample folder with a matte per photo"
+            )
+        if self.background is not None and self.background_frame is not None:
+            raise InputError("give either a background picture or a background_frame, not both")
+        info = read_clip_info(video)
+        self.clip.frames(video, info.num_frames)
+        scene, origin = _video_background(
+            video, self.background, self.background_frame, info.num_frames
+        )
+        template = BlurSample(
+            sample_id=sample_name(Path(video).stem),
+            blurry=scene[None],
+            background=scene,
+            source=f"{video}, background: {origin}",
+        )
+        template = _with_options(template, None, self.options["estimate"], self.options["camera"])
+        region = self.region
+        prepare = None if region is None else (lambda sample: only_region(sample, region))
+        return ClipPhotos(video, self.clip, template, prepare)
 
     def _read(self) -> BlurSample:
         if self.image is not None and self.video is not None:
@@ -270,11 +307,7 @@ class CapturedDataModule(SampleDataModule):
                     f"frames is the number {self.frames}, not START:STOP; in a YAML file put it in "
                     'quotes: frames: "40:49"'
                 )
-            if self.frames is None:
-                raise InputError(
-                    f"the video {self.video} needs frames: say which to average, for example "
-                    "--data.frames 40:49"
-                )
+            assert self.frames is not None, "a whole clip is read by _read_clip"
             return sample_from_video(
                 self.video, self.frames, self.background, self.background_frame, **self.options
             )

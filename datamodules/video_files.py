@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -136,15 +137,24 @@ def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
     Raises:
         InputError: as `read_video_frames`.
     """
-    # 256 levels only: a table is as exact and much faster than the curve at each pixel
-    table = srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()
     total: np.ndarray | None = None
     for frame in read_video_frames(path, frames):
-        light = table[frame]
+        light = light_of(frame)
         total = light if total is None else total + light
     assert total is not None, "read_video_frames raises rather than yield nothing"
     mean = torch.from_numpy(total / len(frames)).permute(2, 0, 1)
     return linear_to_srgb(mean).float().contiguous()
+
+
+def light_of(frame: np.ndarray) -> np.ndarray:
+    """Linear light of an 8-bit sRGB picture, float64."""
+    return _light_table()[frame]
+
+
+@cache
+def _light_table() -> np.ndarray:
+    """256 levels only: a table is as exact and much faster than the curve at each pixel."""
+    return srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()
 
 
 def median_background(path: str | Path, num_samples: int = MEDIAN_FRAMES) -> Float[Tensor, "3 H W"]:

@@ -15,6 +15,7 @@ from hfb.refine.evaluation import SampleResult
 from hfb.refine.problem import ALPHA_FLOOR
 from hfb.refine.results import Refinement, Views, render_views
 from hfb.refine.runner import Refiner
+from hfb.refine.start import StartedSample
 from hfb.render import RenderSettings, render
 from hfb.structures import Camera, Layers
 from hfb.viz import (
@@ -54,10 +55,24 @@ def preview_image(image: Float[Tensor, "3 H W"], camera: Camera) -> Float[Tensor
     return linear_to_srgb(linear.clamp(0.0, 1.0))
 
 
-@torch.no_grad()
 def result_picture(result: SampleResult, refiner: Refiner) -> Float[Tensor, "3 h w"]:
     """`comparison.png`: input, estimate, sub-frames, overlay, side view, mattes and numbers."""
-    item, refinement, body = result.item, result.refinement, refiner.body
+    return photo_picture(result.item, result.refinement, refiner, caption(result))
+
+
+@torch.no_grad()
+def photo_picture(
+    item: StartedSample, refinement: Refinement, refiner: Refiner, numbers: dict[str, str]
+) -> Float[Tensor, "3 h w"]:
+    """The pictures of one photo and its refinement side by side.
+
+    Args:
+        item: the photo with its matte.
+        refinement: what was found.
+        refiner: the tools of the run.
+        numbers: written underneath, by what they are.
+    """
+    body = refiner.body
     box = find_region(item.alpha[0] > ALPHA_FLOOR, PANEL_MARGIN)
     camera = crop_camera(refinement.camera, box, PANEL_SIZE)
     image = crop_image(item.sample.blurry[0], box, PANEL_SIZE)
@@ -84,7 +99,7 @@ def result_picture(result: SampleResult, refiner: Refiner) -> Float[Tensor, "3 h
             alpha_estimated=inside * views.alpha,
             paths=_joint_paths(framed(image), refinement, body, camera, views),
         ),
-        caption(result),
+        numbers,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.refine.continuity import agreeing_starts
@@ -91,14 +92,20 @@ class WindowFit:
         whole = StartedPhotos(items[0].sample, tuple(items))
         problem, group, _ = join_photos([whole], settings)
         if len(items) > 1 or self._carried is not None:
-            exposure = torch.cat([item.sample.exposure for item in items]).to(problem.image)
-            index = torch.zeros(len(problem), dtype=torch.long)
-            is_timed = all(item.sample.exposure_is_known for item in items)
-            sequences = Sequences(index, exposure[group], is_timed, self._carried)
-            problem = replace(problem, sequences=sequences)
+            problem = replace(problem, sequences=self._sequence(items, group))
         module = self.refiner.refine(problem, group, on_step)
         refinements = refinements_of(module, [item.camera for item in items])
         return [self._measured(module, row, items, refinements) for row in range(len(items))]
+
+    def _sequence(self, items: list[StartedSample], group: Tensor) -> Sequences:
+        """The window as one sequence; times from its beginning, where float32 can tell them."""
+        origin = items[0].sample.exposure[0, 0]
+        exposure = torch.cat([item.sample.exposure - origin for item in items]).float()
+        before = self._carried
+        if before is not None:
+            before = replace(before, exposure=(before.exposure - origin).float())
+        is_timed = all(item.sample.exposure_is_known for item in items)
+        return Sequences(torch.zeros_like(group), exposure[group], is_timed, before)
 
     def _measured(
         self,

@@ -1,0 +1,242 @@
+"""A whole clip: photos come one by one, results of a window are kept, the rest is forgotten."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from hfb.errors import HfbError, NoPersonError
+from hfb.export import atomic_folder, atomic_write, write_image
+from hfb.init import estimate_alpha
+from hfb.refine.evaluation import Figures
+from hfb.refine.module import RefineModule
+from hfb.refine.pictures import photo_picture
+from hfb.refine.pipeline import Pipeline
+from hfb.refine.progress import RunProgress
+from hfb.refine.results import Refinement
+from hfb.refine.sequence_evaluation import MIN_SPEED, MM_PER_M, meeting_states
+from hfb.refine.sequence_output import write_sequence
+from hfb.refine.start import StartedSample, body_core, start_sample
+from hfb.refine.store import write_csv
+from hfb.refine.windows import FittedPhoto, WindowFit
+from hfb.structures import BlurSample
+
+
+@dataclass(frozen=True)
+class ClipPhoto:
+    """What is kept of a finished photo: little, and no picture.
+
+    Attributes:
+        refinement: what was found.
+        figures: how well it explains the photo.
+        first_frame: number of its first frame in the clip.
+        exposure: opening and closing of the shutter, s.
+        begins_window: whether a window ended just before it.
+        has_own_start: False where the person was not found and the neighbour's pose was taken.
+    """
+
+    refinement: Refinement
+    figures: Figures
+    first_frame: int
+    exposure: torch.Tensor
+    begins_window: bool
+    has_own_start: bool
+
+
+class ClipRun:
+    """Refines a clip photo by photo and writes its results at the end.
+
+    Args:
+        pipeline: the tools of the run.
+        root: folder of the run.
+        progress: shows how far it is.
+    """
+
+    def __init__(self, pipeline: Pipeline, root: Path, progress: RunProgress) -> None:
+        self.pipeline = pipeline
+        self.root = root
+        self.progress = progress
+        self.photos: list[ClipPhoto] = []
+        self._windows = WindowFit(pipeline.refiner())
+        self._is_found: list[bool] = []
+        self._texture = torch.zeros(3, 1, 1)
+        self._begin = time.perf_counter()
+
+    def begin(self, config_text: str) -> None:
+        """Open the folder and the progress display."""
+        if config_text:
+            with atomic_write(self.root / "config.yaml") as part:
+                part.write_text(config_text)
+        self.progress.__enter__()
+
+    def step(self, sample: BlurSample) -> bool:
+        """Take the next photo; returns whether the clip is finished.
+
+        Raises:
+            NoPersonError: if there is nobody in the photo.
+        """
+        try:
+            is_finished = self._step(sample)
+        except BaseException as error:
+            self.progress.__exit__(type(error), error, None)
+            raise
+        if is_finished:
+            self.progress.finish()
+            for line in [f"{sample.sample_id}: {self.lines()[0]}", *self.lines()[1:]]:
+                self.progress.console.print(line, highlight=False)
+            self.progress.console.print(f"results in {self.root}", highlight=False)
+            self.progress.__exit__(None, None, None)
+        return is_finished
+
+    def _step(self, sample: BlurSample) -> bool:
+        part = sample.part
+        assert part is not None, "a photo of a clip says which one it is"
+        if part.number == 0:
+            self.progress.begin(f"refining {part.total} photos", part.total)
+        started = self._start(sample)
+        is_last = part.number + 1 == part.total
+        steps, finished = self.pipeline.settings.num_steps, len(self.photos)
+
+        def on_step(module: RefineModule, step: int) -> None:
+            self.progress.update(finished + len(module.problem) * step / (steps + 1))
+
+        done = self._windows.feed(started, is_last, on_step)
+        for k, photo in enumerate(done):
+            self._keep(photo, begins_window=k == 0)
+        self.progress.update(len(self.photos))
+        if is_last:
+            self._write(sample)
+        return is_last
+
+    def _start(self, sample: BlurSample) -> StartedSample:
+        """As any photo; where nobody is found, the pose before is the start."""
+        part, pipeline = sample.part, self.pipeline
+        assert part is not None, "step has looked"
+        try:
+            started = start_sample(sample, pipeline.body, pipeline.initialiser, part.number)
+        except NoPersonError as error:
+            before = self._windows.last_start
+            if before is None:
+                raise NoPersonError(_nobody(sample, error)) from error
+            hint = body_core(before.estimate, pipeline.body)
+            alpha = sample.alpha
+            matte = (
+                alpha[0]
+                if alpha is not None
+                else estimate_alpha(sample.blurry[0], sample.background, hint=hint)
+            )
+            started = replace(before, sample=sample, alpha=matte)
+            self._is_found.append(False)
+        except HfbError as error:
+            raise type(error)(_nobody(sample, error)) from error
+        else:
+            self._is_found.append(True)
+        return started
+
+    def _keep(self, photo: FittedPhoto, begins_window: bool) -> None:
+        sample = photo.item.sample
+        assert sample.part is not None, "step has looked"
+        number = sample.part.number
+        # One texture of the clip is enough: the last.
+        self._texture = photo.refinement.texture.clone()
+        self.photos.append(
+            ClipPhoto(
+                replace(photo.refinement, texture=torch.zeros(3, 1, 1)),
+                photo.figures,
+                sample.part.first_frame,
+                sample.exposure[0],
+                begins_window and number > 0,
+                self._is_found[number],
+            )
+        )
+        if begins_window:
+            refiner = self.pipeline.refiner()
+            picture = photo_picture(photo.item, photo.refinement, refiner, {})
+            folder = self.root / "pictures" / sample.sample_id
+            folder.mkdir(parents=True, exist_ok=True)
+            write_image(folder / f"frame_{sample.part.first_frame:06d}.png", picture)
+
+    def _write(self, sample: BlurSample) -> None:
+        """All files of the clip, whole or not at all."""
+        texture = self._texture
+        refinements = [replace(photo.refinement, texture=texture) for photo in self.photos]
+        exposure = torch.stack([photo.exposure for photo in self.photos])
+        whole = replace(sample, exposure=exposure, part=None)
+        self.progress.begin("writing", 1)
+        with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
+            write_sequence(folder, refinements, whole, self.pipeline.refiner())
+            write_csv(folder / "per_photo.csv", self.rows())
+        with atomic_write(self.root / "summary.txt") as part:
+            part.write_text("\n".join(self.lines()) + "\n")
+
+    def rows(self) -> list[dict[str, str]]:
+        """One row a photo: where it is, how well it is explained, how it meets the next one."""
+        jumps = self._jumps()
+        return [
+            {
+                "photo": str(k),
+                "first_frame": str(photo.first_frame),
+                "opening_s": f"{float(photo.exposure[0]):.6f}",
+                "begins_window": str(int(photo.begins_window)),
+                "has_own_start": str(int(photo.has_own_start)),
+                "reblur_psnr_db": f"{photo.figures.reblur_psnr_db:.4f}",
+                "matte_iou": f"{photo.figures.matte_iou:.4f}",
+                "gap": "" if photo.refinement.gap is None else f"{photo.refinement.gap:.4f}",
+                "jump_from_before_mm": "" if k == 0 else f"{jumps[k - 1][0]:.4f}",
+                "velocity_jump_from_before": (
+                    "" if k == 0 or jumps[k - 1][1] is None else f"{jumps[k - 1][1]:.4f}"
+                ),
+            }
+            for k, photo in enumerate(self.photos)
+        ]
+
+    def _jumps(self) -> list[tuple[float, float | None]]:
+        """Largest distance of a joint, mm, and change of velocity as a share, at each boundary."""
+        share, body = self.pipeline.settings.meeting_share, self.pipeline.body
+        found: list[tuple[float, float | None]] = []
+        for one, two in zip(self.photos, self.photos[1:], strict=False):
+            exposure = torch.stack([one.exposure, two.exposure])
+            exposure = (exposure - exposure[0, 0]).float()
+            pair = [one.refinement, two.refinement]
+            end, start = meeting_states(pair, exposure, body, share)
+            jump = torch.linalg.vector_norm(end.joints - start.joints, dim=-1).max()
+            change = torch.linalg.vector_norm(end.velocity - start.velocity, dim=-1).mean()
+            speed = 0.5 * sum(
+                torch.linalg.vector_norm(v, dim=-1).mean() for v in (end.velocity, start.velocity)
+            )
+            relative = float(change / speed) if speed > MIN_SPEED else None
+            found.append((float(jump) * MM_PER_M, relative))
+        return found
+
+    def lines(self) -> list[str]:
+        """What a person wants to read after a run."""
+        jumps = self._jumps()
+        borders = [
+            jump for (jump, _), photo in zip(jumps, self.photos[1:], strict=True)
+            if photo.begins_window
+        ]  # fmt: skip
+        psnr = sum(photo.figures.reblur_psnr_db for photo in self.photos) / len(self.photos)
+        overlap = sum(photo.figures.matte_iou for photo in self.photos) / len(self.photos)
+        lost = sum(not photo.has_own_start for photo in self.photos)
+        lines = [
+            f"{len(self.photos)} photos ({time.perf_counter() - self._begin:.0f} s)",
+            f"  IoU with the matte, mean          {overlap:9.3f}",
+            f"  re-blur PSNR, mean                {psnr:9.1f} dB",
+            f"  largest jump of a joint           {max(j for j, _ in jumps):9.1f} mm",
+        ]
+        if borders:
+            lines.append(f"  largest jump where windows meet   {max(borders):9.1f} mm")
+        if lost:
+            lines.append(f"  photos started from the one before {lost:8d}")
+        return lines
+
+
+def _nobody(sample: BlurSample, error: Exception) -> str:
+    assert sample.part is not None, "step has looked"
+    return (
+        f"frame {sample.part.first_frame} of the clip: {error} (--data.clip.part START:STOP takes "
+        "the part with the person)"
+    )
