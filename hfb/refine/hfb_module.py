@@ -12,6 +12,7 @@ import torch
 from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
+from hfb.refine.clip import ClipRun
 from hfb.refine.evaluation import SampleResult, evaluate_sample
 from hfb.refine.evaluation_run import EvaluationRun
 from hfb.refine.methods import Method
@@ -43,12 +44,13 @@ class HfbModule(pl.LightningModule):
         use_pose_prior: score joint rotations with the mixture prior (eq. 6).
         motion_prior: an `amp.ckpt` of train_amp.py (eq. 10); the shipped one if not given.
         methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose),
-            sfb (Shape from Blur), mfb (Motion from Blur). The starting pose's figures stand beside
-            all of them in any case.
+            interpolated (the starting poses of consecutive photos, interpolated), sfb (Shape from
+            Blur), mfb (Motion from Blur), external (another program's results). The starting
+            pose's figures stand beside all of them in any case.
         table: whose layout and bins the tables of a test have: table1 … table5 of the paper.
         output: folder for the results; a new folder under outputs/ if not given: dated for a
             prediction, named after the configuration for a test, so that a stopped test goes on.
-        baselines: settings of the methods that are compared with: sfb, mfb.
+        baselines: settings of the methods that are compared with.
         picture_every: steps between two pictures in TensorBoard; 0 turns TensorBoard off.
         show_progress: draw progress bars.
     """
@@ -88,6 +90,7 @@ class HfbModule(pl.LightningModule):
         self.rows: list[dict[str, str]] = []
         self._pipeline: Pipeline | None = None
         self._run: EvaluationRun | None = None
+        self._clip: ClipRun | None = None
 
     def pipeline(self) -> Pipeline:
         """Body and refiners, loaded when first needed so that bad input is reported at once."""
@@ -130,15 +133,33 @@ class HfbModule(pl.LightningModule):
 
     def predict_step(self, batch: list[BlurSample], batch_idx: int) -> list[str]:
         """Refine a batch of samples and write their results; returns the samples' names."""
+        if batch and batch[0].part is not None:
+            return [name for sample in batch for name in self._step_clip(sample)]
         return [result.item.sample.sample_id for result in self.process(batch)]
+
+    @torch.no_grad()
+    def _step_clip(self, sample: BlurSample) -> list[str]:
+        """Take the next photo of a clip; returns the clip's name when it is finished."""
+        if self._clip is None:
+            self._clip = ClipRun(self.pipeline(), self._output(), RunProgress(self.show_progress))
+            self._clip.begin(self.config_text)
+        if not self._clip.step(sample):
+            return []
+        self._clip = None
+        return [sample.sample_id]
+
+    def _output(self) -> Path:
+        """The folder of a prediction."""
+        if self.output is None:
+            self.output = OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        return self.output
 
     @torch.no_grad()
     def process(self, samples: list[BlurSample]) -> list[SampleResult]:
         """Start, refine and measure a batch; writes each sample as soon as it is done."""
-        if self.output is None:
-            self.output = OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        folder = RunFolder(self.output, self.config_text)
-        logger = RefineLogger(self.output / "tensorboard", self.picture_every)
+        output = self._output()
+        folder = RunFolder(output, self.config_text)
+        logger = RefineLogger(output / "tensorboard", self.picture_every)
         with RunProgress(self.show_progress) as progress:
             pipeline = self.pipeline()
             refiner = pipeline.refiner()
@@ -162,7 +183,7 @@ class HfbModule(pl.LightningModule):
             progress.finish()
             for line in [line for result in results for line in result_lines(result)]:
                 progress.console.print(line, highlight=False)
-            progress.console.print(f"results in {self.output}", highlight=False)
+            progress.console.print(f"results in {output}", highlight=False)
         logger.close()
         return results
 
