@@ -60,8 +60,11 @@ ROOMS["refine"] = EVERY_ROOM - {"amp", "lifting"}
 DATAMODULES = {"motion", "geometry", "formation", "export", "assets"}
 GENERATOR = DATAMODULES | {"body", "render"}
 GENERATOR_FILES = ("synthetic*.py", "shading.py")
+# Restoring sub-frames needs a matte and the method itself.
+RESTORER = DATAMODULES | {"init", "baselines"}
+RESTORER_FILES = ("restore*.py",)
 # Pairs to learn lifting from are drawn by the generator and read by the real detector.
-LIFTING_PAIRS = GENERATOR | {"init", "lifting"}
+LIFTING_PAIRS = GENERATOR | {"init", "lifting", "prior"}
 LIFTING_FILES = ("lifting*.py",)
 
 # Where each library may be imported; a pattern without a slash stands for the whole room.
@@ -92,7 +95,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
-WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting"}
+WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage"}
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ def _room_problems(item: Import) -> list[str]:
         is_generator = any(fnmatch(Path(item.path).name, pattern) for pattern in GENERATOR_FILES)
         is_lifting = any(fnmatch(Path(item.path).name, pattern) for pattern in LIFTING_FILES)
         allowed = GENERATOR if is_generator else LIFTING_PAIRS if is_lifting else DATAMODULES
+        if any(fnmatch(Path(item.path).name, pattern) for pattern in RESTORER_FILES):
+            allowed = RESTORER
     elif room not in ROOMS:
         return [f"{item}: the room {room} has no row in this test's table"]
     else:

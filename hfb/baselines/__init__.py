@@ -1,20 +1,36 @@
 """Other people's methods, from their descriptions, to compare with on the same samples."""
 
+from hfb.baselines.external import ExternalEstimate, read_external
 from hfb.baselines.object_problem import ObjectProblem, build_object_problem
 from hfb.baselines.object_result import ObjectEstimate, estimate_object
 from hfb.baselines.object_settings import BaselineSettings, MfbRecipe, ObjectRecipe, SfbRecipe
-from hfb.baselines.subframe_files import list_subframes, read_subframe, read_subframe_masks
+from hfb.baselines.pose_track import PoseTrack
+from hfb.baselines.restore import RestoreSettings, restore_subframes
+from hfb.baselines.subframe_files import (
+    list_subframes,
+    read_subframe,
+    read_subframe_masks,
+    subframe_name,
+)
+from hfb.baselines.texture_fit import fit_texture
 
 __all__ = [
     "BaselineSettings",
+    "ExternalEstimate",
     "MfbRecipe",
     "ObjectEstimate",
     "ObjectProblem",
     "ObjectRecipe",
+    "PoseTrack",
+    "RestoreSettings",
     "SfbRecipe",
     "build_object_problem",
     "estimate_object",
+    "fit_texture",
     "list_subframes",
+    "read_external",
     "read_subframe",
     "read_subframe_masks",
+    "restore_subframes",
+    "subframe_name",
 ]

@@ -114,7 +114,8 @@ def torus_prototype(ring: int, tube: int) -> Prototype:
     radius = 1.0 + TUBE_SHARE * torch.cos(around)
     height = (TUBE_SHARE * torch.sin(around)).expand(ring, tube)
     verts = torch.stack([radius * torch.cos(about), height, -radius * torch.sin(about)], -1)
-    faces_uv = _grid_faces(ring, tube)
+    # The tube turns the other way round than the grid: flipped, the outside is outside.
+    faces_uv = _grid_faces(ring, tube).flip(1)
     row, column = faces_uv // (tube + 1), faces_uv % (tube + 1)
     faces = (row % ring) * tube + column % tube
     u, v = torch.meshgrid(

@@ -7,13 +7,16 @@ from typing import Literal
 
 from hfb.refine.settings import RefineSettings
 
-Method = Literal["hfb", "hfb_without_amp", "static", "sfb", "mfb"]
+Method = Literal["hfb", "hfb_without_amp", "static", "interpolated", "sfb", "mfb", "external"]
+COMPETITORS = ("interpolated", "sfb", "mfb", "external")
 OBJECT_METHODS = ("sfb", "mfb")
 """They know no joints: silhouettes and the photo blurred again are all that can be compared."""
 
 TITLES: dict[str, str] = {
     "sfb": "Shape from Blur",
     "mfb": "Motion from Blur",
+    "external": "external",
+    "interpolated": "static starts, interpolated",
     "static": "static start",
     "hfb": "Human from Blur",
     "hfb_without_amp": "without motion prior",

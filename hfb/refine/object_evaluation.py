@@ -25,10 +25,9 @@ from hfb.metrics import functional as metrics
 from hfb.motion import subframe_times
 from hfb.refine.evaluation import Figures, SampleResult, person_box
 from hfb.refine.problem import ALPHA_FLOOR, RefineProblem
-from hfb.refine.settings import RefineSettings
+from hfb.refine.runner import Refiner
 from hfb.refine.start import StartedSample
-from hfb.render import RenderSettings
-from hfb.structures import Mesh, Target
+from hfb.structures import BlurSample, Mesh, Target
 from hfb.viz import panel_sheet
 
 VIDEO_FPS = 12.0
@@ -38,59 +37,70 @@ VIDEO_SUBFRAMES = 24
 def evaluate_object(
     method: str,
     start: SampleResult,
-    problem: RefineProblem,
+    problems: list[RefineProblem],
     settings: BaselineSettings,
-    refine: RefineSettings,
-    render_settings: RenderSettings,
+    refiner: Refiner,
 ) -> SampleResult:
     """Fit an object to a sample and measure what can be: silhouettes and the photo blurred again.
 
     Args:
         method: "sfb" or "mfb".
         start: the sample with the static start's figures, which stand beside.
-        problem: the crop that all methods are measured on.
+        problems: the crop of each photo that all methods are measured on.
         settings: of the methods.
-        refine: says what the exposure averages and how the crop was laid out.
-        render_settings: backend and threads.
+        refiner: the tools of the run.
     """
     begin = time.perf_counter()
     recipe: ObjectRecipe = settings.sfb if method == "sfb" else settings.mfb
-    item = start.item
-    masks = None
-    if settings.masks is not None:
-        masks = read_subframe_masks(settings.masks, item.sample)
+    photos = [photo.item for photo in start.photos or (start,)]
+    sample = start.item.sample
+    masks = None if settings.masks is None else read_subframe_masks(settings.masks, sample)
     given = build_object_problem(
-        item.sample,
-        item.alpha[None],
+        sample,
+        torch.stack([photo.alpha for photo in photos]),
         recipe.image_size,
         recipe.crop_margin,
-        refine.formation,
+        refiner.settings.formation,
         masks,
     )
-    estimate = estimate_object(given, recipe, render_settings)
+    estimate = estimate_object(given, recipe, refiner.render_settings)
     seconds = time.perf_counter() - begin
-    figures = object_figures(estimate, item, problem, refine.crop_margin)
+    figures = object_figures(estimate, sample, photos, problems, refiner.settings.crop_margin)
     return replace(start, figures=figures, seconds=seconds, method=method, object_estimate=estimate)
 
 
 @torch.no_grad()
 def object_figures(
-    estimate: ObjectEstimate, item: StartedSample, problem: RefineProblem, margin: float
+    estimate: ObjectEstimate,
+    sample: BlurSample,
+    photos: list[StartedSample],
+    problems: list[RefineProblem],
+    margin: float,
 ) -> Figures:
     """The figures that need no joints; the others stay empty.
 
     The better direction is the one with the better silhouettes: there is nothing else to tell it.
+
+    Args:
+        estimate: of all photos.
+        sample: with all its photos and their truth.
+        photos: one by one.
+        problems: the crop of each photo that it is measured on.
+        margin: as it was given to `build_problem`.
     """
-    reblurred, alpha = reblur(estimate, item, problem, margin)
-    box = person_box(problem.alpha[0])
-    psnr = metrics.reblur_psnr(reblurred, problem.image[0], box)
-    seen = problem.alpha[0], alpha * problem.valid[0]
-    matte_iou = torch.minimum(*seen).sum() / torch.maximum(*seen).sum().clamp(min=1e-6)
-    figures = Figures(float(psnr), float(matte_iou))
-    target = item.sample.target
+    psnrs, overlaps = [], []
+    for k, (photo, problem) in enumerate(zip(photos, problems, strict=True)):
+        reblurred, alpha = reblur(estimate, k, photo, problem, margin)
+        box = person_box(problem.alpha[0])
+        psnrs.append(float(metrics.reblur_psnr(reblurred, problem.image[0], box)))
+        seen = problem.alpha[0], alpha * problem.valid[0]
+        overlap = torch.minimum(*seen).sum() / torch.maximum(*seen).sum().clamp(min=1e-6)
+        overlaps.append(float(overlap))
+    figures = Figures(sum(psnrs) / len(psnrs), sum(overlaps) / len(overlaps))
+    target = sample.target
     if target is None or target.silhouettes is None:
         return figures
-    times = exposure_shares(target, item.sample.exposure)
+    times = exposure_shares(target, sample.exposure)
     ious = [silhouette_iou(estimate, target, t) for t in (times, 1.0 - times)]
     return replace(figures, iou=ious[0], iou_best_direction=max(ious))
 
@@ -112,18 +122,24 @@ def silhouette_iou(estimate: ObjectEstimate, target: Target, times: Float[Tensor
 
 
 def reblur(
-    estimate: ObjectEstimate, item: StartedSample, problem: RefineProblem, margin: float
+    estimate: ObjectEstimate,
+    frame: int,
+    item: StartedSample,
+    problem: RefineProblem,
+    margin: float,
 ) -> tuple[Float[Tensor, "3 S S"], Float[Tensor, "1 S S"]]:
-    """The first photo as the estimate explains it, sRGB, and its mean silhouette.
+    """A photo as the estimate explains it, sRGB, and its mean silhouette.
 
     Args:
         estimate: in a crop of its own.
-        item: the sample.
+        frame: number of the photo.
+        item: the photo.
         problem: the crop that the result is wanted in.
         margin: as it was given to `build_problem`.
     """
-    size = item.alpha.shape[-2:]
-    seen = estimate.exposure(0, subframe_times(estimate.num_subframes), *size)
+    height, width = item.alpha.shape[-2:]
+    times = subframe_times(estimate.num_subframes)
+    seen = estimate.exposure(frame, times, height, width)
     region = find_region(item.alpha[0] > ALPHA_FLOOR, margin)
     seen = crop_image(seen, region, problem.image.shape[-1], is_colour=False)
     rgb, alpha = seen[:3], seen[3:]

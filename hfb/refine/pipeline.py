@@ -14,11 +14,11 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
+from hfb.refine.competitors import Competitors
 from hfb.refine.continuity import agreeing_starts
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of, with_last_matte
-from hfb.refine.methods import OBJECT_METHODS, Method, settings_of
+from hfb.refine.methods import COMPETITORS, Method, settings_of
 from hfb.refine.module import RefineModule
-from hfb.refine.object_evaluation import evaluate_object
 from hfb.refine.photos import StartedPhotos, join_photos, photos_of
 from hfb.refine.problem import RefineProblem, build_problem
 from hfb.refine.results import refinements_of
@@ -200,9 +200,9 @@ class Pipeline:
                 for own, start in zip(results, starts, strict=True):
                     own.append(start)
                 continue
-            if method in OBJECT_METHODS:
+            if method in COMPETITORS:
                 for own, start, problem in zip(results, starts, problems, strict=True):
-                    own.append(self._evaluate_object(method, start, problem[0]))
+                    own.append(self._competitors().evaluate(method, start, problem))
                 continue
             refined = self._refined(samples, starts, problems, method)
             for own, result in zip(results, refined, strict=True):
@@ -257,12 +257,8 @@ class Pipeline:
             for sample in samples
         ]
 
-    def _evaluate_object(
-        self, method: Method, start: SampleResult, problem: RefineProblem
-    ) -> SampleResult:
-        return evaluate_object(
-            method, start, problem, self.baselines, self.settings, self.render_settings
-        )
+    def _competitors(self) -> Competitors:
+        return Competitors(self.baselines, self.initialiser, self.refiner())
 
     def _first_problem(self, item: StartedSample) -> RefineProblem:
         settings = self.settings

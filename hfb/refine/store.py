@@ -23,8 +23,8 @@ from hfb import __version__
 from hfb.errors import InputError
 from hfb.export import atomic_folder, atomic_write
 from hfb.formation import blur_rate
+from hfb.refine.competitors import fill_competitor_folder
 from hfb.refine.evaluation import Figures, SampleResult
-from hfb.refine.object_evaluation import fill_object_folder
 from hfb.refine.output import fill_folder
 from hfb.refine.runner import Refiner
 from hfb.structures import BlurSample, BrokenSample
@@ -106,9 +106,7 @@ class ResultStore:
             for k, result in enumerate(results):
                 place = folder / result.method if k else folder
                 place.mkdir(exist_ok=True)
-                if result.object_estimate is not None:
-                    fill_object_folder(place, result)
-                else:
+                if not fill_competitor_folder(place, result, refiner):
                     fill_folder(place, result, refiner)
             (folder / RESULT_NAME).write_text(json.dumps(record, indent=1) + "\n")
         (self.root / "unusable" / f"{name}.json").unlink(missing_ok=True)

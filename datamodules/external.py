@@ -1,0 +1,62 @@
+"""`python -m datamodules.external --tool hybrik --source res.pk --output poses.hfbinit.npz`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jsonargparse import auto_cli
+
+from datamodules.external_poses import Tool, convert_poses
+from hfb.errors import HfbError, InputError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Convert another tool's poses of one sample to a file that the method `external` reads.
+
+    Attributes:
+        tool: whose layout the file has.
+        source: the tool's file.
+        output: `<external>/<sample>/poses.hfbinit.npz`.
+        num_photos: photos of the sample; the rows are shared out to them evenly, in order.
+        width: of the pictures, px, for the tools that do not store it (cliff, wham).
+        height: of the pictures, px.
+        drop_betas: write betas of zero: those of another body mean nothing to ours.
+    """
+
+    tool: Tool
+    source: Path
+    output: Path
+    num_photos: int = 1
+    width: int | None = None
+    height: int | None = None
+    drop_betas: bool = False
+
+
+def main(args: list[str] | None = None) -> None:
+    """The command; the user's mistakes end it with one line and code 2."""
+    try:
+        command = auto_cli(Command, args=args, as_positional=False)
+        if (command.width is None) != (command.height is None):
+            raise InputError("give both --width and --height")
+        size = None
+        if command.width is not None and command.height is not None:
+            size = (command.width, command.height)
+        written = convert_poses(
+            command.tool,
+            command.source,
+            command.output,
+            command.num_photos,
+            size,
+            command.drop_betas,
+        )
+    except HfbError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    print(f"wrote {written}")
+
+
+if __name__ == "__main__":
+    main()
