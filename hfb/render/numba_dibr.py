@@ -9,6 +9,7 @@ import numpy as np
 from hfb.render.numba_cache import inlined, kernel
 from hfb.render.numba_records import (
     F32,
+    HALF,
     I32,
     I64,
     ONE,
@@ -22,10 +23,14 @@ from hfb.render.numba_records import (
     Scratch,
 )
 from hfb.render.numba_silhouette import first_pixel, last_pixel
+from hfb.render.torch_silhouette import DIVISION_GUARD
 
 _OPAQUE = np.float32(6e-8)
-_DIVISION_GUARD = np.float32(1e-7)
+_DIVISION_GUARD = np.float32(DIVISION_GUARD)
 _TINY = np.float32(1e-12)
+_NEARLY_ONE = np.float32(0.9)
+_SIXTH = np.float32(1 / 6)
+_TWENTYFOURTH = np.float32(1 / 24)
 _BIT = np.uint64(1)
 _STRIDE = 56
 """Pixels looked at in one go; fewer than the 64 bits of a word, so that a mask never overflows."""
@@ -35,7 +40,7 @@ _STRIDE = 56
 def soften_by_faces(
     mesh: MeshArrays, look: Look, scratch: Scratch, state: FrameState, near: NearFaces
 ) -> bool:
-    """Fill `alpha` of a rasterised sub-frame with 1 - prod(1 - exp(-sigmainv d²)).
+    """Fill `transparency` of a rasterised sub-frame with prod(1 - exp(-sigmainv d²)).
 
     The product runs over the first `knum` faces in index order whose enlarged boxes hold the pixel.
     Faces are visited in that order. A bit for each pixel that still takes faces lets them skip
@@ -45,10 +50,10 @@ def soften_by_faces(
         Whether `near` was long enough; if not, nothing is of use.
     """
     faces, open_bits, num_near = mesh.faces, scratch.open_bits, scratch.num_near
-    screen, box, face_id, alpha = state.screen, state.box, state.face_id, state.alpha
+    screen, face_id, transparency = state.screen, state.face_id, state.transparency
     near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
     kx, ky = look.falloff_x, look.falloff_y
-    open_pixels(box, face_id, alpha, num_near, open_bits)
+    open_pixels(state.box, face_id, transparency, num_near, open_bits)
     count, room, width = 0, len(near_pixel), face_id.shape[1]
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -94,14 +99,11 @@ def soften_by_faces(
                         near_probability[count] = probability
                         count += 1
                         num_near[y, x] += 1
-                        alpha[y, x] *= ONE - probability
-                        if num_near[y, x] >= look.knum or alpha[y, x] < _OPAQUE:
+                        transparency[y, x] *= one_minus(probability, distance2)
+                        if num_near[y, x] >= look.knum or transparency[y, x] < _OPAQUE:
                             open_bits[y, x >> 6] &= ~(_BIT << np.uint64(x & 63))
                     bits >>= _BIT
                     x += 1
-    for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            alpha[y, x] = ONE if face_id[y, x] >= 0 else ONE - alpha[y, x]
     near.length[0] = count
     return True
 
@@ -127,6 +129,15 @@ def read_bits(open_bits: U64, y: int, start: int, stride: int) -> int:
     if shift + stride > 64:
         bits |= open_bits[y, (start >> 6) + 1] << np.uint64(64 - shift)
     return bits & ((_BIT << np.uint64(stride)) - _BIT)
+
+
+@inlined
+def one_minus(probability: np.float32, distance2: np.float32) -> np.float32:
+    """1 - exp(-x) given exp(-x): by its series where a difference would lose its digits."""
+    if probability < _NEARLY_ONE:
+        return ONE - probability
+    x = distance2
+    return x * (ONE - x * (HALF - x * (_SIXTH - x * _TWENTYFOURTH)))
 
 
 @inlined
@@ -176,17 +187,17 @@ def soften_by_faces_backward(
 
     d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     """
-    faces, screen, alpha = mesh.faces, state.screen, state.alpha
+    faces, screen, transparency = mesh.faces, state.screen, state.transparency
     near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
     screen_grad = scratch.screen_grad
-    kx, ky, width = look.falloff_x, look.falloff_y, alpha.shape[1]
+    kx, ky, width = look.falloff_x, look.falloff_y, transparency.shape[1]
     last_edge, a, b = np.int32(-1), np.int32(0), np.int32(0)
     ax, ay, edge_x, edge_y, inverse = ZERO, ZERO, ZERO, ZERO, ZERO
     for k in range(near.length[0]):
         y = near_pixel[k] // width
         x = near_pixel[k] - y * width
-        transparency, grad = ONE - alpha[y, x], look.weight * image_grad[y - 1, x - 1]
-        if transparency < _OPAQUE or grad == ZERO:
+        left_over, grad = transparency[y, x], look.weight * image_grad[y - 1, x - 1]
+        if left_over < _OPAQUE or grad == ZERO:
             continue
         if near_edge[k] != last_edge:  # the pixels of one face follow each other
             last_edge = near_edge[k]
@@ -195,13 +206,28 @@ def soften_by_faces_backward(
             ax, ay = screen[a, 0], screen[a, 1]
             edge_x, edge_y = screen[b, 0] - ax, screen[b, 1] - ay
             inverse = inverse_length2(edge_x, edge_y, kx, ky)
-        along, reach_x, reach_y, _ = scaled_reach(
+        along, reach_x, reach_y, distance2 = scaled_reach(
             np.float32(x) - ax, np.float32(y) - ay, edge_x, edge_y, kx, ky, inverse
         )
         probability = near_probability[k]
-        factor = -TWO * grad * transparency * probability / (ONE - probability + _DIVISION_GUARD)
+        rest = one_minus(probability, distance2) + _DIVISION_GUARD
+        factor = -TWO * grad * left_over * probability / rest
         pull_x, pull_y = factor * kx * reach_x, factor * ky * reach_y
         screen_grad[a, 0] -= (ONE - along) * pull_x
         screen_grad[a, 1] -= (ONE - along) * pull_y
         screen_grad[b, 0] -= along * pull_x
         screen_grad[b, 1] -= along * pull_y
+
+
+@kernel
+def add_soft_mask(look: Look, state: FrameState, alpha: F32) -> None:
+    """Add the silhouette where no face covers the pixel.
+
+    The transparency is kept and not the silhouette: next to 1 that has lost the digits that the
+    gradient needs.
+    """
+    box, transparency = state.box, state.transparency
+    for y in range(max(box[0], 1), min(box[1], alpha.shape[0] + 1)):
+        for x in range(max(box[2], 1), min(box[3], alpha.shape[1] + 1)):
+            if state.face_id[y, x] < 0:
+                alpha[y - 1, x - 1] += look.weight * (ONE - transparency[y, x])

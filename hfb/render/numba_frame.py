@@ -9,7 +9,7 @@ from __future__ import annotations
 from hfb.render.numba_boundary import find_boundary, find_boundary_backward
 from hfb.render.numba_cache import kernel
 from hfb.render.numba_crossings import clear_places, find_crossings, find_crossings_backward
-from hfb.render.numba_dibr import soften_by_faces, soften_by_faces_backward
+from hfb.render.numba_dibr import add_soft_mask, soften_by_faces, soften_by_faces_backward
 from hfb.render.numba_edge_shading import shade_boundary, shade_boundary_backward
 from hfb.render.numba_raster import rasterise_frame, unproject_gradient
 from hfb.render.numba_records import (
@@ -127,7 +127,7 @@ def draw_dibr_frame(
     has_room = soften_by_faces(mesh, look, scratch, state, near)
     if has_room:
         shade_faces(mesh, source.texture, look, scratch, state, image)
-        add_uncovered(look, state, image.alpha)
+        add_soft_mask(look, state, image.alpha)
     return has_room
 
 
@@ -151,7 +151,7 @@ def draw_dibr_frame_backward(
 
 @kernel
 def add_uncovered(look: Look, state: FrameState, alpha: F32) -> None:
-    """Add the silhouette where no face covers the pixel, modes `contour` and `dibr`."""
+    """Add the silhouette where no face covers the pixel, mode `contour`."""
     box = state.box
     for y in range(max(box[0], 1), min(box[1], alpha.shape[0] + 1)):
         for x in range(max(box[2], 1), min(box[3], alpha.shape[1] + 1)):

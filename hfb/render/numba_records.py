@@ -94,7 +94,8 @@ class FrameState(NamedTuple):
         screen: (V, 3) grid x, y in px and inverse depth in 1/m; inverse depth 0: cannot be drawn.
         box: (4,) first and last-plus-one row, then column, of the part of the grid in use.
         face_id: visible face, -1 where there is none, -2 - face at a pixel of the boundary.
-        alpha: `dibr` and `contour`: silhouette; (1, 1) in `coverage`.
+        alpha: `contour`: silhouette; (1, 1) in the other modes.
+        transparency: `dibr`: 1 - silhouette where no face covers the pixel; (1, 1) else.
         edge_id: `contour`: half-edge nearest to an uncovered pixel; (1, 1) in the other modes.
     """
 
@@ -102,6 +103,7 @@ class FrameState(NamedTuple):
     box: I64
     face_id: I32
     alpha: F32
+    transparency: F32
     edge_id: I32
 
 

@@ -89,15 +89,16 @@ def make_boundary(length: int = _FIRST_CROSSINGS) -> Boundary:
 
 def _make_workspace(size: WorkspaceSize) -> Workspace:
     grid = (size.grid_height, size.grid_width)
-    alpha_grid = (1, 1) if size.mode == "coverage" else grid
-    edge_grid = grid if size.mode == "contour" else (1, 1)
+    contour_grid = grid if size.mode == "contour" else (1, 1)
+    dibr_grid = grid if size.mode == "dibr" else (1, 1)
     states = [
         FrameState(
             screen=np.empty((size.num_verts, 3), np.float32),
             box=np.zeros(4, np.int64),
             face_id=np.empty(grid, np.int32),
-            alpha=np.empty(alpha_grid, np.float32),
-            edge_id=np.empty(edge_grid, np.int32),
+            alpha=np.empty(contour_grid, np.float32),
+            transparency=np.empty(dibr_grid, np.float32),
+            edge_id=np.empty(contour_grid, np.int32),
         )
         for _ in range(size.num_frames)
     ]

@@ -13,8 +13,9 @@ from hfb.render.topology import Topology
 from hfb.render.torch_crossings import EMPTY_KEY, edge_ends, find_silhouette_edges
 from hfb.render.torch_visibility import expand_boxes, pack_key
 
-_MIN_TRANSPARENCY = 6e-8
-"""Half a float32 step below 1: a `dibr` pixel with less than this is opaque."""
+_MIN_TRANSPARENCY = 1e-12
+DIVISION_GUARD = 1e-7
+"""DIB-R's guard against p = 1 in the derivative p / (1 - p + guard) of log(1 - p)."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,21 @@ def dibr_alpha(
         x, y = pixel % grid_width, torch.div(pixel, grid_width, rounding_mode="floor")
         point = torch.stack([x, y], -1).to(screen.dtype)
         _, reach = closest_on_edge(point * scale, start[:, :2] * scale, end[:, :2] * scale)
-        probability = torch.exp(-settings.sigmainv * (reach * reach).sum(-1))
+        rest = -torch.expm1(-settings.sigmainv * (reach * reach).sum(-1))  # 1 - p, all its digits
         log_transparency = log_transparency.index_add(
             0,
             pixel + index * grid_height * grid_width,
-            torch.log1p(-probability.clamp(max=1 - _MIN_TRANSPARENCY)),
+            _guarded_log(rest),
         )
     alpha = 1.0 - torch.exp(log_transparency.reshape(face_id.shape))
     return torch.where(face_id >= 0, 1.0, alpha)
+
+
+def _guarded_log(rest: Float[Tensor, " K"]) -> Float[Tensor, " K"]:
+    """log(1 - p) with the guarded derivative; the guard does not enter the value."""
+    guarded = torch.log(rest + DIVISION_GUARD)
+    exact = torch.log(rest.detach().clamp_min(_MIN_TRANSPARENCY))
+    return guarded + (exact - guarded.detach())
 
 
 @torch.no_grad()

@@ -141,12 +141,14 @@ def cast(mesh: Mesh, dtype: torch.dtype) -> Mesh:
     )
 
 
-def random_loss(result: Exposure | Layers, seed: int = 0) -> Tensor:
-    """A fixed random weight on every output value."""
+def random_loss(
+    result: Exposure | Layers, seed: int = 0, pixel_weight: Tensor | float = 1.0
+) -> Tensor:
+    """A fixed random weight on every output value, times one of each pixel."""
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.randn(result.rgb.shape, generator=generator, dtype=torch.float64)
     alpha = torch.randn(result.alpha.shape, generator=generator, dtype=torch.float64)
-    return (result.rgb * rgb).sum() + (result.alpha * alpha).sum()
+    return (result.rgb * rgb * pixel_weight).sum() + (result.alpha * alpha * pixel_weight).sum()
 
 
 def relative_error(got: Tensor, want: Tensor) -> float:

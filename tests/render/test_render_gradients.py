@@ -1,5 +1,6 @@
 """Gradients: autograd against differences, numba against autograd, and whether they optimise."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -221,3 +222,25 @@ def test_cuda_equals_cpu(mode: str) -> None:
         grads.append(own.verts.grad)
     assert (images[0] - images[1]).abs().max() <= 1e-5
     assert relative_error(grads[1], grads[0]) <= 1e-4
+
+
+@pytest.mark.parametrize(("backend", "dtype"), [("torch", torch.float64), ("numba", torch.float32)])
+def test_dibr_gradient_next_to_an_edge(backend: str, dtype: torch.dtype) -> None:
+    """One face, small d: d mask / dx = -2 sigmainv d p q / (q + guard), q = 1 - p almost 0."""
+    gap_px, size, sigmainv, guard = 4e-4, 64, 7000.0, 1e-7
+    corners = torch.tensor([[20.5 + gap_px, -40.0], [50.0, 30.0], [20.5 + gap_px, 100.0]])
+    verts = torch.cat([(corners.double() - size / 2) / size, torch.ones(3, 1).double()], 1)
+    mesh = Mesh(
+        verts[None], torch.tensor([[0, 2, 1]]), torch.zeros(1, 2), torch.zeros(1, 3).long(),
+        torch.ones(3, 1, 1),
+    )  # fmt: skip
+    centre = torch.tensor([size / 2, size / 2])
+    own = cast(mesh, dtype)
+    camera = Camera(torch.tensor([float(size)] * 2), centre, size, size)
+    result = render_exposure(own, camera, RenderSettings("dibr", backend))
+    result.alpha[0, 32, 20].backward()
+    assert own.verts.grad is not None
+    scale = 2 / size
+    rest = 1 - math.exp(-sigmainv * (scale * gap_px) ** 2)
+    slope_px = -2 * sigmainv * scale**2 * gap_px * (1 - rest) * rest / (rest + guard)
+    assert float(own.verts.grad[0, :, 0].sum()) == pytest.approx(slope_px * size, rel=0.02)
