@@ -244,3 +244,21 @@ def test_dibr_gradient_next_to_an_edge(backend: str, dtype: torch.dtype) -> None
     rest = 1 - math.exp(-sigmainv * (scale * gap_px) ** 2)
     slope_px = -2 * sigmainv * scale**2 * gap_px * (1 - rest) * rest / (rest + guard)
     assert float(own.verts.grad[0, :, 0].sum()) == pytest.approx(slope_px * size, rel=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_kaolin_equals_torch() -> None:
+    """The paper's rasteriser and ours, mode `dibr`, on the device that the former needs."""
+    pytest.importorskip("kaolin", reason="kaolin is not installed")
+    mesh, camera = random_scene(1)
+    masks, grads = [], []
+    for backend in ("torch", "kaolin"):
+        own = cast(mesh, torch.float32)
+        moved = replace(own, verts=own.verts.cuda(), texture=own.texture.cuda())
+        result = render_exposure(moved, camera, RenderSettings("dibr", backend))
+        result.alpha.square().sum().backward()
+        masks.append(result.alpha)
+        grads.append(own.verts.grad)
+    assert (masks[0] - masks[1]).abs().max() <= 1e-5
+    assert relative_error(grads[1], grads[0]) <= 1e-3
