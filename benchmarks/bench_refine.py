@@ -2,7 +2,8 @@
 
 One 256 px image, 8 sub-frames, 200 steps, one start. Prints the whole fit through the Lightning
 loop, then each part alone, forward and backward, on the tensors of the fit; what is left over is
-motion, Adam and Python. All figures come from one run; compare shares, not machines.
+motion, Adam and Python. Last, what the motion prior's loss (eq. 10, off by default) would add. All
+figures come from one run; compare shares, not machines.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA
 from hfb.losses import texel_pairs
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, load_motion_prior
 from hfb.refine import RefineModule, RefineProblem, Refiner, RefineSettings, Stage
+from hfb.refine.direction import MotionEnergy
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
@@ -64,6 +66,19 @@ def milliseconds(work: Callable[[], object], repeats: int = 30) -> float:
         work()
         times.append(time.perf_counter() - begin)
     return 1e3 * sorted(times[3:])[repeats // 2]
+
+
+def prior_cost(module: RefineModule, repeats: int = 20) -> float:
+    """Mean time of eq. 10, ms a step: it is evaluated at one step in eight."""
+    energy = MotionEnergy(load_motion_prior())
+    motion = module.predict().motion
+    coeffs = motion.coeffs.detach().requires_grad_()
+
+    def one_round() -> None:
+        for _ in range(energy.every):
+            energy(motion.with_coeffs(coeffs)).sum().backward()
+
+    return milliseconds(one_round, repeats) / energy.every
 
 
 def parts_of(module: RefineModule) -> dict[str, float]:
@@ -137,6 +152,8 @@ def main() -> None:
     print(f"whole fit {total:.2f} s, {step:.1f} ms a step")
     for name, value in parts.items():
         print(f"  {name:<20}{value:7.2f} ms{100 * value / step:7.1f} %")
+    cost = prior_cost(module)
+    print(f"with the motion prior's loss {cost:.2f} ms more, {100 * cost / step:.1f} % of a step")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the process {peak:.0f} MiB")
 
