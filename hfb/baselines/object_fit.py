@@ -20,6 +20,7 @@ from hfb.baselines.object_model import Motion, ObjectModel
 from hfb.baselines.object_motion import LinearMotion, PiecewiseMotion
 from hfb.baselines.object_problem import ObjectProblem
 from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe, SfbRecipe
+from hfb.baselines.object_start import start_path
 from hfb.baselines.prototypes import load_prototype
 from hfb.losses import matting_loss
 from hfb.motion import subframe_times
@@ -50,12 +51,12 @@ class Snapshot:
     """An object at one step of one run.
 
     Attributes:
-        image_loss: what it is chosen by.
+        loss: what it is chosen by: its image and silhouette losses together.
         model: a batch of this object alone.
         erosion: side of the eroding square at its step, px.
     """
 
-    image_loss: float
+    loss: float
     model: ObjectModel
     erosion: int
 
@@ -73,7 +74,8 @@ def object_losses(
     blurred = problem.background * (1.0 - alpha) + (layers.rgb * layers.alpha).mean(2)
     if problem.masks is None:
         # The published methods know every sub-frame's silhouette from a network; we know their sum.
-        silhouette = matting_loss(alpha, problem.alpha.expand_as(alpha), weight=problem.valid)
+        wanted, valid = problem.alpha.expand_as(alpha), problem.valid.expand_as(alpha)
+        silhouette = matting_loss(alpha, wanted, weight=valid)
     else:
         silhouette = subframe_silhouette_loss(layers.alpha, problem.masks)
     rough = laplacian_loss(model.verts(), edges)
@@ -111,7 +113,6 @@ def fit_object(
     problem: ObjectProblem,
     recipe: ObjectRecipe,
     render_settings: RenderSettings,
-    generator: torch.Generator,
     on_step: OnStep | None = None,
 ) -> Snapshot:
     """Fit an object to a sample: one run a prototype, rigid and free vertices side by side.
@@ -120,7 +121,6 @@ def fit_object(
         problem: the photos; one for Shape from Blur.
         recipe: of either method.
         render_settings: backend and threads.
-        generator: of the start.
         on_step: called with the number of steps done.
 
     Returns:
@@ -129,14 +129,16 @@ def fit_object(
     best: Snapshot | None = None
     done = 0
     for name in recipe.prototypes:
-        motion = start_motion(recipe, len(problem.image), generator)
+        motion = start_motion(recipe, problem)
         model = ObjectModel(load_prototype(name), recipe.offsets, motion, recipe, render_settings)
         for step, losses in run_steps(model, problem, recipe):
             erosion = recipe.erosion_px(step)
             counts = image_counts(losses, recipe, step)
-            image = torch.where(counts, losses.image.detach(), torch.inf)
-            value, index = (float(v) for v in image.min(0))
-            if best is None or value < best.image_loss:
+            # Published is the image loss alone. Without silhouettes of the sub-frames it would let
+            # a textured ball pass for a ring.
+            loss = torch.where(counts, (losses.image + losses.silhouette).detach(), torch.inf)
+            value, index = (float(v) for v in loss.min(0))
+            if best is None or value < best.loss:
                 best = Snapshot(value, pick(model, int(index), recipe), erosion)
             done += 1
             if on_step is not None:
@@ -145,12 +147,12 @@ def fit_object(
     return best
 
 
-def start_motion(recipe: ObjectRecipe, num_frames: int, generator: torch.Generator) -> Motion:
+def start_motion(recipe: ObjectRecipe, problem: ObjectProblem) -> Motion:
     """The motion of a run's objects, all from the same start."""
-    batch, noise = len(recipe.offsets), recipe.start_noise
+    batch, path = len(recipe.offsets), start_path(problem)
     if isinstance(recipe, MfbRecipe):
-        return PiecewiseMotion(batch, num_frames, noise, generator)
-    return LinearMotion(batch, recipe.num_subframes, noise, generator)
+        return PiecewiseMotion(batch, len(problem.image), path)
+    return LinearMotion(batch, recipe.num_subframes, path)
 
 
 def run_steps(
@@ -175,9 +177,9 @@ def pick(model: ObjectModel, index: int, recipe: ObjectRecipe) -> ObjectModel:
     """A copy of one object of a batch, as a batch of its own."""
     motion: Motion
     if isinstance(model.motion, PiecewiseMotion):
-        motion = PiecewiseMotion(1, model.motion.num_frames, 0.0, torch.Generator())
+        motion = PiecewiseMotion(1, model.motion.num_frames, torch.zeros(2, 3))
     else:
-        motion = LinearMotion(1, model.motion.num_subframes, 0.0, torch.Generator())
+        motion = LinearMotion(1, model.motion.num_subframes, torch.zeros(2, 3))
     single = ObjectModel(model.prototype, [False], motion, recipe, model.render_settings)
     chosen = {name: value[index : index + 1].clone() for name, value in model.state_dict().items()}
     single.load_state_dict(chosen)

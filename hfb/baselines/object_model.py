@@ -61,8 +61,8 @@ class ObjectModel(nn.Module):
         centred = moved - moved.mean(1, keepdim=True)
         return torch.where(self.is_free[:, None, None], centred, self.prototype.verts)
 
-    def moving_verts(self, t: Float[Tensor, "T N"]) -> Float[Tensor, "B T*N V 3"]:
-        """The shapes in the crop camera's frame at times in [0, 1] of each photo's exposure."""
+    def moving_verts(self, t: Float[Tensor, "T N"]) -> Float[Tensor, "B M V 3"]:
+        """The shapes in the crop camera's frame at times in [0, 1] of each exposure, M = T N."""
         if isinstance(self.motion, PiecewiseMotion):
             rotmat, transl = self.motion(t)
             rotmat, transl = rotmat.flatten(1, 2), transl.flatten(1, 2)

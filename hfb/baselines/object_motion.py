@@ -66,18 +66,16 @@ class LinearMotion(nn.Module):
     Args:
         batch: how many objects.
         num_subframes: n; the spin is counted in n-ths.
-        start_noise: standard deviation of the first end points. Not in Shape from Blur, whose
-            sub-frame masks say where the object goes: without them a start at rest in the middle
-            of the exposure has no gradient towards either direction.
-        generator: source of the noise.
+        path: first and last position at the start. Shape from Blur starts at rest and learns from
+            its sub-frame masks where the object goes; without them, rest in the middle of the
+            exposure has no gradient towards either direction.
     """
 
-    def __init__(
-        self, batch: int, num_subframes: int, start_noise: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, batch: int, num_subframes: int, path: Float[Tensor, "2 3"]) -> None:
         super().__init__()
         self.num_subframes = num_subframes
-        self.ends = nn.Parameter(start_noise * torch.randn(batch, 2, 3, generator=generator))
+        ends = free_position(path.flip(0))
+        self.ends = nn.Parameter(ends.expand(batch, 2, 3).clone())
         self.quats = nn.Parameter(torch.ones(batch, 2, 4))
 
     def forward(
@@ -101,14 +99,23 @@ def bounded_position(raw: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3"]:
     return torch.cat([squashed[..., :2] * (CAMERA_DISTANCE - depth) / 2, depth], -1)
 
 
+def free_position(place: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3"]:
+    """The free numbers of a place in the plane z = 0; what lies outside the bounds is moved in.
+
+    Args:
+        place: its z does not count.
+    """
+    squashed = (place[..., :2] / (CAMERA_DISTANCE / 2)).clamp(-0.95, 0.95)
+    return torch.cat([torch.atanh(squashed), torch.zeros_like(place[..., 2:])], -1)
+
+
 class PiecewiseMotion(nn.Module):
     """Motion from Blur: two quadratic pieces, each with a spin of its own, over all photos.
 
     Args:
         batch: how many objects.
         num_frames: photos, T.
-        start_noise: as for `LinearMotion`.
-        generator: source of the noise.
+        path: first and last position at the start, as for `LinearMotion`.
     """
 
     NUM_PIECES = 2
@@ -116,13 +123,13 @@ class PiecewiseMotion(nn.Module):
     EXPOSURE_START = 5.0
     """sigmoid(5) = .993: the shutter is first taken to be open nearly all the time."""
 
-    def __init__(
-        self, batch: int, num_frames: int, start_noise: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, batch: int, num_frames: int, path: Float[Tensor, "2 3"]) -> None:
         super().__init__()
         self.num_frames = num_frames
-        noise = torch.randn(batch, self.NUM_PIECES, self.DEGREE + 1, 3, generator=generator)
-        self.coeffs = nn.Parameter(start_noise * noise)
+        coeffs = torch.zeros(batch, self.NUM_PIECES, self.DEGREE + 1, 3)
+        coeffs[:, 0, 0] = path[0]
+        coeffs[:, :, 1] = (path[1] - path[0]) / self.NUM_PIECES
+        self.coeffs = nn.Parameter(coeffs)
         self.first = nn.Parameter(torch.ones(batch, 4))
         self.spins = nn.Parameter(torch.ones(batch, self.NUM_PIECES, 4))
         self.exposure_logit = nn.Parameter(torch.full((batch,), self.EXPOSURE_START))

@@ -15,9 +15,6 @@ from hfb.init import paste_crop
 from hfb.render import RenderSettings
 from hfb.structures import Layers
 
-FIRST_SEED = 0
-"""The start of every sample: results do not depend on which samples came before."""
-
 
 @dataclass(frozen=True)
 class ObjectEstimate:
@@ -77,8 +74,5 @@ def estimate_object(
         problems = [problem]
     else:
         problems = [problem.frame(k) for k in range(len(problem.image))]
-    parts = [
-        fit_object(one, recipe, render_settings, torch.Generator().manual_seed(FIRST_SEED), on_step)
-        for one in problems
-    ]
+    parts = [fit_object(one, recipe, render_settings, on_step) for one in problems]
     return ObjectEstimate(problem, tuple(parts), recipe.num_subframes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hfb.baselines.prototypes import PrototypeName
 from hfb.errors import InputError
@@ -23,7 +25,6 @@ class ObjectRecipe:
         lr: Adam's step size.
         softness_px: standard deviation of the silhouette's Gaussian rim at `image_size`, px; the
             published renderer's is 1.4 px of its 320.
-        start_noise: spread of the first positions; 0 is the published start.
         silhouette: weight of the silhouettes' overlap.
         image: weight of the photo's absolute difference, sum over RGB.
         texture: weight of the texture's total variation.
@@ -40,7 +41,6 @@ class ObjectRecipe:
     texture_size: int = 100
     lr: float = 0.1
     softness_px: float = 0.6
-    start_noise: float = 0.1
     silhouette: float = 1.0
     image: float = 1.0
     texture: float = 1.0
@@ -111,3 +111,8 @@ class BaselineSettings:
     mfb: MfbRecipe = field(default_factory=MfbRecipe)
     masks: str | None = None
     external: str | None = None
+
+    def inputs(self, methods: Sequence[str]) -> list[Path]:
+        """Folders whose files decide about the results of some methods."""
+        reads = {"sfb": self.masks, "mfb": self.masks, "external": self.external}
+        return [Path(root) for root in {reads.get(method) for method in methods} if root]

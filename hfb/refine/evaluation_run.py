@@ -29,6 +29,7 @@ class EvaluationRun:
         is_main: whether this process writes the tables (one does).
         show_progress: draw a progress bar.
         use_tensorboard: write TensorBoard events.
+        inputs: folders of other programs' files, see `ResultStore`.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class EvaluationRun:
         is_main: bool = True,
         show_progress: bool = True,
         use_tensorboard: bool = True,
+        inputs: list[Path] | None = None,
     ) -> None:
-        self.store = ResultStore(root)
+        self.store = ResultStore(root, inputs)
         self.methods = methods
         self.table = table
         self.is_main = is_main

@@ -117,6 +117,7 @@ class HfbModule(pl.LightningModule):
             self.trainer.is_global_zero,
             self.show_progress,
             self.picture_every > 0,
+            self.baselines.inputs(self.methods),
         )
         self._run.begin(self.config_text, int(self.trainer.num_test_batches[0]))
 

@@ -42,10 +42,12 @@ class ResultStore:
 
     Args:
         root: the folder of the run.
+        inputs: folders with a folder a sample whose files decide about results, too.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, inputs: list[Path] | None = None) -> None:
         self.root = root
+        self.inputs = inputs or []
         self._records: dict[str, Record] = {}
 
     def open(self, config_text: str) -> None:
@@ -92,7 +94,16 @@ class ResultStore:
         path = self.root / "samples" / sample.sample_id / RESULT_NAME
         if not path.is_file():
             return False
-        return json.loads(path.read_text()).get("digest") == digest_of(sample)
+        return json.loads(path.read_text()).get("digest") == self.digest(sample)
+
+    def digest(self, sample: BlurSample) -> str:
+        """Checksum of what a sample's results depend on, files of other programs included."""
+        digest = digest_of(sample)
+        paths = [path for root in self.inputs for path in (root / sample.sample_id).glob("*")]
+        for path in sorted(path for path in paths if path.is_file()):
+            content = f"{digest} {path.name} ".encode() + path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()[:16]
+        return digest
 
     def write(self, results: list[SampleResult], refiner: Refiner) -> Record:
         """Write a sample finished by one or more methods; the first one's files come first.
@@ -101,6 +112,7 @@ class ResultStore:
             InputError: if the folder cannot be written.
         """
         record = record_of(results)
+        record["digest"] = self.digest(results[0].item.sample)
         name = record["sample_id"]
         with atomic_folder(self.root / "samples" / name) as folder:
             for k, result in enumerate(results):
@@ -254,7 +266,7 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
         part.write_text(text.getvalue())
 
 
-def _cell(value: float | bool | None) -> str:
+def _cell(value: float | int | bool | None) -> str:
     if value is None:
         return ""
-    return str(int(value)) if isinstance(value, bool) else f"{value:.4f}"
+    return str(int(value)) if isinstance(value, int) else f"{value:.4f}"

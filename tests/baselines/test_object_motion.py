@@ -16,6 +16,8 @@ from hfb.baselines.object_motion import (
 )
 from hfb.geometry import project, rotmat_to_rotvec, rotvec_to_rotmat
 
+PATH = torch.tensor([[-0.4, 0.2, 0.0], [0.7, -0.1, 0.0]])
+
 
 def test_the_first_rotation_is_a_third_of_a_turn_about_the_diagonal():
     rotvec = quaternion_log(torch.ones(4))
@@ -52,12 +54,15 @@ def test_positions_stay_where_the_camera_sees_them(generator):
 
 
 def test_linear_motion_is_straight_and_spins_evenly():
-    motion = LinearMotion(1, 8, 0.3, torch.Generator().manual_seed(1)).requires_grad_(False)
+    motion = LinearMotion(1, 8, PATH).requires_grad_(False)
     t = torch.linspace(0, 1, 5)
     rotmat, transl = motion(t)
     assert torch.allclose(
         transl.diff(dim=1), transl.diff(dim=1)[:, :1].expand(-1, 4, -1), atol=1e-6
     )
+    assert torch.allclose(transl[0, [0, -1]], PATH, atol=1e-5)
+    motion.ends += torch.tensor([0.3, 0.2, 0.1])
+    transl = motion(t)[1]
     ends = bounded_position(motion.ends)[0]
     assert torch.allclose(transl[0, 0], ends[1])
     assert torch.allclose(transl[0, -1], ends[0], atol=1e-6)
@@ -66,8 +71,10 @@ def test_linear_motion_is_straight_and_spins_evenly():
     assert torch.allclose(steps, torch.full((4,), 7 / 16 * 2 * math.pi / 3 / 4), atol=1e-5)
 
 
-def test_pieces_join_without_a_jump():
-    motion = PiecewiseMotion(3, 2, 0.5, torch.Generator().manual_seed(2)).requires_grad_(False)
+def test_pieces_join_without_a_jump(generator):
+    motion = PiecewiseMotion(3, 2, PATH).requires_grad_(False)
+    for parameter in motion.parameters():
+        parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
     share = motion._first_share()
     for row in range(3):
         opened = motion.exposure()[row]
@@ -84,7 +91,7 @@ def test_pieces_join_without_a_jump():
 
 
 def test_the_second_piece_goes_on_where_the_first_ends():
-    motion = PiecewiseMotion(1, 1, 0.0, torch.Generator()).requires_grad_(False)
+    motion = PiecewiseMotion(1, 1, torch.zeros(2, 3)).requires_grad_(False)
     motion.coeffs[0, 0] = torch.tensor([[0.1, 0, 0], [1.0, 0, 0], [0, 0, 0]])
     motion.coeffs[0, 1] = torch.tensor([[9.0, 9, 9], [0, 1.0, 0], [0, 0, 0]])
     _, transl = motion(torch.tensor([[0.0, 0.25, 0.5, 0.75, 1.0]]))
@@ -93,7 +100,7 @@ def test_the_second_piece_goes_on_where_the_first_ends():
 
 
 def test_a_short_exposure_leaves_a_gap_between_photos():
-    motion = PiecewiseMotion(1, 2, 0.0, torch.Generator()).requires_grad_(False)
+    motion = PiecewiseMotion(1, 2, torch.zeros(2, 3)).requires_grad_(False)
     motion.exposure_logit[:] = 0.0  # open half of the time
     times = motion.frame_times(torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
     assert torch.allclose(times, torch.tensor([[[0, 0.5], [1.0, 1.5]]]) / 1.5)
@@ -101,7 +108,7 @@ def test_a_short_exposure_leaves_a_gap_between_photos():
 
 @pytest.mark.parametrize("kind", [LinearMotion, PiecewiseMotion])
 def test_motion_has_gradients_everywhere(kind):
-    motion = kind(2, 3, 0.1, torch.Generator().manual_seed(0))
+    motion = kind(2, 3, PATH)
     t = torch.linspace(0.1, 0.9, 4)
     rotmat, transl = motion(t if kind is LinearMotion else t.expand(3, 4))
     (rotmat.square().sum() + (rotmat[..., 0] * transl).sum() + transl.square().sum()).backward()
