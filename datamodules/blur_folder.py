@@ -72,10 +72,11 @@ def read_sample(folder: str | Path) -> BlurSample:
     folder = Path(folder)
     record = read_record(folder)
     linear = record.get("colour", "srgb") == "linear"
-    blurry = torch.stack([_read_colour(path, linear) for path in _frames(folder)])
+    frames = [(path, _read_colour(path, linear)) for path in _frames(folder)]
     background = _read_colour(folder / BACKGROUND_NAME, linear)
-    for frame in blurry:
-        check_pair(frame, background, f"a frame in {folder}", BACKGROUND_NAME)
+    for path, frame in frames:
+        check_pair(frame, background, str(path), BACKGROUND_NAME)
+    blurry = torch.stack([frame for _, frame in frames])
     height, width = background.shape[-2:]
     estimate, target = folder / ESTIMATE_NAME, folder / TARGET_NAME
     if estimate.is_file():

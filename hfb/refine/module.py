@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from hfb.body import SmplBody
@@ -21,7 +21,7 @@ from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.continuity import backward_photos
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
-from hfb.refine.sequences import meeting_of
+from hfb.refine.sequences import meeting_of, neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
@@ -105,6 +105,11 @@ class RefineModule(pl.LightningModule):
         first = torch.randn(coeffs.shape[2:], generator=noise) * settings.start_noise
         motion = coeffs[:, 1:].clone()
         motion[:, 0] += first.to(coeffs)
+        sequences = self.problem.sequences
+        is_tangent = settings.parameterization == "tangent"
+        if sequences is not None and settings.start_motion == "neighbours" and is_tangent:
+            gap = START_GAP if self.estimates_gap else None
+            motion[:, 0] += neighbour_velocities(self.problem.start, sequences, gap)
         size = settings.texture_size
         self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
         self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
@@ -139,7 +144,7 @@ class RefineModule(pl.LightningModule):
         counts = torch.bincount(sequences.index).to(values)
         return total / counts.reshape(-1, *[1] * (values.ndim - 1))
 
-    def per_problem(self, values: Float[Tensor, "Q *S"]) -> Float[Tensor, "P *S"]:
+    def per_problem(self, values: Shaped[Tensor, "Q *S"]) -> Shaped[Tensor, "P *S"]:
         """What the photos of a sequence share, one entry a problem."""
         sequences = self.problem.sequences
         return values if sequences is None else values[sequences.index]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody, moving_joints
 from hfb.errors import InputError
+from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import BoundaryState
 from hfb.motion import PolynomialMotion, evaluate_moving
 from hfb.structures import BodyParams
@@ -140,6 +141,44 @@ def shutter_times(exposure: Float[Tensor, "T 2"], gaps: list[float | None]) -> F
         for row, length, gap in zip(exposure, period, gaps, strict=True)
     ]
     return torch.stack(rows)
+
+
+def neighbour_velocities(
+    start: BodyParams, sequences: Sequences, gap: float | None = None
+) -> Float[Tensor, "P K 3"]:
+    """How fast translation and joints move if they pass through the neighbours' starting poses.
+
+    A mean of the differences to the photo before and to the one after.
+
+    Args:
+        start: pose of each problem at mid-exposure.
+        sequences: the photos.
+        gap: shut part of the frame time, where the closings are not to be looked at.
+
+    Returns:
+        Tracks as in `PolynomialMotion` (tangent), m and rad per exposure of the photo.
+    """
+    exposure, pairs = sequences.exposure, sequences.pairs
+    first, second = pairs[pairs[:, 0] >= 0].unbind(1)
+    apart = start.transl[second] - start.transl[first]
+    ahead = start.pose_rotmat[first].mT @ start.pose_rotmat[second]
+    # Seen from either end the turn is the same vector: it lies along its own axis.
+    step = torch.cat([apart[:, None], rotmat_to_rotvec(ahead)], 1)
+    if gap is None:
+        middle, length = exposure.mean(1), exposure[:, 1] - exposure[:, 0]
+        apart_s = middle[second] - middle[first]
+        shares = length[first] / apart_s, length[second] / apart_s
+    else:
+        shares = (
+            torch.full_like(step[:, 0, 0], 1.0 - gap),
+            torch.full_like(step[:, 0, 0], 1.0 - gap),
+        )
+    total = step.new_zeros(len(exposure), *step.shape[1:])
+    count = step.new_zeros(len(exposure))
+    for row, share in zip((first, second), shares, strict=True):
+        total = total.index_add(0, row, step * share[:, None, None])
+        count = count.index_add(0, row, torch.ones_like(share))
+    return total / count.clamp(min=1.0)[:, None, None]
 
 
 def meeting_of(

@@ -73,9 +73,9 @@ def default_stages() -> list[Stage]:
     """The matte places the limbs while the texture is grey; then the photo decides.
 
     The matte is found once more when the body is about right, and again when it is better.
-    Consecutive photos meet smoothly only after their directions of time have been chosen.
+    The directions of time of consecutive photos are chosen when their motions have taken shape.
     """
-    early = LossWeights(image=3.0, matting=1.0, texture=1.0, boundary=0.0)
+    early = LossWeights(image=3.0, matting=1.0, texture=1.0)
     late = LossWeights(image=50.0, matting=0.3, texture=1.0)
     return [
         Stage(60, early, refresh_matte=True, choose_directions=True),
@@ -115,6 +115,8 @@ class RefineSettings:
         choose_direction: hand out the motion or its time-reversed twin, which blurs to the same
             picture, whichever the motion prior finds likelier.
         seed: of the start noise.
+        start_motion: of consecutive photos: "neighbours" starts from the velocities between their
+            starting poses ("tangent" only), "noise" from none.
         gap: "given" takes the shut time between consecutive photos from their exposures;
             "estimated" takes their openings only and finds how long the shutter stayed open;
             "auto" estimates it where a sample does not know how long.
@@ -145,6 +147,7 @@ class RefineSettings:
     ranking_steps: int = 50
     choose_direction: bool = False
     seed: int = 0
+    start_motion: Literal["neighbours", "noise"] = "neighbours"
     gap: Literal["auto", "given", "estimated"] = "auto"
     meeting_share: float = 0.5
     window: int = 8
