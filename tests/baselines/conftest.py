@@ -1,6 +1,6 @@
-"""Lets the tests of this folder share `rigid_scenes`, whatever the import mode."""
+"""The scenes of `benchmarks/bench_baselines.py` serve the tests, too."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
