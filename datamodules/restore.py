@@ -81,7 +81,9 @@ def restore_all(command: Command, console: Console) -> int:
         except HfbError as error:
             faults += 1
             line = f"not restored: {' '.join(str(error).split())}"
-        console.print(f"{number}/{len(folders)} {folder.name}: {line}", highlight=False)
+        console.print(
+            f"{number}/{len(folders)} {folder.name}: {line}", highlight=False, soft_wrap=True
+        )
     console.print(f"sub-frames of {len(folders) - faults} samples in {command.output}")
     return faults
 
