@@ -322,7 +322,7 @@ def test_trainer_passes_samples_on_untouched(tmp_path: Path) -> None:
         accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
     )
     trainer.predict(keeper, data, return_predictions=False)
-    assert keeper.batch[0] is data.sample
+    assert keeper.batch[0] is data.samples[0]
 
 
 def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
@@ -342,7 +342,8 @@ def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
         ({"image": "a.png"}, r"a\.png needs a background: .*--data\.background"),
         ({"image": "a.png", "frames": "1:2"}, "belong to a video"),
         ({"image": "a.png", "background_frame": 3}, "belong to a video"),
-        ({"video": "b.mp4"}, r"b\.mp4 needs frames: .*--data\.frames 40:49"),
+        ({"video": "b.mp4"}, r"cannot read the video b\.mp4: no such file"),
+        ({"video": "b.mp4", "alpha": "a.png"}, "one alpha matte was given for a whole clip"),
         ({"background": "b.png", "alpha": "a.png"}, "background and alpha given, but neither"),
     ],
 )
@@ -379,9 +380,9 @@ def test_command_line_keeps_frames_as_text(tmp_path: Path) -> None:
     assert again.frames == "40:49"
     assert again.background_frame == 229
     (tmp_path / "bare.yaml").write_text("data:\n  video: a.mp4\n  frames: 40:49\n")
-    bare = parser.parse_args([f"--config={tmp_path / 'bare.yaml'}"]).data
+    bare = parser.parse_args([f"--config={tmp_path / 'bare.yaml'}"])
     with pytest.raises(InputError, match=r'frames is the number 2449.*quotes: frames: "40:49"'):
-        CapturedDataModule(**vars(bare)).setup("predict")
+        parser.instantiate_classes(bare).data.setup("predict")
 
 
 def test_help_text_names_every_option() -> None:

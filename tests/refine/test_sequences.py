@@ -1,0 +1,317 @@
+"""Consecutive photos: boundaries that are exactly zero, directions, unknown gaps, single photos."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hfb.body import load_body
+from hfb.errors import InputError
+from hfb.geometry import default_camera, rotvec_to_rotmat
+from hfb.losses import boundary_loss
+from hfb.motion import PolynomialMotion, reverse, static_motion
+from hfb.refine import RefineModule, Refiner, RefineSettings, Stage, join_problems
+from hfb.refine import terms as refine_terms
+from hfb.refine.continuity import agreeing_starts, backward_photos, cheapest_path
+from hfb.refine.photos import photos_of
+from hfb.refine.sequences import (
+    Carried,
+    Sequences,
+    boundary_states,
+    check_exposures,
+    meeting_of,
+    shutter_times,
+)
+from hfb.render import RenderSettings
+from hfb.structures import BlurSample, InitialEstimate
+
+GAPS = (0.0, 0.3)
+
+
+@pytest.fixture(scope="module")
+def body64():
+    return load_body(dtype=torch.float64)
+
+
+def long_motion(generator: torch.Generator, degree: int = 2) -> PolynomialMotion:
+    """One motion of a few seconds, t in s."""
+    pose = rotvec_to_rotmat(0.4 * torch.randn(1, 24, 3, dtype=torch.float64, generator=generator))
+    still = static_motion(pose, torch.tensor([[0.0, 0.2, 4.0]], dtype=torch.float64), degree)
+    coeffs = 0.8 * torch.randn(still.coeffs.shape, dtype=torch.float64, generator=generator)
+    return still.with_coeffs(coeffs)
+
+
+def cut(motion: PolynomialMotion, exposure: torch.Tensor) -> PolynomialMotion:
+    """The pieces of a long motion inside each exposure, as motions over [0, 1]."""
+    rows = []
+    for opening, closing in exposure.tolist():
+        length, middle = closing - opening, opening + 0.5 * (closing - opening)
+        c0, c1, c2 = motion.coeffs[0]
+        u = middle - motion.time_origin
+        rows.append(
+            torch.stack([c0 + c1 * u + c2 * u**2, (c1 + 2 * c2 * u) * length, c2 * length**2])
+        )
+    count = len(rows)
+    return PolynomialMotion(
+        torch.stack(rows),
+        motion.base_rotmat.expand(count, -1, -1, -1),
+        motion.base_transl.expand(count, -1),
+        0.5,
+        "tangent",
+    )
+
+
+def exposures(count: int, gap: float, uneven: bool = False) -> torch.Tensor:
+    """Exposures of a tenth of a second; `gap` is the shut part of the frame time."""
+    lengths = torch.full((count,), 0.1, dtype=torch.float64)
+    if uneven:
+        lengths = lengths * torch.linspace(0.7, 1.3, count, dtype=torch.float64)
+    opening = torch.cat([lengths.new_zeros(1), (lengths / (1 - gap)).cumsum(0)[:-1]])
+    return torch.stack([opening, opening + lengths], 1)
+
+
+def violation(motion, exposure, body, share=0.5, gap=None, before=None):
+    sequences = Sequences(torch.zeros(len(exposure), dtype=torch.long), exposure, True, before)
+    estimated = None if gap is None else exposure.new_tensor([gap])
+    meeting = meeting_of(sequences, share, estimated)
+    betas = exposure.new_zeros(len(exposure), 10)
+    return boundary_loss(*boundary_states(motion, betas, sequences, meeting, body))
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("gap", GAPS)
+def test_one_long_motion_cut_into_photos_violates_nothing(generator, body64, gap, share):
+    exposure = exposures(4, gap, uneven=True)
+    motion = cut(long_motion(generator), exposure)
+    assert float(violation(motion, exposure, body64, share).max()) < 1e-12
+    # It is the gap that makes them meet: without it they do not.
+    shut = exposure.clone()
+    shut[:, 1] += 0.02
+    assert float(violation(motion, shut, body64, share).min()) > 1e-3
+
+
+def test_the_photo_before_a_window_takes_part_as_it_is(generator, body64):
+    exposure = exposures(3, 0.3)
+    motion = cut(long_motion(generator), exposure)
+    parts = [
+        PolynomialMotion(
+            motion.coeffs[k], motion.base_rotmat[k], motion.base_transl[k], 0.5, "tangent"
+        )
+        for k in (slice(0, 1), slice(1, 3))
+    ]
+    none = torch.zeros(10, dtype=torch.float64)
+    before = Carried(none, torch.zeros(3, 4, 4), parts[0], exposure[0])
+    found = violation(parts[1], exposure[1:], body64, before=before)
+    assert found.shape == (2,)
+    assert float(found.max()) < 1e-12
+
+
+def test_an_unknown_gap_is_the_one_without_violation(generator, body64):
+    truth = 0.27
+    exposure = exposures(2, truth)
+    motion = cut(long_motion(generator), exposure)
+    unknown = exposure.clone()
+    unknown[:, 1] = exposure[1, 0] + torch.tensor([0.0, exposure[1, 0]])
+    gap = torch.tensor([0.1], dtype=torch.float64, requires_grad=True)
+    sequences = Sequences(torch.zeros(2, dtype=torch.long), unknown, False)
+    optimizer = torch.optim.Adam([gap], lr=0.01)
+    betas = exposure.new_zeros(2, 10)
+    for step in range(120):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01 * (1 - step / 120)
+        optimizer.zero_grad()
+        states = boundary_states(motion, betas, sequences, meeting_of(sequences, 0.5, gap), body64)
+        boundary_loss(*states).sum().backward()
+        optimizer.step()
+    assert float(gap.detach()) == pytest.approx(truth, abs=0.01)
+    torch.testing.assert_close(shutter_times(unknown, [truth] * 2), exposure)
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("backwards", [(0, 0, 0, 0), (0, 1, 0, 0), (1, 0, 1, 1), (1, 1, 1, 1)])
+def test_reversed_photos_are_found(generator, body64, backwards, gap):
+    exposure = exposures(4, gap)
+    motion = cut(long_motion(generator), exposure)
+    is_back = torch.tensor(backwards, dtype=torch.bool)
+    coeffs = torch.where(is_back[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+    coeffs = coeffs + 0.005 * torch.randn(coeffs.shape, dtype=torch.float64, generator=generator)
+    sequences = Sequences(torch.zeros(4, dtype=torch.long), exposure)
+    betas = exposure.new_zeros(4, 10)
+    meeting = meeting_of(sequences, 0.5)
+    found, total = backward_photos(motion.with_coeffs(coeffs), betas, sequences, meeting, body64)
+    assert found.tolist() == is_back.tolist()
+    assert total.shape == (1,)
+
+
+def test_sequences_of_a_batch_are_chosen_apart_and_lone_photos_left_alone(generator, body64):
+    exposure = exposures(3, 0.0)
+    motion = cut(long_motion(generator), exposure)
+    is_back = torch.tensor([True, False, False])
+    coeffs = torch.where(is_back[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+    sequences = Sequences(torch.tensor([0, 0, 1]), exposure)
+    betas = exposure.new_zeros(3, 10)
+    found, total = backward_photos(
+        motion.with_coeffs(coeffs), betas, sequences, meeting_of(sequences, 0.5), body64
+    )
+    assert found.tolist() == [True, False, False]
+    assert total.tolist()[1] == 0.0
+    assert sequences.is_alone.tolist() == [False, False, True]
+
+
+def test_cheapest_path_is_the_best_of_all_paths(generator):
+    unary = torch.rand(4, 3, generator=generator)
+    pairwise = torch.rand(3, 3, 3, generator=generator)
+    unary[2, 1] = torch.inf
+    found, cost = cheapest_path(unary, pairwise)
+    grid = torch.cartesian_prod(*[torch.arange(3)] * 4)
+    totals = sum(unary[k, grid[:, k]] for k in range(4))
+    totals = totals + sum(pairwise[k, grid[:, k], grid[:, k + 1]] for k in range(3))
+    assert found.tolist() == grid[int(totals.argmin())].tolist()
+    assert cost == pytest.approx(float(totals.min()))
+
+
+def test_a_pose_with_sides_swapped_is_outvoted_by_its_neighbours(body64):
+    pose = torch.zeros(1, 24, 3, dtype=torch.float64)
+    pose[:, 1, 0], pose[:, 16, 2] = -0.8, -1.0  # left leg forward, left arm down
+    other = pose.clone()
+    other[:, 2, 0], other[:, 17, 2] = -0.8, 1.0
+    other[:, 1, 0], other[:, 16, 2] = 0.0, 0.0
+
+    def estimate(first: torch.Tensor, second: torch.Tensor) -> InitialEstimate:
+        return InitialEstimate(
+            betas=torch.zeros(2, 10, dtype=torch.float64),
+            pose_rotmat=rotvec_to_rotmat(torch.cat([first, second])),
+            transl=torch.zeros(2, 3, dtype=torch.float64),
+            camera=default_camera(8, 8),
+            score=torch.tensor([1.0, 0.85], dtype=torch.float64),
+            body=body64.identity,
+            source="test",
+        )
+
+    starts = [estimate(pose, other), estimate(other, pose), estimate(pose, other)]
+    agreed = agreeing_starts(starts, body64)
+    for found in agreed:
+        torch.testing.assert_close(found.pose_rotmat[0], rotvec_to_rotmat(pose)[0])
+    assert agreed[1].score.tolist() == [0.85, 1.0]
+
+
+def test_exposures_that_overlap_or_have_no_length_are_one_clear_line():
+    check_exposures("s", torch.tensor([[0.0, 0.1], [0.1, 0.2]]))
+    with pytest.raises(
+        InputError, match=r"^s: the gap .* 0 and 1 is negative \(-50\.0 ms\)"
+    ):
+        check_exposures("s", torch.tensor([[0.0, 0.1], [0.05, 0.15]]))
+    with pytest.raises(InputError, match=r"frame 1 ends at 0\.2 s, not after"):
+        check_exposures("s", torch.tensor([[0.0, 0.1], [0.2, 0.2]]))
+
+
+def test_samples_whose_photos_do_not_fit_together_are_refused():
+    def sample(**changes) -> BlurSample:
+        values = {
+            "blurry": torch.zeros(2, 3, 8, 8),
+            "background": torch.zeros(3, 8, 8),
+            "exposure": torch.tensor([[0.0, 0.1], [0.1, 0.2]]),
+        }
+        return BlurSample("s", **(values | changes))
+
+    assert [photo.sample_id for photo in photos_of(sample())] == ["s_photo0", "s_photo1"]
+    estimate = InitialEstimate(
+        torch.zeros(1, 10),
+        torch.eye(3).expand(1, 24, 3, 3),
+        torch.zeros(1, 3),
+        default_camera(8, 8),
+        torch.ones(1),
+        load_body().identity,
+        "test",
+    )
+    with pytest.raises(InputError, match="a starting pose in memory serves one photo"):
+        photos_of(sample(estimate=estimate))
+    with pytest.raises(InputError, match=r"gap between the exposures .* negative"):
+        photos_of(sample(exposure=torch.tensor([[0.0, 0.1], [0.0, 0.1]])))
+    single = sample(blurry=torch.zeros(1, 3, 8, 8), exposure=torch.tensor([[0.0, 0.1]]))
+    assert photos_of(single)[0] is single
+
+
+def test_window_and_meeting_settings_are_checked():
+    with pytest.raises(InputError, match="overlap 4 must be in"):
+        RefineSettings(window=4, overlap=4)
+    with pytest.raises(InputError, match=r"meeting_share 1\.5"):
+        RefineSettings(meeting_share=1.5)
+
+
+def quick(settings: RefineSettings, *stages: Stage) -> RefineSettings:
+    return replace(settings, stages=list(stages))
+
+
+def test_single_photos_never_come_near_the_boundary(body, make_known, small_settings, monkeypatch):
+    """Same parameters, same terms and the same bits as a photo that is a sequence of its own."""
+    problem = join_problems([make_known().problem, make_known(offset=0.03).problem])
+    settings = quick(small_settings, Stage(4, choose_directions=True))
+    calls = []
+    monkeypatch.setattr(refine_terms, "boundary_states", lambda *a: calls.append(a))
+    refiner = Refiner(body, settings, RenderSettings(num_threads=1))
+    single = refiner.refine(problem, torch.arange(2))
+    assert calls == []
+    assert set(single.history[0]) == {"total", "image", "matting", "shape", "motion", "pose_anchor"}
+    monkeypatch.undo()
+    exposure = torch.tensor([[0.0, 0.1], [0.1, 0.2]])
+    lone = replace(problem, sequences=Sequences(torch.arange(2), exposure))
+    other = refiner.refine(lone, torch.arange(2))
+    for name in ("transl", "root", "pose", "motion", "betas", "texture"):
+        assert torch.equal(getattr(single, name), getattr(other, name)), name
+
+
+def two_photos(make_known, exposure=((0.0, 0.1), (0.1, 0.2))):
+    """The same photo twice, as if two: enough to look at what is shared."""
+    problem = join_problems([make_known().problem, make_known(offset=0.02).problem])
+    sequences = Sequences(torch.zeros(2, dtype=torch.long), torch.tensor(exposure))
+    return replace(problem, sequences=sequences)
+
+
+def test_photos_of_a_sequence_share_shape_and_texture_and_are_drawn_together(
+    body, make_known, small_settings
+):
+    settings = quick(small_settings, Stage(6), Stage(2, choose_directions=True))
+    refiner = Refiner(body, settings, RenderSettings(num_threads=1))
+    problem = two_photos(make_known)
+    module = refiner.refine(problem, torch.arange(2))
+    assert module.betas.shape == (1, 10)
+    assert len(module.texture) == 1
+    assert module.motion.shape[0] == 2
+    assert float(module.gap.detach()) == pytest.approx(0.1)  # known: not touched
+    first, last = (float(module.history[k]["boundary"].sum()) for k in (0, 5))
+    assert last < first
+    both = join_problems([problem.alone(), problem.alone()])
+    index = torch.tensor([0, 0, 1, 1])
+    exposure = problem.sequences.exposure.repeat(2, 1)
+    batch = refiner.refine(replace(both, sequences=Sequences(index, exposure)), torch.arange(4))
+    for name in ("transl", "pose", "motion"):
+        for part in (slice(0, 2), slice(2, 4)):
+            torch.testing.assert_close(
+                getattr(batch, name)[part], getattr(module, name), atol=1e-4, rtol=1e-4
+            )
+    torch.testing.assert_close(batch.betas[1:], module.betas, atol=1e-4, rtol=1e-4)
+
+
+def test_what_a_window_leaves_to_the_next_one_stays_as_it_is(body, make_known, small_settings):
+    problem = two_photos(make_known)
+    module = RefineModule(body, problem, small_settings, RenderSettings(num_threads=1))
+    motion = module.polynomial_motion()
+    before = Carried(
+        betas=torch.full((10,), 0.3),
+        texture=torch.full((3, 32, 32), 0.7),
+        motion=PolynomialMotion(
+            motion.coeffs[:1].detach(), motion.base_rotmat[:1], motion.base_transl[:1], 0.5
+        ),
+        exposure=torch.tensor([-0.1, 0.0]),
+        gap=0.2,
+    )
+    sequences = replace(problem.sequences, before=before, is_timed=False)
+    refiner = Refiner(body, quick(small_settings, Stage(3)), RenderSettings(num_threads=1))
+    fitted = refiner.refine(replace(problem, sequences=sequences), torch.arange(2))
+    torch.testing.assert_close(fitted.betas, before.betas[None])
+    assert float((fitted.texture.detach() - 0.7).abs().max()) > 0.0
+    gap = float(fitted.gap.detach())
+    assert gap != pytest.approx(0.2, abs=1e-6)
+    assert gap == pytest.approx(0.2, abs=0.05)
+    assert float(fitted.history[0]["boundary"][0]) > 0.0  # tied to the photo before
