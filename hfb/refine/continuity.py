@@ -12,7 +12,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
-from hfb.refine.sequences import Meeting, Sequences, boundary_states
+from hfb.refine.sequences import Meeting, Sequences, boundary_states, meeting_of
 from hfb.structures import BodyParams, InitialEstimate
 
 SWITCH_COST = 5.0
@@ -91,6 +91,39 @@ def backward_photos(
         known = members >= 0
         backward[members[known]] = states[known].bool()
     return backward, violation
+
+
+@torch.no_grad()
+def choose_directions(
+    motion: PolynomialMotion,
+    betas: Float[Tensor, "P K"],
+    sequences: Sequences,
+    share: float,
+    body: SmplBody,
+    gaps: Float[Tensor, "G Q"] | None = None,
+) -> tuple[Bool[Tensor, " P"], Float[Tensor, " Q"] | None]:
+    """Which photos run backwards, and, where it is not known, how long the shutter is shut.
+
+    Args:
+        motion: of each problem.
+        betas: shape of each problem.
+        sequences: the photos.
+        share: of the gap, by which the earlier motion is extended, see `meeting_of`.
+        body: the body model.
+        gaps: values to choose from, shut part of the frame time; None: the exposures tell it.
+
+    Returns:
+        `backward_photos`, at the gap at which the restriction is violated least; that gap.
+    """
+    choices = [None] if gaps is None else list(gaps)
+    found = [
+        backward_photos(motion, betas, sequences, meeting_of(sequences, share, gap), body)
+        for gap in choices
+    ]
+    best = torch.stack([violation for _, violation in found]).argmin(0)
+    backward = torch.stack([backward for backward, _ in found])
+    backward = backward.gather(0, best[sequences.index][None])[0]
+    return backward, None if gaps is None else gaps.gather(0, best[None])[0]
 
 
 def _chains(pairs: Int[Tensor, "M 2"]) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +17,11 @@ from hfb.init import refresh_alpha
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
-from hfb.refine.continuity import backward_photos
+from hfb.refine.continuity import choose_directions
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
-from hfb.refine.sequences import meeting_of, neighbour_velocities
+from hfb.refine.schedule import schedule
+from hfb.refine.sequences import neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
@@ -233,7 +233,7 @@ class RefineModule(pl.LightningModule):
             for name in PARAMETER_GROUPS
         ]
         optimizer = torch.optim.Adam(groups)
-        factors = [_schedule(self.settings, name) for name in PARAMETER_GROUPS]
+        factors = [schedule(self.settings, name) for name in PARAMETER_GROUPS]
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {
             "optimizer": optimizer,
@@ -258,23 +258,27 @@ class RefineModule(pl.LightningModule):
         """
         sequences, motion = self.problem.sequences, self.polynomial_motion()
         assert sequences is not None, "single photos have no direction to choose"
-        betas, share = self.per_problem(self.betas), self.settings.meeting_share
-        grid: list[Tensor | None] = [None]
-        if self.estimates_gap:
-            is_new = sequences.before is None
-            grid = [torch.full_like(self.gap, g) for g in GAP_GRID] if is_new else [self.gap]
-        found = [
-            backward_photos(motion, betas, sequences, meeting_of(sequences, share, gap), self.body)
-            for gap in grid
-        ]
-        best = torch.stack([violation for _, violation in found]).argmin(0)
-        if self.estimates_gap:
-            gaps = torch.stack([gap for gap in grid if gap is not None])
-            self.gap.copy_(gaps.gather(0, best[None])[0])
-        choices = torch.stack([backward for backward, _ in found])
-        backward = choices.gather(0, self.per_problem(best)[None])[0]
+        backward, gap = choose_directions(
+            motion,
+            self.per_problem(self.betas),
+            sequences,
+            self.settings.meeting_share,
+            self.body,
+            self._gap_candidates(),
+        )
+        if gap is not None:
+            self.gap.copy_(gap)
         turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
         self.load_motion(motion.with_coeffs(turned))
+
+    def _gap_candidates(self) -> Float[Tensor, "G Q"] | None:
+        """Gaps to choose from along with the directions; a clip's gap goes on as it is."""
+        if not self.estimates_gap:
+            return None
+        sequences = self.problem.sequences
+        if sequences is not None and sequences.before is not None:
+            return self.gap.detach()[None]
+        return torch.stack([torch.full_like(self.gap, g) for g in GAP_GRID])
 
     @torch.no_grad()
     def refresh_mattes(self) -> None:
@@ -320,23 +324,6 @@ class RefineModule(pl.LightningModule):
                 own = getattr(self, name)
                 is_shared = name in SHARED_GROUPS and len(value) != len(own)
                 own.copy_(self._sequence_means(value) if is_shared else value)
-
-
-def _schedule(settings: RefineSettings, group: str) -> Any:
-    """Learning-rate factor of a parameter group as a function of the step."""
-
-    def factor(step: int) -> float:
-        progress = min(step / max(settings.num_steps, 1), 1.0)
-        low = settings.final_lr_fraction
-        cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * progress))
-        remaining = step
-        for stage in settings.stages:
-            if remaining < stage.num_steps:
-                return 0.0 if group in stage.frozen else cosine * stage.lr_scale
-            remaining -= stage.num_steps
-        return cosine * settings.stages[-1].lr_scale
-
-    return factor
 
 
 @torch.no_grad()

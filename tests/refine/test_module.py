@@ -10,8 +10,8 @@ from hfb.losses import LossWeights
 from hfb.motion import evaluate, reverse, subframe_times
 from hfb.prior import MixturePosePrior
 from hfb.refine import RefineModule, Refiner, RefineSettings, Stage, join_problems
-from hfb.refine.module import _schedule
 from hfb.refine.runner import best_of_groups
+from hfb.refine.schedule import schedule
 from hfb.render import RenderSettings
 from hfb.structures import BodyParams
 
@@ -101,7 +101,7 @@ def test_frozen_groups_stand_still(known, small_settings):
 def test_schedule_is_a_cosine_cut_into_stages(small_settings):
     stages = [Stage(10, frozen=["texture"]), Stage(30, lr_scale=0.5)]
     settings = replace(small_settings, stages=stages, final_lr_fraction=0.1)
-    pose, texture = _schedule(settings, "pose"), _schedule(settings, "texture")
+    pose, texture = schedule(settings, "pose"), schedule(settings, "texture")
     assert pose(0) == pytest.approx(1.0)
     assert texture(9) == 0.0
     assert texture(10) == pose(10) > 0.0
