@@ -95,68 +95,74 @@ def stored_cases(root: Path) -> Iterator[Case]:
 
 def landmarks_of(
     case: Case, initialiser: BlazePoseInitialiser, cache: Path | None
-) -> Landmarks | None:
-    """The best guess at the landmarks, or None where the search finds nobody."""
+) -> list[Landmarks]:
+    """Guesses at the landmarks, best first; none where the search finds nobody."""
     path = cache / f"{case.name}.npz" if cache else None
     if path is not None and path.is_file():
-        return _read_landmarks(path)
+        return read_landmarks(path)
     try:
-        found = initialiser.find_landmarks(case.image, case.background)[0]
+        found = initialiser.find_landmarks(case.image, case.background)
     except HfbError:
-        return None
+        return []
     if path is not None:
-        _write_landmarks(found, path)
+        write_landmarks(found, path)
     return found
 
 
-def _write_landmarks(found: Landmarks, path: Path) -> None:
-    readings: dict[str, Any] = {
-        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in found.readings])
+def write_landmarks(guesses: list[Landmarks], path: Path) -> None:
+    """Keep guesses and their readings in one file."""
+    readings = [reading for guess in guesses for reading in guess.readings]
+    arrays: dict[str, Any] = {
+        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in readings])
         for name in Reading.__dataclass_fields__
     }
-    plain: dict[str, Any] = {
-        name: np.asarray(getattr(found, name))
-        for name in ("xy", "world", "visibility", "score", "roi", "next_roi")
-    }
-    spread = np.zeros(33) if found.spread_px is None else found.spread_px
+    for name in ("xy", "world", "visibility", "score", "roi", "next_roi"):
+        arrays[name] = np.stack([np.asarray(getattr(guess, name)) for guess in guesses])
+    spreads = [np.zeros(33) if g.spread_px is None else g.spread_px for g in guesses]
+    arrays["spread_px"] = np.stack(spreads)
+    arrays["num_readings"] = np.array([len(guess.readings) for guess in guesses])
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **plain, **readings, spread_px=spread)
+    np.savez(path, **arrays)
 
 
-def _read_landmarks(path: Path) -> Landmarks:
-    with np.load(path, allow_pickle=False) as arrays:
-        content = dict(arrays)
+def read_landmarks(path: Path) -> list[Landmarks]:
+    """What `write_landmarks` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
     readings = [
         Reading(
-            points=content["reading_points"][k],
-            heat=content["reading_heat"][k],
-            world=content["reading_world"][k],
-            features=content["reading_features"][k],
-            presence=float(content["reading_presence"][k]),
-            roi=tuple(content["reading_roi"][k].tolist()),
-            mirrored_width=int(content["reading_mirrored_width"][k]),
+            points=arrays["reading_points"][k],
+            heat=arrays["reading_heat"][k],
+            world=arrays["reading_world"][k],
+            presence=float(arrays["reading_presence"][k]),
+            roi=tuple(arrays["reading_roi"][k].tolist()),
+            mirrored_width=int(arrays["reading_mirrored_width"][k]),
         )
-        for k in range(len(content["reading_roi"]))
+        for k in range(len(arrays["reading_roi"]))
     ]
-    return Landmarks(
-        xy=content["xy"],
-        world=content["world"],
-        visibility=content["visibility"],
-        score=float(content["score"]),
-        roi=tuple(content["roi"].tolist()),
-        next_roi=tuple(content["next_roi"].tolist()),
-        spread_px=content["spread_px"],
-        readings=tuple(readings),
-    )
+    ends = np.cumsum(arrays["num_readings"])
+    return [
+        Landmarks(
+            xy=arrays["xy"][k],
+            world=arrays["world"][k],
+            visibility=arrays["visibility"][k],
+            score=float(arrays["score"][k]),
+            roi=tuple(arrays["roi"][k].tolist()),
+            next_roi=tuple(arrays["next_roi"][k].tolist()),
+            spread_px=arrays["spread_px"][k],
+            readings=tuple(readings[end - arrays["num_readings"][k] : end]),
+        )
+        for k, end in enumerate(ends)
+    ]
 
 
 def errors_of(
-    case: Case, found: Landmarks, ways: dict[str, BlazePoseInitialiser], body: SmplBody
+    case: Case, found: list[Landmarks], ways: dict[str, BlazePoseInitialiser], body: SmplBody
 ) -> list[float]:
     """MPJPE of each way, then PA-MPJPE of each, mm."""
     truth = case.joints[None, None]
     starts = [
-        body.joints(way.estimate([found], case.camera, body).params(0))[None, None]
+        body.joints(way.estimate(found, case.camera, body).params(0))[None, None]
         for way in ways.values()
     ]
     return [
@@ -198,7 +204,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     rates, rows, missed = [], [], 0
     for case in track(cases, "searching", total=arguments.count, console=console, transient=True):
         found = landmarks_of(case, plain, arguments.cache)
-        if found is None:
+        if not found:
             missed += 1
             continue
         rates.append(case.blur_rate)

@@ -11,17 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from datamodules.lifting_noise import NoisyPairs, fit_noise
-from datamodules.mocap_files import iterate_mocap
-from datamodules.mocap_windows import join_clips
 from datamodules.npz_file import read_npz
-from hfb.body import load_body
 from hfb.errors import InputError
+from hfb.init.landmarks import FLIP
 from hfb.init.lifting import LiftingInput
-from hfb.lifting.batch import INPUT_ARRAYS, TRUTH_ARRAYS, LiftingBatch, batch_of
+from hfb.init.reading import CROP_SIZE, NUM_POINTS
+from hfb.lifting.batch import INPUT_ARRAYS, TRUTH_ARRAYS, batch_of
+from hfb.motion.tracks import mirror_joints
 
 _NUM_TYPICAL = 4096
-_FRAME_RATE = 120.0
 
 
 class LiftingDataModule(pl.LightningDataModule):
@@ -31,63 +29,41 @@ class LiftingDataModule(pl.LightningDataModule):
         pairs: folder of the pairs to learn from.
         val_pairs: folder of pairs of other subjects, to report on.
         batch_size: pairs a step.
-        without_features: share of training pairs whose detector features are withheld, so that the
-            landmarks alone must do.
-        mocap: motion capture whose poses get the errors of real pairs (`datamodules.lifting_noise`)
-            and are learnt from beside them; null: real pairs only.
-        noisy_share: how many such pairs a step gets, as a share of `batch_size`.
+        mirror: share of training pairs that are seen in a mirror.
     """
 
     def __init__(
         self,
         pairs: str,
         val_pairs: str,
-        batch_size: int = 256,
-        without_features: float = 0.2,
-        mocap: str | None = None,
-        noisy_share: float = 0.5,
+        batch_size: int = 128,
+        mirror: float = 0.5,
     ) -> None:
         super().__init__()
         self.pairs = Path(pairs)
         self.val_pairs = Path(val_pairs)
         self.batch_size = batch_size
-        self.without_features = without_features
-        self.mocap = Path(mocap) if mocap else None
-        self.noisy_share = noisy_share
+        self.mirror = mirror
         self._arrays: dict[str, dict[str, Tensor]] = {}
-        self._noisy: NoisyPairs | None = None
 
     def arrays(self, split: str) -> dict[str, Tensor]:
         """All pairs of a split ("train" or "val").
 
         Raises:
-            InputError: if the folder holds none, or both splits share a subject.
+            InputError: if the folder holds none, or shares a subject with the validation pairs.
         """
         if split not in self._arrays:
             folder = self.pairs if split == "train" else self.val_pairs
             self._arrays[split], subjects = read_pairs(folder)
             if split == "train":
-                self._check_subjects(subjects)
+                self._check_subjects(subjects, folder)
         return self._arrays[split]
 
-    def noisy(self) -> NoisyPairs | None:
-        """Pairs beyond the real ones, or None where there is no motion capture to take them from.
-
-        Raises:
-            InputError: if it holds no training subject.
-        """
-        if self._noisy is None and self.mocap is not None and self.noisy_share > 0:
-            clips = [clip for clip in iterate_mocap(self.mocap) if clip.split == "train"]
-            body = load_body()
-            noise = fit_noise(self.arrays("train"), body)
-            self._noisy = NoisyPairs(noise, join_clips(clips, _FRAME_RATE), body)
-        return self._noisy
-
-    def _check_subjects(self, subjects: set[str]) -> None:
+    def _check_subjects(self, subjects: set[str], folder: Path) -> None:
         _, others = read_pairs(self.val_pairs)
         if subjects & others:
             raise InputError(
-                f"{self.pairs} and {self.val_pairs} both hold pairs of subject "
+                f"{folder} and {self.val_pairs} both hold pairs of subject "
                 f"{min(subjects & others)!r}: what is reported would not be about new people."
             )
 
@@ -96,52 +72,76 @@ class LiftingDataModule(pl.LightningDataModule):
         arrays = {name: values[:_NUM_TYPICAL] for name, values in self.arrays("train").items()}
         return batch_of(arrays)[0]
 
-    def train_dataloader(self) -> DataLoader[LiftingBatch]:
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """All pairs once, in a new order at every call."""
         return DataLoader(_Batches(self, "train"), batch_size=None, num_workers=0)
 
-    def val_dataloader(self) -> DataLoader[LiftingBatch]:
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """The validation pairs, in order."""
         return DataLoader(_Batches(self, "val"), batch_size=None, num_workers=0)
 
-    def test_dataloader(self) -> DataLoader[LiftingBatch]:
+    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """The validation pairs: subjects that were never trained on."""
         return self.val_dataloader()
 
 
 class _Batches(IterableDataset):  # type: ignore[type-arg]
-    """Batches of a split; shuffled, with some features withheld, for training."""
+    """Batches of a split; shuffled, and some mirrored, for training."""
 
     def __init__(self, data: LiftingDataModule, split: str) -> None:
         self.data, self.split, self.epoch = data, split, 0
         self.count = len(data.arrays(split)["roi"])
-        self.rng = np.random.default_rng(0)
 
     def __len__(self) -> int:
         return -(-self.count // self.data.batch_size)
 
-    def __iter__(self) -> Iterator[LiftingBatch]:
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
         arrays, size = self.data.arrays(self.split), self.data.batch_size
         order = torch.arange(self.count)
         generator = torch.Generator().manual_seed(self.epoch)
+        # Counted here: a trainer that knows the length never comes to the end of the loop.
+        self.epoch += 1
         if self.split == "train":
             order = torch.randperm(self.count, generator=generator)
         for rows in order.split(size):
             batch = {name: values[rows] for name, values in arrays.items()}
             if self.split == "train":
-                known = torch.rand(len(rows), generator=generator) >= self.data.without_features
-                batch = self._with_noisy(batch | {"has_features": known})
-            yield batch_of(batch)
-        self.epoch += 1
+                batch = self._varied(batch, generator)
+            yield batch
 
-    def _with_noisy(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Real pairs of a batch, and behind them those with borrowed errors."""
-        noisy = self.data.noisy()
-        count = round(self.data.noisy_share * len(batch["roi"]))
-        if noisy is None or count == 0:
-            return batch
-        more = noisy.draw(count, self.rng)
-        return {name: torch.cat([values, more[name].to(values)]) for name, values in batch.items()}
+    def _varied(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """A batch with some of its pairs mirrored."""
+        chosen = torch.rand(len(batch["roi"]), generator=generator) < self.data.mirror
+        mirrored = mirrored_pairs(batch)
+        return {
+            name: torch.where(chosen.reshape(-1, *[1] * (values.ndim - 1)), mirrored[name], values)
+            for name, values in batch.items()
+        }
+
+
+def mirrored_pairs(pairs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same pairs as they would be if the picture were mirrored left to right.
+
+    Args:
+        pairs: as they are stored. Pixels are counted from the other side of the image's left edge,
+            which is as good as any place.
+    """
+    landmarks = [*FLIP.tolist(), *range(len(FLIP), NUM_POINTS)]
+    joints = mirror_joints()
+    to_side = torch.tensor([-1.0, 1.0, 1.0])
+    points = pairs["points"][:, landmarks].clone()
+    points[..., 0] = CROP_SIZE - points[..., 0]
+    return pairs | {
+        "points": points,
+        "heat": pairs["heat"][:, landmarks],
+        "world": pairs["world"][:, landmarks] * to_side,
+        "roi": pairs["roi"] * torch.tensor([-1.0, 1.0, 1.0, -1.0]),
+        "camera": pairs["camera"] * torch.tensor([1.0, 1.0, -1.0, 1.0]),
+        "joints": pairs["joints"][:, joints] * to_side,
+        # Mirrored in x, a rotation turns the other way about y and z.
+        "pose": pairs["pose"][:, joints] * -to_side,
+        "registered": pairs["registered"][:, joints] * -to_side,
+    }
 
 
 def read_pairs(folder: Path) -> tuple[dict[str, Tensor], set[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.camera_placement import CameraRange, place_camera
@@ -25,14 +25,19 @@ from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
 from hfb.formation import linear_to_srgb
 from hfb.geometry import project, rotmat_to_rotvec
-from hfb.init.blazepose import BlazePose, Roi
+from hfb.init.blazepose import BlazePose, Roi, roi_matrix, rotate_world, sigmoid
 from hfb.init.landmarks import Landmarks
-from hfb.structures import BodyParams
+from hfb.init.pose_limits import MixtureQuadratic
+from hfb.init.reading import CROP_SIZE
+from hfb.init.registration import register_landmarks
+from hfb.prior import MixturePosePrior
+from hfb.structures import BodyParams, Camera
 
 SHARD_SIZE = 256
 """Pairs in a file."""
 
 _NUM_PROCEDURAL, _NUM_PHOTOS = 48, 200
+_COMMON_FOCAL = 400.0
 # 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
 _WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
 _SHEET_COLUMNS, _SHEET_PICTURES = 6, 30
@@ -53,7 +58,7 @@ class PairMaker:
         body: to be dressed.
         wardrobe: its clothes.
         backgrounds: sRGB.
-        network: the detector.
+        network: the detector; needed to make pairs, not to draw pictures.
     """
 
     frames: Frames
@@ -61,7 +66,7 @@ class PairMaker:
     body: SmplBody
     wardrobe: Wardrobe
     backgrounds: UInt8[Tensor, "P 3 S S"]
-    network: BlazePose
+    network: BlazePose | None
 
     @classmethod
     def load(cls, mocap: Path, subjects: str, background_folder: Path | None) -> PairMaker:
@@ -98,6 +103,7 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
         seed: of the whole collection.
         number: of the file.
     """
+    assert maker.network is not None, "pairs are made with the detector"
     pairs, pictures = [], []
     generator = torch.Generator().manual_seed(_seed_of(seed, number) + 1)
     for k, (scene, subject) in enumerate(draw_scenes(maker, _seed_of(seed, number), SHARD_SIZE)):
@@ -110,6 +116,7 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
         arrays: dict[str, Any] = {
             name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]
         }
+        arrays["registered"] = registered_poses(arrays, maker.body)
         np.savez(part, **arrays)
     if pictures:
         write_image(folder / "contact_sheet.png", _sheet(pictures))
@@ -162,7 +169,6 @@ def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np
         "points": reading.points,
         "heat": reading.heat,
         "world": reading.world,
-        "features": reading.features.astype(np.float16),
         "presence": reading.presence,
         "roi": reading.roi,
         "camera": torch.cat([camera.focal, camera.principal_point]).numpy(),
@@ -174,10 +180,7 @@ def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np
         "way": way.numpy(),
         "blur_rate": scene.blur_rate,
     }
-    arrays = {
-        name: np.asarray(value, np.float16 if name == "features" else np.float32)
-        for name, value in values.items()
-    }
+    arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
     return arrays | {"subject": np.array(subject, "U16")}
 
 
@@ -207,6 +210,31 @@ def random_roi(scene: LiftingScene, generator: torch.Generator) -> Roi:
     x, y = np.array([x, y]) + rng.normal(0.0, 0.02, 2) * side
     side *= float(rng.uniform(0.88, 1.17))
     return float(x), float(y), side, angle + float(rng.choice([-0.2, 0.0, 0.2, rng.normal() * 0.2]))
+
+
+def registered_poses(arrays: dict[str, np.ndarray], body: SmplBody) -> Float[np.ndarray, "B 24 3"]:
+    """Rotation vectors of the poses that the landmarks of pairs alone lead to.
+
+    Args:
+        arrays: points, world, roi and camera of the pairs.
+        body: that is fitted.
+    """
+    camera, found = arrays["camera"].astype(np.float64), []
+    for points, world, roi, view in zip(
+        arrays["points"], arrays["world"], arrays["roi"], camera, strict=True
+    ):
+        matrix = roi_matrix(tuple(roi.tolist()), CROP_SIZE)
+        xy = points[:33, :2] @ matrix[:, :2].T + matrix[:, 2]
+        # Each pair has its own camera, a registration one for all: that of a common focal length.
+        found.append(
+            ((xy - view[2:]) / view[:2] * _COMMON_FOCAL, rotate_world(world[:33], float(roi[3])))
+        )
+    xy_all, world_all = (torch.from_numpy(np.stack(values)) for values in zip(*found, strict=True))
+    centred = Camera(torch.full((2,), _COMMON_FOCAL), torch.zeros(2), 1, 1)
+    visibility = torch.from_numpy(sigmoid(arrays["points"][:, :33, 3]))
+    prior = MixtureQuadratic(MixturePosePrior())
+    fitted = register_landmarks(xy_all, world_all, visibility, centred, body, prior)
+    return np.asarray(rotmat_to_rotvec(fitted.pose_rotmat).numpy(), np.float32)
 
 
 def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from jaxtyping import Float, UInt8
 from hfb.assets import find_asset
 from hfb.errors import AssetCorruptError, HfbError
 from hfb.init.landmarks import Landmarks
-from hfb.init.reading import CROP_SIZE, NUM_FEATURES, NUM_POINTS, Reading, heat_widths
+from hfb.init.reading import CROP_SIZE, NUM_POINTS, Reading, heat_widths
 
 Roi = tuple[float, float, float, float]
 """Square in the full image: centre x, centre y, side (px), rotation (rad, clockwise)."""
@@ -37,9 +36,6 @@ _NUM_OUTPUT_LANDMARKS = NUM_POINTS
 _HEATMAP_SIZE = 64
 _HEATMAP_RADIUS = 3  # 7 x 7 window
 _ROI_ENLARGEMENT = 1.25
-# Numbers of the landmark network's output tensors, and of the tensor that holds its last features.
-_OUTPUT_TENSORS = (696, 701, 565, 641, 698)
-_SEGMENTATION_TENSOR, _FEATURE_TENSOR = 565, 694
 
 
 def sigmoid(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -203,36 +199,10 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(saved)
 
 
-def expose_features(model: bytes) -> bytes:
-    """Let the landmark network put out its last features in place of the segmentation.
-
-    The file lists its outputs as five tensor numbers; one of them, an output that we never read, is
-    replaced by the number of the tensor we want. The weights and the other outputs stay as they
-    are, and the run gets a little shorter.
-
-    Args:
-        model: contents of the `.tflite` file.
-
-    Returns:
-        The changed contents; the same where the list is not found (another version of the file).
-    """
-    listed = struct.pack("<6i", len(_OUTPUT_TENSORS), *_OUTPUT_TENSORS)
-    wanted = [_FEATURE_TENSOR if n == _SEGMENTATION_TENSOR else n for n in _OUTPUT_TENSORS]
-    if model.count(listed) != 1:
-        return model
-    return model.replace(listed, struct.pack("<6i", len(wanted), *wanted))
-
-
 class _Network:
     """A `.tflite` file with one input; outputs are told apart by their number of elements."""
 
-    def __init__(
-        self,
-        path: Path,
-        output_sizes: dict[str, int],
-        num_threads: int,
-        optional_sizes: dict[str, int] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, output_sizes: dict[str, int], num_threads: int) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -242,12 +212,9 @@ class _Network:
             ) from error
         with _quiet_stderr():
             try:
-                content = path.read_bytes()
-                if optional_sizes:
-                    content = expose_features(content)
-                self._net = Interpreter(model_content=content, num_threads=num_threads)
+                self._net = Interpreter(model_path=str(path), num_threads=num_threads)
                 self._net.allocate_tensors()
-            except (OSError, ValueError, RuntimeError) as error:
+            except (ValueError, RuntimeError) as error:
                 raise AssetCorruptError(f"{path} is not a usable tflite file: {error}") from error
         self._input = self._net.get_input_details()[0]["index"]
         details = self._net.get_output_details()
@@ -255,8 +222,7 @@ class _Network:
         missing = [name for name, size in output_sizes.items() if size not in sizes]
         if missing:
             raise AssetCorruptError(f"{path} is not the expected network: no output {missing}")
-        output_sizes = output_sizes | (optional_sizes or {})
-        self._outputs = {name: sizes[size] for name, size in output_sizes.items() if size in sizes}
+        self._outputs = {name: sizes[size] for name, size in output_sizes.items()}
 
     def __call__(self, image: Float[np.ndarray, "1 H W 3"]) -> dict[str, np.ndarray]:
         self._net.set_tensor(self._input, np.ascontiguousarray(image, dtype=np.float32))
@@ -293,7 +259,6 @@ class BlazePose:
                 "world": _NUM_OUTPUT_LANDMARKS * 3,
             },
             num_threads,
-            {"features": NUM_FEATURES},
         )
 
     def detect(
@@ -348,7 +313,6 @@ class BlazePose:
                     points=np.concatenate([refined, raw[:, 2:]], axis=1),
                     heat=heat_widths(heatmaps).astype(np.float64),
                     world=world,
-                    features=output.get("features", np.zeros(NUM_FEATURES)).reshape(-1),
                     presence=float(output["presence"].reshape(-1)[0]),
                     roi=roi,
                 ),

@@ -24,7 +24,12 @@ from hfb.init.lifting import LiftingNetwork
 from hfb.init.lifting_file import fits_body, load_lifting
 from hfb.init.pose_limits import MixtureQuadratic
 from hfb.init.region import foreground_mask
-from hfb.init.registration import PosePrior, RegistrationSettings, register_landmarks
+from hfb.init.registration import (
+    PosePrior,
+    Registration,
+    RegistrationSettings,
+    register_landmarks,
+)
 from hfb.prior import MixturePosePrior
 from hfb.structures import Camera, InitialEstimate
 
@@ -32,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 _SWAP_PENALTY = 0.15
 """Score taken off a side-swapped hypothesis: on sharp images the network is nearly always right."""
+
+_CLEARLY_BETTER = 0.9
+"""Another guess than the search's best is taken if the network expects an error this much less."""
 
 _MIN_DISTANCE = 0.04
 """Mean landmark distance, as a share of the person's extent, from which two guesses differ."""
@@ -133,21 +141,19 @@ class BlazePoseInitialiser:
             body: any SMPL-format body.
             source: what to note about where the estimate comes from.
         """
+        lifted = None
+        if self.lifting:
+            guesses = self._surest_first(guesses, camera, body)
         guesses = self._select(guesses)
-        lifted = self._lift(guesses, camera, body)
-        fitted = register_landmarks(
-            _stack([guess.xy for guess in guesses]),
-            _stack([guess.world for guess in guesses]),
-            _stack([guess.visibility for guess in guesses]),
-            camera,
-            body,
-            self.prior,
-            self.settings,
-            spread_px=_stack([_spread(guess) for guess in guesses]),
-            lifted=lifted,
-        )
+        fitted = self._register(guesses, camera, body, None)
+        if self.lifting:
+            lifted = self._lift(guesses, fitted, camera, body)
+            fitted = self._register(guesses, camera, body, lifted)
         extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
         score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
+        if lifted is not None:
+            # The network has chosen among the guesses already: it goes first whatever the overlap.
+            score[0] = score.max() + 1e-3
         order = score.argsort(descending=True)
         device = body.template.device
         return InitialEstimate(
@@ -161,10 +167,40 @@ class BlazePoseInitialiser:
             joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
         )
 
-    def _lift(self, guesses: list[Landmarks], camera: Camera, body: SmplBody) -> LiftedStart | None:
-        """Poses of all guesses by the lifting network, or None where it is not wanted."""
-        if not self.lifting:
-            return None
+    def _register(
+        self,
+        guesses: list[Landmarks],
+        camera: Camera,
+        body: SmplBody,
+        lifted: LiftedStart | None,
+    ) -> Registration:
+        return register_landmarks(
+            _stack([guess.xy for guess in guesses]),
+            _stack([guess.world for guess in guesses]),
+            _stack([guess.visibility for guess in guesses]),
+            camera,
+            body,
+            self.prior,
+            self.settings,
+            spread_px=_stack([_spread(guess) for guess in guesses]),
+            lifted=lifted,
+        )
+
+    def _surest_first(
+        self, guesses: list[Landmarks], camera: Camera, body: SmplBody
+    ) -> list[Landmarks]:
+        """Move that guess to the front whose pose the network expects to be clearly better."""
+        fitted = self._register(guesses, camera, body, None)
+        expected = self._lift(guesses, fitted, camera, body).distance_sigma.mean(-1)
+        surest = int(expected.argmin())
+        if float(expected[surest]) > _CLEARLY_BETTER * float(expected[0]):
+            return guesses
+        return [guesses[surest], *guesses[:surest], *guesses[surest + 1 :]]
+
+    def _lift(
+        self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
+    ) -> LiftedStart:
+        """Poses of all guesses by the lifting network."""
         if self._lifter is None:
             network, card = load_lifting(self.lifting_path)
             if not fits_body(card, body):
@@ -173,7 +209,8 @@ class BlazePoseInitialiser:
                     "for this body, or turn it off with --model.initialiser.lifting false"
                 )
             self._lifter = network
-        return lift_readings([guess.readings for guess in guesses], camera, self._lifter, body)
+        readings = [guess.readings for guess in guesses]
+        return lift_readings(readings, fitted.pose_rotmat, camera, self._lifter, body)
 
     def find_landmarks(
         self, image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]

@@ -105,7 +105,7 @@ def swap_sides(landmarks: Landmarks, legs_only: bool = False) -> Landmarks:
 
 
 def _swapped(reading: Reading, chosen: np.ndarray) -> Reading:
-    """A reading with landmarks exchanged; its features still say the contrary, so they go."""
+    """A reading with landmarks exchanged and their depth reversed."""
     order = np.arange(NUM_POINTS)
     order[chosen] = FLIP[chosen]
     points, world = reading.points[order], reading.world[order]
@@ -116,5 +116,4 @@ def _swapped(reading: Reading, chosen: np.ndarray) -> Reading:
         points=points,
         heat=reading.heat[order],
         world=world,
-        features=np.zeros_like(reading.features),
     )

@@ -43,6 +43,7 @@ class LiftedStart:
 
 def lift_readings(
     readings: Sequence[Sequence[Reading]],
+    registered: Float[Tensor, "K J 3 3"],
     camera: Camera,
     network: LiftingNetwork,
     body: SmplBody,
@@ -51,12 +52,19 @@ def lift_readings(
 
     Args:
         readings: of each hypothesis one or several runs of the landmark network.
+        registered: pose that its landmarks alone lead to, root first, camera frame.
         camera: of the image.
         network: trained on such readings.
         body: names of the joints, to know left from right.
     """
     flat = [reading for group in readings for reading in group]
-    seen = _input_of(flat, camera)
+    group_of = [k for k, group in enumerate(readings) for _ in group]
+    before = registered[group_of].float()
+    is_mirrored = torch.tensor([reading.mirrored_width > 0 for reading in flat])[
+        :, None, None, None
+    ]
+    mirrored = mirrored_pose(before, body.joint_names)
+    seen = _input_of(flat, camera, torch.where(is_mirrored, mirrored, before))
     with torch.no_grad():
         pose = network(seen)
     lifted = _in_camera(pose, seen, flat, body.joint_names)
@@ -68,7 +76,22 @@ def lift_readings(
     return LiftedStart(*(torch.stack(values) for values in zip(*parts, strict=True)))
 
 
-def _input_of(readings: Sequence[Reading], camera: Camera) -> LiftingInput:
+def mirrored_pose(
+    rotmat: Float[Tensor, "*B J 3 3"], names: tuple[str, ...]
+) -> Float[Tensor, "*B J 3 3"]:
+    """The pose in a mirrored image.
+
+    Args:
+        rotmat: root first, camera frame.
+        names: of the joints.
+    """
+    mirror = torch.diag(rotmat.new_tensor([-1.0, 1.0, 1.0]))
+    return mirror @ rotmat[..., _other_side(names), :, :] @ mirror
+
+
+def _input_of(
+    readings: Sequence[Reading], camera: Camera, registered: Float[Tensor, "B J 3 3"]
+) -> LiftingInput:
     """Readings as tensors; a mirrored image has a mirrored camera."""
     focal, principal = camera.focal.tolist(), camera.principal_point.tolist()
     cameras = [
@@ -80,15 +103,13 @@ def _input_of(readings: Sequence[Reading], camera: Camera) -> LiftingInput:
     def stacked(values: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(values)).float()
 
-    features = stacked([r.features for r in readings])
     return LiftingInput(
         points=stacked([r.points for r in readings]),
         heat=stacked([r.heat for r in readings]),
         world=stacked([r.world for r in readings]),
-        features=features,
-        has_features=features.abs().amax(-1) > 0,
         roi=torch.tensor([r.roi for r in readings], dtype=torch.float32),
         camera=torch.tensor(cameras, dtype=torch.float32),
+        registered=registered,
     )
 
 
@@ -99,12 +120,9 @@ def _in_camera(
     root = view_rotation(seen).mT @ pose.rotmat[:, 0]
     rotmat = torch.cat([root[:, None], pose.rotmat[:, 1:]], 1)
     other = _other_side(names)
-    mirror = torch.diag(rotmat.new_tensor([-1.0, 1.0, 1.0]))
     is_mirrored = torch.tensor([r.mirrored_width > 0 for r in readings])
     return LiftedPose(
-        rotmat=torch.where(
-            is_mirrored[:, None, None, None], mirror @ rotmat[:, other] @ mirror, rotmat
-        ),
+        rotmat=torch.where(is_mirrored[:, None, None, None], mirrored_pose(rotmat, names), rotmat),
         betas=pose.betas,
         expected_angle=torch.where(
             is_mirrored[:, None], pose.expected_angle[:, other], pose.expected_angle

@@ -2,7 +2,8 @@
 
 Not in the paper, which starts from METRO. The detector's 3D landmarks are guesses of a network that
 saw sharp people; ours has seen the same detector's answers on blurred people whose pose is known.
-It says of every joint how far off it expects to be.
+It corrects the pose that registration finds from the landmarks alone, and says of every joint how
+far off it expects to be.
 
 The network works in the axes of the crop that was read: a camera that looks along the ray through
 the person's middle, rolled like the crop. There a person looks the same wherever they stand in the
@@ -15,17 +16,18 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from hfb.geometry import MODEL_TO_CAMERA, rotation_from_6d
+from hfb.geometry import rotation_from_6d
 from hfb.init.landmarks import LIMB_LANDMARKS
-from hfb.init.reading import CROP_SIZE, NUM_FEATURES
+from hfb.init.reading import CROP_SIZE
 
 _NUM_LANDMARKS = 33
 # Per landmark: x, y, depth, visibility, presence, three of the heat map, three of the world.
 _NUM_PER_LANDMARK = 11
 _NUM_GLOBAL = 8
+_NUM_PER_JOINT = 6
 _LARGEST_EXPECTED = 3.0
 _SMALLEST_EXPECTED = 0.005
 
@@ -38,17 +40,13 @@ class LiftingSettings:
         width: hidden units.
         num_blocks: residual blocks of two layers.
         dropout: share of hidden units silenced while training.
-        feature_width: units that the detector's features are squeezed into.
-        feature_dropout: share of those features silenced while training.
         num_joints: of the body, root included.
         num_betas: shape coefficients.
     """
 
-    width: int = 512
-    num_blocks: int = 2
-    dropout: float = 0.2
-    feature_width: int = 512
-    feature_dropout: float = 0.3
+    width: int = 256
+    num_blocks: int = 1
+    dropout: float = 0.4
     num_joints: int = 24
     num_betas: int = 10
 
@@ -61,19 +59,17 @@ class LiftingInput:
         points: x, y, depth in the crop, px; logits of visibility and presence.
         heat: peaks and widths of the heat maps.
         world: 3D positions in the crop's axes, m.
-        features: the detector's last layer.
-        has_features: False where they are not known (zero).
         roi: centre x, centre y, side, rotation of the crop in the image, px and rad.
         camera: focal lengths and principal point of the image, px.
+        registered: pose that the landmarks alone lead to, root first, camera frame.
     """
 
     points: Float[Tensor, "B 39 5"]
     heat: Float[Tensor, "B 39 3"]
     world: Float[Tensor, "B 39 3"]
-    features: Float[Tensor, "B 1152"]
-    has_features: Bool[Tensor, " B"]
     roi: Float[Tensor, "B 4"]
     camera: Float[Tensor, "B 4"]
+    registered: Float[Tensor, "B J 3 3"]
 
     def __len__(self) -> int:
         return len(self.roi)
@@ -97,7 +93,7 @@ class LiftedPose:
 
 
 class LiftingNetwork(nn.Module):
-    """A residual perceptron over landmarks and detector features.
+    """A residual perceptron over what the detector says and the registered pose.
 
     Args:
         settings: its size.
@@ -110,18 +106,11 @@ class LiftingNetwork(nn.Module):
         super().__init__()
         self.settings = settings
         num_inputs = _NUM_LANDMARKS * _NUM_PER_LANDMARK + _NUM_GLOBAL
+        num_inputs += settings.num_joints * _NUM_PER_JOINT
         # Typical values of the inputs, learnt from the pairs before training begins.
         self.register_buffer("mean", torch.zeros(num_inputs))
         self.register_buffer("scale", torch.ones(num_inputs))
         self.enter = nn.Linear(num_inputs, settings.width)
-        self.squeeze = nn.Sequential(
-            nn.Dropout(settings.feature_dropout),
-            nn.Linear(NUM_FEATURES, settings.feature_width),
-            nn.LayerNorm(settings.feature_width),
-            nn.GELU(),
-            nn.Dropout(settings.dropout),
-            nn.Linear(settings.feature_width, settings.width),
-        )
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.LayerNorm(settings.width),
@@ -133,9 +122,11 @@ class LiftingNetwork(nn.Module):
             for _ in range(settings.num_blocks)
         )
         num_outputs = settings.num_joints * 8 + settings.num_betas
-        self.leave = nn.Sequential(
-            nn.LayerNorm(settings.width), nn.GELU(), nn.Linear(settings.width, num_outputs)
-        )
+        last = nn.Linear(settings.width, num_outputs)
+        # Untrained, the network agrees with the registration.
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.leave = nn.Sequential(nn.LayerNorm(settings.width), nn.GELU(), last)
 
     def forward(self, seen: LiftingInput) -> LiftedPose:
         """Poses in the crop's axes.
@@ -145,20 +136,19 @@ class LiftingNetwork(nn.Module):
         """
         settings = self.settings
         hidden = self.enter((encode(seen) - self.mean) / self.scale)
-        told = self.squeeze(seen.features * 0.5)
-        hidden = hidden + torch.where(seen.has_features[:, None], told, torch.zeros_like(told))
         for block in self.blocks:
             hidden = hidden + block(hidden)
         count = settings.num_joints
         sixd, angle, distance, betas = self.leave(hidden).split(
             [6 * count, count, count, settings.num_betas], dim=-1
         )
-        # Untrained, the network answers with a person who stands straight and faces the camera.
-        rest = torch.eye(3).to(sixd).expand(count, 3, 3).clone()
-        rest[0] = MODEL_TO_CAMERA.to(sixd)
-        rest_6d = rest[..., :2].mT.flatten(-2)
+        # Corrections of the registered pose: of the root in the crop's axes, of a joint in its own.
+        none = torch.eye(3, 2).mT.flatten().to(sixd)
+        turn = rotation_from_6d(sixd.unflatten(-1, (count, 6)) + none)
+        before = registered_in_view(seen)
+        root = turn[:, :1] @ before[:, :1]
         return LiftedPose(
-            rotmat=rotation_from_6d(sixd.unflatten(-1, (count, 6)) + rest_6d),
+            rotmat=torch.cat([root, before[:, 1:] @ turn[:, 1:]], 1),
             betas=betas,
             expected_angle=_positive(angle - 1.5),
             expected_distance=_positive(distance - 2.5),
@@ -195,9 +185,20 @@ def encode(seen: LiftingInput) -> Float[Tensor, "B D"]:
     x, y = off_axis.split(1, dim=-1)
     return torch.cat(
         [per_landmark.flatten(1), middle[:, 0], size[:, 0].log(), side.log(),
-         cos * x + sin * y, cos * y - sin * x, cos, sin],
+         cos * x + sin * y, cos * y - sin * x, cos, sin,
+         registered_in_view(seen)[..., :2].flatten(1)],
         dim=-1,
     )  # fmt: skip
+
+
+def registered_in_view(seen: LiftingInput) -> Float[Tensor, "B J 3 3"]:
+    """The registered pose in the axes that the network works in.
+
+    Args:
+        seen: what the detector says.
+    """
+    root = view_rotation(seen) @ seen.registered[:, 0]
+    return torch.cat([root[:, None], seen.registered[:, 1:]], 1)
 
 
 def _middle_and_size(xy: Float[Tensor, "B 33 2"]) -> tuple[Tensor, Tensor]:

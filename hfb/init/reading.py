@@ -1,9 +1,7 @@
 """Everything that the landmark network says about one crop, in the crop's own axes.
 
 `Landmarks` keep what a registration needs, in the axes of the image. Lifting (`hfb.init.lifting`)
-wants more: depths, confidences, how wide the heat maps are (blur widens them), and the network's
-last features, of which its landmarks are a linear function and which know more about the pose than
-the landmarks say.
+wants more: depths, confidences, and how wide the heat maps are, for blur widens them.
 """
 
 from __future__ import annotations
@@ -15,9 +13,6 @@ from jaxtyping import Float
 
 NUM_POINTS = 39
 """Outputs of the landmark network: 33 of the body, 2 that say where to look next, 4 spare."""
-
-NUM_FEATURES = 1152
-"""The last layer, 2 x 2 cells of 288 channels, before the linear heads."""
 
 CROP_SIZE = 256
 """Side of the landmark network's input, px."""
@@ -33,7 +28,6 @@ class Reading:
         heat: of each heat map the highest probability, and its standard deviations along x and y
             as shares of the crop's side.
         world: 3D positions, axes of the crop, m.
-        features: the last layer; zeros where the network file does not give them.
         presence: probability that there is a person.
         roi: where the crop lies in the image: centre x, centre y, side (px), rotation (rad).
         mirrored_width: width of the image if it was mirrored before, px; 0 if it was not.
@@ -42,7 +36,6 @@ class Reading:
     points: Float[np.ndarray, "39 5"]
     heat: Float[np.ndarray, "39 3"]
     world: Float[np.ndarray, "39 3"]
-    features: Float[np.ndarray, " 1152"]
     presence: float
     roi: tuple[float, float, float, float]
     mirrored_width: int = 0

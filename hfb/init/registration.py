@@ -61,7 +61,7 @@ class RegistrationSettings:
     prior_weight: float = 0.3
     betas_weight: float = 4.0
     num_iters: int = 30
-    lifted_weight: float = 1.0
+    lifted_weight: float = 10.0
     lifted_world_weight: float = 0.0
     lifted_prior_weight: float = 0.05
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from hfb.geometry import rotvec_to_rotmat
 from hfb.init.lifting import LiftingInput, view_rotation
 
-INPUT_ARRAYS = ("points", "heat", "world", "features", "roi", "camera")
+INPUT_ARRAYS = ("points", "heat", "world", "roi", "camera", "registered")
 TRUTH_ARRAYS = ("pose", "joints", "betas", "blur_rate")
 
 
@@ -32,20 +32,17 @@ class LiftingTruth:
     blur_rate: Float[Tensor, " B"]
 
 
-LiftingBatch = tuple[LiftingInput, LiftingTruth]
+def batch_of(arrays: dict[str, Tensor]) -> tuple[LiftingInput, LiftingTruth]:
+    """What the network sees and should answer, from arrays as the data module hands them out.
 
-
-def batch_of(arrays: dict[str, Tensor]) -> LiftingBatch:
-    """Pairs as the data module holds them to what the network sees and should answer.
+    Lightning refuses frozen dataclasses in batches, so they are made here.
 
     Args:
-        arrays: those of `INPUT_ARRAYS` and `TRUTH_ARRAYS`, each with B rows; `has_features` (B,)
-            is taken to be true where it is missing.
+        arrays: those of `INPUT_ARRAYS` and `TRUTH_ARRAYS`, each with B rows.
     """
     values = {name: arrays[name].float() for name in (*INPUT_ARRAYS, *TRUTH_ARRAYS)}
-    count = len(values["roi"])
-    has_features = arrays.get("has_features", torch.ones(count, dtype=torch.bool))
-    seen = LiftingInput(**{name: values[name] for name in INPUT_ARRAYS}, has_features=has_features)
+    values["registered"] = rotvec_to_rotmat(values["registered"])
+    seen = LiftingInput(**{name: values[name] for name in INPUT_ARRAYS})
     view = view_rotation(seen)
     rotmat = rotvec_to_rotmat(values["pose"])
     joints = values["joints"] - values["joints"][:, :1]

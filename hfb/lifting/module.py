@@ -15,7 +15,7 @@ from torch import Tensor
 from hfb.body import load_body
 from hfb.init.lifting import LiftedPose, LiftingNetwork, LiftingSettings, encode
 from hfb.init.lifting_file import LIFTING_FILE, load_lifting, save_lifting
-from hfb.lifting.batch import LiftingBatch, LiftingTruth
+from hfb.lifting.batch import LiftingTruth, batch_of
 from hfb.lifting.figures import LiftingFigures, figures_of, summarise
 from hfb.structures import BodyParams
 
@@ -59,7 +59,7 @@ class LiftingModule(pl.LightningModule):
         loss: LiftingLoss = LiftingLoss(),
         body: str = "free_body",
         lr: float = 1e-3,
-        weight_decay: float = 0.05,
+        weight_decay: float = 0.1,
         output: str = "outputs/lifting",
         checkpoint: str | None = None,
     ) -> None:
@@ -119,9 +119,9 @@ class LiftingModule(pl.LightningModule):
             "uncertainty": likelihood.mean(),
         }
 
-    def training_step(self, batch: LiftingBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """All losses of one batch of pairs."""
-        seen, truth = batch
+        seen, truth = batch_of(batch)
         losses = self.losses(self.network(seen), truth)
         total = torch.stack(
             [getattr(self.loss_shares, name) * value for name, value in losses.items()]
@@ -130,12 +130,12 @@ class LiftingModule(pl.LightningModule):
         self.log("train/total", total.detach(), prog_bar=True)
         return total
 
-    def _measure(self, batch: LiftingBatch) -> None:
-        seen, truth = batch
+    def _measure(self, batch: dict[str, Tensor]) -> None:
+        seen, truth = batch_of(batch)
         pose = self.network(seen)
         self._parts.append(figures_of(pose, self.joints_of(pose), truth))
 
-    def validation_step(self, batch: LiftingBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Figures of pairs of validation subjects."""
         self._measure(batch)
 
@@ -145,7 +145,7 @@ class LiftingModule(pl.LightningModule):
         self._parts = []
         self.log_dict({f"val/{name}": value for name, value in self.figures.items()})
 
-    def test_step(self, batch: LiftingBatch, batch_idx: int) -> None:
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Figures of pairs of validation subjects."""
         self._measure(batch)
 
