@@ -164,7 +164,9 @@ class ClipRun:
         texture = self._texture
         refinements = [replace(photo.refinement, texture=texture) for photo in self.photos]
         exposure = torch.stack([photo.exposure for photo in self.photos])
-        whole = replace(sample, exposure=exposure, part=None)
+        # The files need the times of all photos, but no picture of them: one stands for all.
+        photo = sample.blurry.expand(len(exposure), -1, -1, -1)
+        whole = replace(sample, blurry=photo, alpha=None, exposure=exposure, part=None)
         self.progress.begin("writing", 1)
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
             write_sequence(folder, refinements, whole, self.pipeline.refiner())

@@ -65,7 +65,8 @@ def clip_photos(body) -> list[StartedSample]:
 @pytest.fixture(scope="module")
 def refined(body):
     """The clip through windows of three photos that have one in common."""
-    weights = LossWeights(image=3.0, pose=0.0)
+    # 45 steps of Adam leave an L1 norm of weight 1 at 15 mm, inside of windows as between them.
+    weights = LossWeights(image=3.0, pose=0.0, boundary=3.0)
     settings = RefineSettings(
         stages=[Stage(45, weights, choose_directions=True)],
         image_size=SIZE,
@@ -138,7 +139,7 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert motion.frame_index.tolist() == [
         k for k in range(NUM_PHOTOS) for _ in range(NUM_SUBFRAMES)
     ]
-    rows = list(csv.DictReader((folder / "per_photo.csv").open()))
+    rows = list(csv.DictReader((folder / "per_photo.csv").read_text().splitlines()))
     assert [row["first_frame"] for row in rows] == [str(k) for k in range(NUM_PHOTOS)]
     assert all(float(row["jump_from_before_mm"]) < 20.0 for row in rows[1:])
     assert {p.name for p in folder.iterdir()} == {
