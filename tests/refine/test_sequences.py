@@ -197,9 +197,7 @@ def test_a_pose_with_sides_swapped_is_outvoted_by_its_neighbours(body64):
 
 def test_exposures_that_overlap_or_have_no_length_are_one_clear_line():
     check_exposures("s", torch.tensor([[0.0, 0.1], [0.1, 0.2]]))
-    with pytest.raises(
-        InputError, match=r"^s: the gap .* 0 and 1 is negative \(-50\.0 ms\)"
-    ):
+    with pytest.raises(InputError, match=r"^s: the gap .* 0 and 1 is negative \(-50\.0 ms\)"):
         check_exposures("s", torch.tensor([[0.0, 0.1], [0.05, 0.15]]))
     with pytest.raises(InputError, match=r"frame 1 ends at 0\.2 s, not after"):
         check_exposures("s", torch.tensor([[0.0, 0.1], [0.2, 0.2]]))
