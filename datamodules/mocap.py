@@ -207,7 +207,9 @@ class _PairStream(IterableDataset):  # type: ignore[type-arg]
     def __iter__(self) -> Iterator[MotionPairs]:
         data, windows, scale = self.data, self.data.windows(self.split), self.data.scale()
         is_train = self.split == "train"
-        seed = data.window_settings.seed + 7919 * (1 + self.epoch if is_train else 0)
+        # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        seed = data.window_settings.seed + 7919 * (1 + epoch if is_train else 0)
         generator = torch.Generator().manual_seed(seed)
         settings = data.corruption if is_train else PLAIN
         for step in range(self.length):
@@ -217,7 +219,6 @@ class _PairStream(IterableDataset):  # type: ignore[type-arg]
                 first = step * data.batch_size
                 index = torch.arange(first, min(first + data.batch_size, len(windows)))
             yield make_pairs(windows.select(index), scale, settings, generator)
-        self.epoch += 1
 
 
 PLAIN = CorruptionSettings(
