@@ -19,15 +19,8 @@ from typing import Literal
 import torch
 from jsonargparse import auto_cli
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from datamodules.count_bar import count_bar
 from datamodules.lifting_shards import SHARD_SIZE, PairMaker, write_shard
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write
@@ -79,15 +72,7 @@ def generate(command: Command, console: Console) -> int:
     num_shards = -(-command.count // SHARD_SIZE)
     wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
     missing = [number for number, path in enumerate(wanted) if not path.is_file()]
-    with Progress(
-        TextColumn("making pairs"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    ) as bars:
+    with count_bar("making pairs", console) as bars:
         task = bars.add_task("", total=num_shards * SHARD_SIZE)
         bars.advance(task, (num_shards - len(missing)) * SHARD_SIZE)
         workers = min(command.workers or len(os.sched_getaffinity(0)), max(len(missing), 1))

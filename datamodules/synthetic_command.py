@@ -9,15 +9,8 @@ from pathlib import Path
 
 from jsonargparse import auto_cli
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from datamodules.count_bar import count_bar
 from datamodules.synthetic_protocol import ProtocolName, Recipe, Subjects
 from datamodules.synthetic_writer import Made, make_all, slots_of, write_sheets
 from hfb.errors import HfbError, InputError
@@ -112,15 +105,7 @@ def generate(command: Command, console: Console) -> list[Made]:
     recipe = recipe_of(command)
     slots = slots_of(command.num_samples, command.per_bin, recipe)
     workers = command.workers or len(os.sched_getaffinity(0))
-    with Progress(
-        TextColumn("making samples"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    ) as bars:
+    with count_bar("making samples", console) as bars:
         task = bars.add_task("", total=len(slots))
 
         def on_made(made: Made) -> None:

@@ -1,4 +1,4 @@
-"""What the command lines of `run_hfb.py` and `train_amp.py` share."""
+"""What the command lines of refinement and training share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ class QuietCLI(LightningCLI):
             logging.getLogger(name).setLevel(logging.WARNING)
         # Lightning 2.6 uses a name that torch 2.13 has deprecated.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        super().__init__(*args, **kwargs)
+
+
+class TrainingCLI(QuietCLI):
+    """The same for trainings, silent about what is as it should be there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Batches are made from tensors in memory: workers would only copy them.
+        for message in (
+            ".*does not have many workers.*",
+            ".*IterableDataset.* has `__len__` defined.*",
+            ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run wants it so
+            ".*smaller than the logging interval.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
         super().__init__(*args, **kwargs)
 
 

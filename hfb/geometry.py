@@ -105,6 +105,15 @@ def rotation_from_6d(sixd: Float[Tensor, "*B 6"]) -> Float[Tensor, "*B 3 3"]:
     return roma.special_gramschmidt(sixd.unflatten(-1, (2, 3)).mT)
 
 
+def nearest_rotation(matrix: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]:
+    """The rotation with the least squared distance from a matrix (`roma.special_procrustes`).
+
+    Args:
+        matrix: any; the mean of rotations gives the mean rotation.
+    """
+    return roma.special_procrustes(matrix)
+
+
 def default_camera(height: int, width: int) -> Camera:
     """A camera for a picture of which nothing is known.
 

@@ -1,12 +1,16 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 REPO = Path(__file__).resolve().parents[1]
+# Tests are collected by path, which leaves this folder off the import path: what several suites
+# share beside fixtures (`started_samples.py`) is a module of its own.
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

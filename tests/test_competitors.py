@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic import SyntheticSettings, make_sample
@@ -57,21 +58,6 @@ def samples() -> list[BlurSample]:
         with_start(make_sample(settings, seed)).with_changes(sample_id=name)
         for seed, name in enumerate(NAMES, 1)
     ]
-
-
-def with_start(sample: BlurSample) -> BlurSample:
-    target, middle = sample.target, sample.target.joints.shape[1] // 2
-    estimate = InitialEstimate(
-        betas=torch.zeros(1, 10),
-        pose_rotmat=target.pose_rotmat[0, middle][None],
-        transl=target.transl[0, middle][None],
-        camera=sample.camera,
-        score=torch.ones(1),
-        body=load_body().identity,
-        source="test",
-    )
-    alpha = target.silhouettes.float().mean(1, keepdim=True)
-    return sample.with_changes(estimate=estimate, alpha=alpha)
 
 
 @pytest.fixture(scope="module")

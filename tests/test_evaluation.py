@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic import SyntheticSettings, make_sample
@@ -25,7 +25,7 @@ from hfb.init import write_estimate
 from hfb.refine.evaluation import SampleResult
 from hfb.refine.store import ResultStore
 from hfb.refine.summary import summarize_run, table_markdown
-from hfb.structures import BlurSample, BrokenSample, InitialEstimate
+from hfb.structures import BlurSample, BrokenSample
 from run_hfb import main
 
 QUICK = [
@@ -63,21 +63,6 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
         write_image(folder / "comparison.png", result.item.sample.background)
 
     monkeypatch.setattr("hfb.refine.store.fill_folder", fill)
-
-
-def with_start(sample: BlurSample) -> BlurSample:
-    target, middle = sample.target, sample.target.joints.shape[1] // 2
-    estimate = InitialEstimate(
-        betas=torch.zeros(1, 10),
-        pose_rotmat=target.pose_rotmat[0, middle][None],
-        transl=target.transl[0, middle][None],
-        camera=sample.camera,
-        score=torch.ones(1),
-        body=load_body().identity,
-        source="test",
-    )
-    alpha = target.silhouettes.float().mean(1, keepdim=True)
-    return sample.with_changes(estimate=estimate, alpha=alpha)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "assets": set(),
     "cli": set(),
+    "network_file": set(),
     "geometry": set(),
     "motion": {"geometry"},
     # The response curve is image formation's: init compares pictures in linear light, so does the
@@ -30,10 +31,10 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"geometry", "formation"},
     "body": {"geometry", "assets"},
     "render": {"geometry"},
-    "prior": {"motion", "geometry", "assets"},
+    "prior": {"motion", "geometry", "assets", "network_file"},
     # Registration weighs poses with the pose prior; priors know
     # nothing of init, so no cycle comes of it.
-    "init": {"geometry", "body", "assets", "formation", "prior"},
+    "init": {"geometry", "body", "assets", "network_file", "formation", "prior"},
     # Pictures of a motion need projection and the response curve, but neither body nor renderer:
     # they get vertices and images.
     "export": {"geometry", "formation"},

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.geometry import nearest_rotation
 from hfb.init.gauss_newton import BodyState, Quadratic, rotvec_and_jacobian
 from hfb.init.lifting import LiftedPose, LiftingInput, LiftingNetwork, view_rotation
 from hfb.init.reading import Reading
@@ -160,10 +161,7 @@ def mean_rotation(rotmat: Float[Tensor, "M *B 3 3"]) -> Float[Tensor, "*B 3 3"]:
     Args:
         rotmat: the members first.
     """
-    left, _, right = torch.linalg.svd(rotmat.mean(0))
-    signs = torch.ones(left.shape[:-1], dtype=left.dtype, device=left.device)
-    signs[..., 2] = torch.linalg.det(left @ right).sign()
-    return (left * signs.unsqueeze(-2)) @ right
+    return nearest_rotation(rotmat.mean(0))
 
 
 def lifted_term(state: BodyState, lifted: LiftedStart, weight: float, scale: float) -> Quadratic:

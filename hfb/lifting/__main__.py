@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfb.cli import KeepConfig, user_errors_as_one_line
-from hfb.lifting.cli import LiftingCLI
+from hfb.cli import KeepConfig, TrainingCLI, user_errors_as_one_line
 from hfb.lifting.module import LiftingModule
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "lightning_configs" / "train_lifting.yaml"
@@ -16,7 +15,7 @@ def main(args: list[str] | None = None) -> None:
     defaults = {"default_config_files": [str(DEFAULTS)]}
     with user_errors_as_one_line():
         # The data module is named by the configuration: nothing in hfb imports what is built on it.
-        LiftingCLI(
+        TrainingCLI(
             LiftingModule,
             subclass_mode_data=True,
             args=args,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from hfb.assets import find_asset
 from hfb.errors import InputError
 from hfb.motion import Parameterization
 from hfb.motion.tracks import SMPL_PARENTS
+from hfb.network_file import NetworkFile
 from hfb.prior.motion import MotionPrior
 from hfb.prior.patterns import MotionPriorSettings
 
 MOTION_PRIOR_FILE = "amp.ckpt"
-_FORMAT = "hfb-motion-prior"
-_VERSION = 1
+_FILE = NetworkFile("motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior")
 
 
 def save_motion_prior(prior: MotionPrior, path: str | Path, card: dict[str, Any]) -> None:
@@ -28,13 +25,7 @@ def save_motion_prior(prior: MotionPrior, path: str | Path, card: dict[str, Any]
         path: the file.
         card: plain values about its making (body, figures, seed), kept beside the weights.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: value.half() for name, value in prior.state_dict().items()}
-    content = {"format": _FORMAT, "version": _VERSION, "settings": asdict(prior.settings)}
-    scratch = path.with_name(path.name + ".part")
-    torch.save({**content, "card": card, "state": state}, scratch)
-    scratch.replace(path)
+    _FILE.save(prior, prior.settings, Path(path), card)
 
 
 def load_motion_prior(
@@ -54,8 +45,7 @@ def load_motion_prior(
         InputError: if it is not a motion prior, or one of another parameterisation or body.
     """
     file = find_asset(MOTION_PRIOR_FILE, path)
-    content = read_motion_prior_file(file)
-    settings = _settings_of(content, file)
+    settings, content = _FILE.read(file, MotionPriorSettings)
     if settings.parameterization != parameterization:
         raise InputError(
             f"{file} is a motion prior for {settings.parameterization!r} coefficients, but "
@@ -68,38 +58,4 @@ def load_motion_prior(
             f"{file} is a motion prior for a body of {len(trained_on)} joints with another tree "
             f"than that of the body in use ({len(parents)} joints): train one for this body."
         )
-    prior = MotionPrior(settings)
-    try:
-        prior.load_state_dict({name: value.float() for name, value in content["state"].items()})
-    except (RuntimeError, AttributeError) as error:
-        raise InputError(f"{file}: the weights do not fit their settings ({error}).") from error
-    return prior.requires_grad_(False).eval()
-
-
-def read_motion_prior_file(file: Path) -> dict[str, Any]:
-    """Contents of a motion prior's file.
-
-    Raises:
-        InputError: if it is something else.
-    """
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen unrelated types for foreign files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{file} cannot be read as a motion prior ({reason}).") from error
-    wanted = {"format", "version", "settings", "card", "state"}
-    if not isinstance(content, dict) or not wanted <= set(content) or content["format"] != _FORMAT:
-        raise InputError(
-            f"{file} is not a motion prior: give the amp.ckpt that train_amp.py writes beside its "
-            "training checkpoints."
-        )
-    if content["version"] != _VERSION:
-        raise InputError(f"{file} has version {content['version']}; version {_VERSION} is known.")
-    return content
-
-
-def _settings_of(content: dict[str, Any], file: Path) -> MotionPriorSettings:
-    known = {field.name for field in fields(MotionPriorSettings)}
-    if set(content["settings"]) != known:
-        raise InputError(f"{file}: settings {sorted(content['settings'])} must be {sorted(known)}.")
-    return MotionPriorSettings(**content["settings"])
+    return _FILE.restore(MotionPrior(settings), content, file)
