@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from hfb.render.numba_cache import inlined, kernel
+from hfb.render.numba_near_faces import list_near_faces
 from hfb.render.numba_records import (
     F32,
     HALF,
     I32,
-    I64,
     ONE,
     TWO,
-    U64,
+    U32,
     ZERO,
     FrameState,
     Look,
@@ -22,18 +22,27 @@ from hfb.render.numba_records import (
     NearFaces,
     Scratch,
 )
-from hfb.render.numba_silhouette import first_pixel, last_pixel
 from hfb.render.torch_silhouette import DIVISION_GUARD
 
 _OPAQUE = np.float32(6e-8)
 _DIVISION_GUARD = np.float32(DIVISION_GUARD)
 _TINY = np.float32(1e-12)
 _NEARLY_ONE = np.float32(0.9)
-_SIXTH = np.float32(1 / 6)
-_TWENTYFOURTH = np.float32(1 / 24)
-_BIT = np.uint64(1)
-_STRIDE = 56
-"""Pixels looked at in one go; fewer than the 64 bits of a word, so that a mask never overflows."""
+_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH = (np.float32(1 / n) for n in range(3, 8))
+_LOG2_E, _LN_2 = np.float32(1 / math.log(2)), np.float32(math.log(2))
+_NO_EXPONENT = np.float32(80.0)
+
+LANES = 32
+"""Faces of a pixel that are measured in one go."""
+LANE_ROWS = 14
+# Numbers of one kind lie in a row, the rows one behind the other in one array, at distances known
+# to the compiler: it sees that they do not overlap and uses vector instructions. Unsigned, see
+# `MeshArrays`.
+_LANES, _RING, _NEXT, _SIDES = np.uint64(LANES), np.uint64(1), np.uint64(1), np.uint64(3)
+_AX, _AY, _BX, _BY, _CX, _CY = (np.uint64(LANES * row) for row in range(6))
+_CORNER, _ALONG, _PULL_X, _PULL_Y, _DISTANCE2, _REST, _PROBABILITY, _POWER = (
+    np.uint64(LANES * row) for row in range(6, LANE_ROWS)
+)
 
 
 @kernel
@@ -43,92 +52,154 @@ def soften_by_faces(
     """Fill `transparency` of a rasterised sub-frame with prod(1 - exp(-sigmainv d²)).
 
     The product runs over the first `knum` faces in index order whose enlarged boxes hold the pixel.
-    Faces are visited in that order. A bit for each pixel that still takes faces lets them skip
-    covered and finished ground at the price of a shift and a mask a row.
 
     Returns:
         Whether `near` was long enough; if not, nothing is of use.
     """
-    faces, open_bits, num_near = mesh.faces, scratch.open_bits, scratch.num_near
-    screen, face_id, transparency = state.screen, state.face_id, state.transparency
-    near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
-    kx, ky = look.falloff_x, look.falloff_y
-    open_pixels(state.box, face_id, transparency, num_near, open_bits)
-    count, room, width = 0, len(near_pixel), face_id.shape[1]
-    for f in range(faces.shape[0]):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        if not (screen[a, 2] > ZERO and screen[b, 2] > ZERO and screen[c, 2] > ZERO):
-            continue
-        ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-        cx, cy = screen[c, 0], screen[c, 1]
-        left = first_pixel(min(ax, bx, cx) - look.margin_x)
-        right = last_pixel(max(ax, bx, cx) + look.margin_x, width - 2)
-        top = first_pixel(min(ay, by, cy) - look.margin_y)
-        bottom = last_pixel(max(ay, by, cy) + look.margin_y, face_id.shape[0] - 2)
-        is_ready, inverse_ab, inverse_bc, inverse_ca = False, ZERO, ZERO, ZERO
-        for y in range(top, bottom + 1):
-            for start in range(left, right + 1, _STRIDE):
-                bits = read_bits(open_bits, y, start, min(right + 1 - start, _STRIDE))
-                x = start
-                while bits != 0:
-                    if bits & _BIT:
-                        if count >= room:
-                            return False
-                        if not is_ready:  # most faces never get here: all their pixels are covered
-                            inverse_ab = inverse_length2(bx - ax, by - ay, kx, ky)
-                            inverse_bc = inverse_length2(cx - bx, cy - by, kx, ky)
-                            inverse_ca = inverse_length2(ax - cx, ay - cy, kx, ky)
-                            is_ready = True
-                        px, py, corner = np.float32(x), np.float32(y), 0
-                        _, _, _, distance2 = scaled_reach(
-                            px - ax, py - ay, bx - ax, by - ay, kx, ky, inverse_ab
-                        )
-                        _, _, _, other = scaled_reach(
-                            px - bx, py - by, cx - bx, cy - by, kx, ky, inverse_bc
-                        )
-                        if other < distance2:
-                            corner, distance2 = 1, other
-                        _, _, _, other = scaled_reach(
-                            px - cx, py - cy, ax - cx, ay - cy, kx, ky, inverse_ca
-                        )
-                        if other < distance2:
-                            corner, distance2 = 2, other
-                        probability = np.float32(math.exp(-distance2))
-                        near_pixel[count] = y * width + x
-                        near_edge[count] = 3 * f + corner
-                        near_probability[count] = probability
-                        count += 1
-                        num_near[y, x] += 1
-                        transparency[y, x] *= one_minus(probability, distance2)
-                        if num_near[y, x] >= look.knum or transparency[y, x] < _OPAQUE:
-                            open_bits[y, x >> 6] &= ~(_BIT << np.uint64(x & 63))
-                    bits >>= _BIT
-                    x += 1
-    near.length[0] = count
+    faces, screen, transparency, lanes = mesh.faces, state.screen, state.transparency, scratch.lanes
+    lane_bits = scratch.lane_bits
+    pixel, num_faces, half_edge, along = near.pixel, near.num_faces, near.half_edge, near.along
+    pull_x, pull_y = near.pull_x, near.pull_y
+    scale_x, scale_y = np.float32(math.sqrt(look.falloff_x)), np.float32(math.sqrt(look.falloff_y))
+    box, width, knum = state.box, np.uint64(transparency.shape[1]), np.uint64(look.knum)
+    num_pixels = list_near_faces(
+        screen, faces, box, state.face_id, look.margin_x, look.margin_y, look.knum,
+        scratch.open_ahead, scratch.slot, pixel, num_faces, half_edge,
+    )  # fmt: skip
+    near.length[0] = num_pixels
+    if num_pixels < 0:
+        return False
+    for y in range(box[0], box[1]):
+        for x in range(box[2], box[3]):
+            transparency[y, x] = ONE
+    for i in range(np.uint64(num_pixels)):
+        y, x = pixel[i] // width, pixel[i] % width
+        left_over = ONE
+        for done in range(0, num_faces[i], LANES):
+            first, count = i * knum + np.uint64(done), np.uint64(min(num_faces[i] - done, LANES))
+            gather_faces(screen, faces, half_edge, first, count, lanes)
+            measure_faces(np.float32(x), np.float32(y), scale_x, scale_y, lanes)
+            left_over *= weigh_faces(count, lanes, lane_bits)
+            for k in range(count):
+                corner = np.uint32(np.int32(lanes[_CORNER + k]))
+                half_edge[first + k] = np.uint32(3) * half_edge[first + k] + corner
+            for k in range(count):
+                along[first + k] = lanes[_ALONG + k]
+                pull_x[first + k] = lanes[_PULL_X + k]
+                pull_y[first + k] = lanes[_PULL_Y + k]
+        transparency[y, x] = left_over
     return True
 
 
 @inlined
-def open_pixels(box: I64, face_id: I32, transparency: F32, num_near: I32, open_bits: U64) -> None:
-    """Start with transparency 1 and every uncovered pixel of the box open."""
-    for y in range(box[0], box[1]):
-        for word in range(open_bits.shape[1]):
-            open_bits[y, word] = 0
-        for x in range(box[2], box[3]):
-            transparency[y, x] = ONE
-            num_near[y, x] = 0
-            if face_id[y, x] < 0:
-                open_bits[y, x >> 6] |= _BIT << np.uint64(x & 63)
+def gather_faces(
+    screen: F32, faces: U32, listed: U32, first: np.uint64, count: np.uint64, lanes: F32
+) -> None:
+    """Put the corners of some listed faces into the lanes."""
+    for k in range(count):
+        face = listed[first + k]
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        lanes[_AX + k], lanes[_AY + k] = screen[a, 0], screen[a, 1]
+        lanes[_BX + k], lanes[_BY + k] = screen[b, 0], screen[b, 1]
+        lanes[_CX + k], lanes[_CY + k] = screen[c, 0], screen[c, 1]
 
 
 @inlined
-def read_bits(open_bits: U64, y: int, start: int, stride: int) -> int:
-    """The bits of `stride` pixels from column `start` on, lowest bit first."""
-    shift = start & 63
-    bits = open_bits[y, start >> 6] >> np.uint64(shift)
-    if shift + stride > 64:
-        bits |= open_bits[y, (start >> 6) + 1] << np.uint64(64 - shift)
-    return bits & ((_BIT << np.uint64(stride)) - _BIT)
+def measure_faces(
+    x: np.float32, y: np.float32, scale_x: np.float32, scale_y: np.float32, lanes: F32
+) -> None:
+    """Find the nearest point of the outline of all faces in the lanes to a pixel.
+
+    Args:
+        x: column of the pixel.
+        y: its row.
+        scale_x: root of `Look.falloff_x`.
+        scale_y: root of `Look.falloff_y`.
+        lanes: from corners to the edge's number, where on it the point is, the vector from it times
+            the falloff, and its squared length times the falloff.
+    """
+    for k in range(_LANES):
+        ax, ay, bx, by = lanes[_AX + k], lanes[_AY + k], lanes[_BX + k], lanes[_BY + k]
+        cx, cy = lanes[_CX + k], lanes[_CY + k]
+        # Differences before scaling, which would round the positions.
+        a_x, a_y = scale_x * (x - ax), scale_y * (y - ay)
+        b_x, b_y = scale_x * (x - bx), scale_y * (y - by)
+        c_x, c_y = scale_x * (x - cx), scale_y * (y - cy)
+        ab_x, ab_y = scale_x * (bx - ax), scale_y * (by - ay)
+        bc_x, bc_y = scale_x * (cx - bx), scale_y * (cy - by)
+        ca_x, ca_y = scale_x * (ax - cx), scale_y * (ay - cy)
+        along, reach_x, reach_y, distance2 = reach_from_side(a_x, a_y, ab_x, ab_y)
+        corner = ZERO
+        other, other_x, other_y, other2 = reach_from_side(b_x, b_y, bc_x, bc_y)
+        if other2 < distance2:
+            corner, along, reach_x, reach_y, distance2 = ONE, other, other_x, other_y, other2
+        other, other_x, other_y, other2 = reach_from_side(c_x, c_y, ca_x, ca_y)
+        if other2 < distance2:
+            corner, along, reach_x, reach_y, distance2 = TWO, other, other_x, other_y, other2
+        lanes[_CORNER + k], lanes[_ALONG + k], lanes[_DISTANCE2 + k] = corner, along, distance2
+        lanes[_PULL_X + k], lanes[_PULL_Y + k] = scale_x * reach_x, scale_y * reach_y
+
+
+@inlined
+def reach_from_side(
+    x: np.float32, y: np.float32, side_x: np.float32, side_y: np.float32
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Nearest point of a triangle's side to the point at (x, y) from its start.
+
+    Returns:
+        Where it is on the side (0 to 1), the vector from it, and its squared length.
+    """
+    along = clamp_to_unit(
+        (x * side_x + y * side_y) * (ONE / (side_x * side_x + side_y * side_y + _TINY))
+    )
+    reach_x, reach_y = x - along * side_x, y - along * side_y
+    return along, reach_x, reach_y, reach_x * reach_x + reach_y * reach_y
+
+
+@inlined
+def weigh_faces(count: np.uint64, lanes: F32, lane_bits: I32) -> np.float32:
+    """Turn distances into what a pixel loses of its transparency, and how that pulls at the faces.
+
+    d log(1 - p) / d(d²) = sigmainv p / (1 - p), with DIB-R's guard against p = 1.
+
+    Args:
+        count: faces in the lanes.
+        lanes: distances to pulls.
+        lane_bits: the same memory as integers.
+
+    Returns:
+        The product of 1 - p over the faces.
+    """
+    for k in range(_LANES):
+        # exp(-d²) = 2^-n exp(g) with |g| <= ln 2 / 2; 2^-n is written as a float's exponent.
+        distance2 = min(lanes[_DISTANCE2 + k], _NO_EXPONENT)
+        halvings = np.int32(distance2 * _LOG2_E + HALF)
+        rest = np.float32(halvings) * _LN_2 - distance2
+        lanes[_PROBABILITY + k] = exp_near_zero(rest)
+        lane_bits[_POWER + k] = (127 - halvings) << 23
+    for k in range(_LANES):
+        probability = lanes[_PROBABILITY + k] * lanes[_POWER + k]
+        rest = one_minus(probability, lanes[_DISTANCE2 + k])
+        rate = probability / (rest + _DIVISION_GUARD)
+        lanes[_REST + k] = rest
+        lanes[_PULL_X + k] *= rate
+        lanes[_PULL_Y + k] *= rate
+    left_over = ONE
+    for k in range(count):
+        left_over *= lanes[_REST + k]
+    return left_over
+
+
+@inlined
+def exp_near_zero(x: np.float32) -> np.float32:
+    """exp(x) for |x| <= ln 2 / 2 by its series; the first term left out is 5e-9."""
+    y = ONE + x * _SEVENTH
+    y = ONE + x * _SIXTH * y
+    y = ONE + x * _FIFTH * y
+    y = ONE + x * _FOURTH * y
+    y = ONE + x * _THIRD * y
+    y = ONE + x * HALF * y
+    return ONE + x * y
 
 
 @inlined
@@ -137,41 +208,13 @@ def one_minus(probability: np.float32, distance2: np.float32) -> np.float32:
     if probability < _NEARLY_ONE:
         return ONE - probability
     x = distance2
-    return x * (ONE - x * (HALF - x * (_SIXTH - x * _TWENTYFOURTH)))
+    return x * (ONE - x * HALF * (ONE - x * _THIRD * (ONE - x * _FOURTH)))
 
 
 @inlined
 def clamp_to_unit(value: np.float32) -> np.float32:
     """Into [0, 1]; `min` and `max` compile to instructions, `if` to jumps that cost a quarter."""
     return min(max(value, ZERO), ONE)  # type: ignore[return-value]
-
-
-@inlined
-def inverse_length2(
-    edge_x: np.float32, edge_y: np.float32, kx: np.float32, ky: np.float32
-) -> np.float32:
-    """1 / (kx x² + ky y²), finite for an edge without length."""
-    return ONE / (kx * edge_x * edge_x + ky * edge_y * edge_y + _TINY)
-
-
-@inlined
-def scaled_reach(
-    dx: np.float32,
-    dy: np.float32,
-    edge_x: np.float32,
-    edge_y: np.float32,
-    kx: np.float32,
-    ky: np.float32,
-    inverse: np.float32,
-) -> tuple[np.float32, np.float32, np.float32, np.float32]:
-    """Nearest point of an edge to a point at (dx, dy) from its start, with x and y scaled apart.
-
-    Returns:
-        Where it is on the edge (0 to 1), the vector from it, and kx x² + ky y² of this vector.
-    """
-    along = clamp_to_unit((kx * dx * edge_x + ky * dy * edge_y) * inverse)
-    reach_x, reach_y = dx - along * edge_x, dy - along * edge_y
-    return along, reach_x, reach_y, kx * reach_x * reach_x + ky * reach_y * reach_y
 
 
 @kernel
@@ -187,36 +230,24 @@ def soften_by_faces_backward(
 
     d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     """
-    faces, screen, transparency = mesh.faces, state.screen, state.transparency
-    near_pixel, near_edge, near_probability = near.pixel, near.half_edge, near.probability
-    screen_grad = scratch.screen_grad
-    kx, ky, width = look.falloff_x, look.falloff_y, transparency.shape[1]
-    last_edge, a, b = np.int32(-1), np.int32(0), np.int32(0)
-    ax, ay, edge_x, edge_y, inverse = ZERO, ZERO, ZERO, ZERO, ZERO
-    for k in range(near.length[0]):
-        y = near_pixel[k] // width
-        x = near_pixel[k] - y * width
-        left_over, grad = transparency[y, x], look.weight * image_grad[y - 1, x - 1]
+    faces, screen_grad, transparency = mesh.faces, scratch.screen_grad, state.transparency
+    pixel, num_faces, half_edge, along = near.pixel, near.num_faces, near.half_edge, near.along
+    pull_x, pull_y = near.pull_x, near.pull_y
+    width, knum = np.uint64(transparency.shape[1]), np.uint64(look.knum)
+    for i in range(np.uint64(near.length[0])):
+        y, x = pixel[i] // width, pixel[i] % width
+        left_over, grad = transparency[y, x], look.weight * image_grad[y - _RING, x - _RING]
         if left_over < _OPAQUE or grad == ZERO:
             continue
-        if near_edge[k] != last_edge:  # the pixels of one face follow each other
-            last_edge = near_edge[k]
-            face, corner = last_edge // 3, last_edge % 3
-            a, b = faces[face, corner], faces[face, (corner + 1) % 3]
-            ax, ay = screen[a, 0], screen[a, 1]
-            edge_x, edge_y = screen[b, 0] - ax, screen[b, 1] - ay
-            inverse = inverse_length2(edge_x, edge_y, kx, ky)
-        along, reach_x, reach_y, distance2 = scaled_reach(
-            np.float32(x) - ax, np.float32(y) - ay, edge_x, edge_y, kx, ky, inverse
-        )
-        probability = near_probability[k]
-        rest = one_minus(probability, distance2) + _DIVISION_GUARD
-        factor = -TWO * grad * left_over * probability / rest
-        pull_x, pull_y = factor * kx * reach_x, factor * ky * reach_y
-        screen_grad[a, 0] -= (ONE - along) * pull_x
-        screen_grad[a, 1] -= (ONE - along) * pull_y
-        screen_grad[b, 0] -= along * pull_x
-        screen_grad[b, 1] -= along * pull_y
+        factor = TWO * grad * left_over
+        for k in range(i * knum, i * knum + num_faces[i]):
+            face, corner = half_edge[k] // _SIDES, half_edge[k] % _SIDES
+            a, b = faces[face, corner], faces[face, (corner + _NEXT) % _SIDES]
+            at_b, at_a = along[k], ONE - along[k]
+            screen_grad[a, 0] += at_a * factor * pull_x[k]
+            screen_grad[a, 1] += at_a * factor * pull_y[k]
+            screen_grad[b, 0] += at_b * factor * pull_x[k]
+            screen_grad[b, 1] += at_b * factor * pull_y[k]
 
 
 @kernel

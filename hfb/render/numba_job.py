@@ -92,8 +92,8 @@ class Job:
             numba_frame.draw_contour_frame(*own)
         elif self.size.mode == "dibr":
             while not numba_frame.draw_dibr_frame(*own, workspace.near_faces[frame]):
-                length = len(workspace.near_faces[frame].pixel)
-                workspace.near_faces[frame] = make_near_faces(2 * length)
+                num_pixels = 2 * len(workspace.near_faces[frame].pixel)
+                workspace.near_faces[frame] = make_near_faces(self.size.knum, num_pixels)
         else:
             while not numba_frame.draw_coverage_frame(*own, workspace.boundaries[frame]):
                 length = len(workspace.boundaries[frame].key)
@@ -158,6 +158,7 @@ def make_job(scene: Scene, settings: RenderSettings, look: Look) -> Job:
         grid_height=scene.height + 2,
         grid_width=scene.width + 2,
         mode=settings.mode,
+        knum=look.knum,
     )
     return Job(
         mesh=_mesh_arrays(scene.topology),
@@ -188,7 +189,7 @@ def make_look(scene: Scene, settings: RenderSettings, is_mean: bool) -> Look:
         falloff_y=np.float32(settings.sigmainv * 4.0 / height**2),
         margin_x=np.float32(settings.boxlen * width / 2 if is_dibr else 0.0),
         margin_y=np.float32(settings.boxlen * height / 2 if is_dibr else 0.0),
-        knum=settings.knum,
+        knum=max(min(settings.knum, len(scene.topology.faces)), 1) if is_dibr else 0,
     )
 
 

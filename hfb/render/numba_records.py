@@ -154,8 +154,10 @@ class Scratch(NamedTuple):
         depth: grid, nearest inverse depth, 0 where no face is seen.
         place: grid, where a pixel is in `Boundary.links`; -1 between two uses.
         screen_grad: (V, 3) gradient of `FrameState.screen`.
-        open_bits: (H + 2, words) one bit a pixel that `dibr` still has to fill.
-        num_near: grid, faces that `dibr` has counted so far.
+        open_ahead: (H + 10, W + 2) flat, `dibr`: bits of pixels that still take faces.
+        slot: grid, flat, `dibr`: where a pixel is in `NearFaces`; -1: nowhere.
+        lanes: `dibr`: the faces of one pixel, see `numba_dibr`.
+        lane_bits: the same memory as integers.
         row_x: (W + 2,) columns of the pixels of a row that are shaded.
         row: (W + 2, 7) what is known of them, see `texture_place`.
     """
@@ -166,25 +168,33 @@ class Scratch(NamedTuple):
     depth: F32
     place: I32
     screen_grad: F32
-    open_bits: U64
-    num_near: I32
+    open_ahead: U8
+    slot: I32
+    lanes: F32
+    lane_bits: I32
     row_x: U32
     row: F32
 
 
 class NearFaces(NamedTuple):
-    """The faces that enter a `dibr` mask, in order of their index.
+    """The faces that enter a `dibr` mask, pixel by pixel in order of their index.
 
     Attributes:
-        pixel: flat grid index.
-        half_edge: 3 f + i: the face and its edge nearest to the pixel.
-        probability: exp(-sigmainv d²).
-        length: (1,) how many entries are filled.
+        pixel: flat grid index of each pixel that has any.
+        num_faces: how many it has.
+        half_edge: 3 f + i: the face and its edge nearest to the pixel; `knum` places a pixel.
+        along: likewise, where on this edge the nearest point is, 0 to 1.
+        pull_x: likewise, half the gradient of log(1 - p) with respect to the pixel's x.
+        pull_y: the same for y.
+        length: (1,) how many pixels there are.
     """
 
-    pixel: I32
-    half_edge: I32
-    probability: F32
+    pixel: U32
+    num_faces: U32
+    half_edge: U32
+    along: F32
+    pull_x: F32
+    pull_y: F32
     length: I64
 
 

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hfb.render.numba_dibr import LANE_ROWS, LANES
+from hfb.render.numba_near_faces import BLOCK
 from hfb.render.numba_records import Boundary, FrameState, NearFaces, Scratch
 from hfb.render.settings import Mode
 
 _MAX_IDLE_BYTES = 512 * 2**20
-_FIRST_NEAR_FACES = 1 << 14
+_FIRST_NEAR_FACES = 1 << 16
 _FIRST_CROSSINGS = 1 << 13
 
 
 @dataclass(frozen=True)
 class WorkspaceSize:
-    """Everything that the size of a workspace depends on."""
+    """Everything that the size of a workspace depends on.
+
+    `knum` is `dibr`'s largest number of faces a pixel, 0 in the other modes.
+    """
 
     num_frames: int
     num_threads: int
@@ -31,6 +36,7 @@ class WorkspaceSize:
     grid_height: int
     grid_width: int
     mode: Mode
+    knum: int
 
 
 @dataclass
@@ -58,12 +64,17 @@ class Workspace:
         return sum(array.nbytes for record in records for array in record)
 
 
-def make_near_faces(length: int = _FIRST_NEAR_FACES) -> NearFaces:
-    """Room for the faces near the pixels of one `dibr` frame."""
+def make_near_faces(knum: int, num_pixels: int | None = None) -> NearFaces:
+    """Room for up to `knum` faces near each of so many pixels of one `dibr` frame."""
+    num_pixels = num_pixels or max(_FIRST_NEAR_FACES // knum, 1)
+    length = knum * num_pixels
     return NearFaces(
-        pixel=np.empty(length, np.int32),
-        half_edge=np.empty(length, np.int32),
-        probability=np.empty(length, np.float32),
+        pixel=np.empty(num_pixels, np.uint32),
+        num_faces=np.empty(num_pixels, np.uint32),
+        half_edge=np.empty(length, np.uint32),
+        along=np.empty(length, np.float32),
+        pull_x=np.empty(length, np.float32),
+        pull_y=np.empty(length, np.float32),
         length=np.zeros(1, np.int64),
     )
 
@@ -106,7 +117,7 @@ def _make_workspace(size: WorkspaceSize) -> Workspace:
         size=size,
         states=states,
         scratches=[_make_scratch(size) for _ in range(size.num_threads)],
-        near_faces=[make_near_faces() for _ in states if size.mode == "dibr"],
+        near_faces=[make_near_faces(size.knum) for _ in states if size.mode == "dibr"],
         boundaries=[make_boundary() for _ in states if size.mode == "coverage"],
     )
 
@@ -114,6 +125,7 @@ def _make_workspace(size: WorkspaceSize) -> Workspace:
 def _make_scratch(size: WorkspaceSize) -> Scratch:
     grid = (size.grid_height, size.grid_width)
     dibr_grid = grid if size.mode == "dibr" else (1, 1)
+    lanes = np.zeros(LANE_ROWS * LANES, np.float32)
     place_grid = grid if size.mode == "coverage" else (1, 1)
     return Scratch(
         is_front=np.empty(size.num_faces + 1, np.uint8),
@@ -122,8 +134,10 @@ def _make_scratch(size: WorkspaceSize) -> Scratch:
         depth=np.empty(grid, np.float32),
         place=np.full(place_grid, -1, np.int32),
         screen_grad=np.empty((size.num_verts, 3), np.float32),
-        open_bits=np.empty((dibr_grid[0], dibr_grid[1] // 64 + 2), np.uint64),
-        num_near=np.empty(dibr_grid, np.int32),
+        open_ahead=np.zeros((dibr_grid[0] + BLOCK) * dibr_grid[1], np.uint8),
+        slot=np.empty(dibr_grid[0] * dibr_grid[1], np.int32),
+        lanes=lanes,
+        lane_bits=lanes.view(np.int32),
         row_x=np.empty(size.grid_width, np.uint32),
         row=np.empty((size.grid_width, 7), np.float32),
     )
