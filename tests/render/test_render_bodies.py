@@ -93,6 +93,21 @@ def test_numba_equals_torch_on_posed_bodies(mode: Mode, seed: int) -> None:
         assert relative_error(own, other) <= 1e-4
 
 
+@pytest.mark.parametrize(("boxlen", "knum"), [(0.02, 7), (0.12, 100), (0.3, 33)])
+def test_dibr_with_few_and_with_many_faces_a_pixel(boxlen: float, knum: int) -> None:
+    """Boxes of more than one 8 x 8 block, more faces than are measured in one go, lists that grow."""
+    mesh, camera = posed_scene(1, size=64)
+    results, grads = [], []
+    for backend in ("torch", "numba"):
+        own = cast(mesh, torch.float32)
+        settings = RenderSettings("dibr", backend=backend, sigmainv=400.0, boxlen=boxlen, knum=knum)
+        results.append(render_exposure(own, camera, settings).alpha)
+        random_loss(render_exposure(own, camera, settings), 1).backward()
+        grads.append(own.verts.grad)
+    assert (results[0] - results[1]).abs().max() <= 1e-5
+    assert relative_error(grads[1], grads[0]) <= 1e-4
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_mean_coverage_has_the_true_area(seed: int) -> None:
     """8 sub-frames at 256 x 256 against a hard raster with 16 times the resolution."""
