@@ -12,7 +12,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
-from hfb.refine.sequences import Meeting, Sequences, boundary_states, meeting_of
+from hfb.refine.sequences import Meeting, Sequences, boundary_states
 from hfb.structures import BodyParams, InitialEstimate
 
 SWITCH_COST = 5.0
@@ -53,7 +53,7 @@ def backward_photos(
     sequences: Sequences,
     meeting: Meeting,
     body: SmplBody,
-) -> tuple[Bool[Tensor, " P"], Float[Tensor, " Q"]]:
+) -> Bool[Tensor, " P"]:
     """Which photos' motions run the wrong way in time.
 
     A motion and its reverse blur to the same photo. Over a sequence the two of each photo are
@@ -67,8 +67,7 @@ def backward_photos(
         body: the body model.
 
     Returns:
-        True where the reverse fits its neighbours better, never for a photo without neighbours;
-        and how much of the restriction is violated then, one value a sequence.
+        True where the reverse fits its neighbours better, never for a photo without neighbours.
     """
     pairs = sequences.pairs
     twins = (motion, reverse(motion))
@@ -79,51 +78,16 @@ def backward_photos(
             _, start = boundary_states(later, betas, sequences, meeting, body)
             cost[:, a, b] = boundary_loss(end, start)
     backward = torch.zeros(len(betas), dtype=torch.bool, device=betas.device)
-    violation = cost.new_zeros(sequences.count)
     for chain in _chains(pairs):
         places = pairs[chain]
         unary = cost.new_zeros(len(chain) + 1, 2)
         if int(places[0, 0]) < 0:
             unary[0, 1] = torch.inf  # what was refined before stays as it is
-        states, total = cheapest_path(unary, cost[chain])
-        violation[sequences.index[places[0, 1]]] = total
+        states, _ = cheapest_path(unary, cost[chain])
         members = torch.cat([places[:1, 0], places[:, 1]])
         known = members >= 0
         backward[members[known]] = states[known].bool()
-    return backward, violation
-
-
-@torch.no_grad()
-def choose_directions(
-    motion: PolynomialMotion,
-    betas: Float[Tensor, "P K"],
-    sequences: Sequences,
-    share: float,
-    body: SmplBody,
-    gaps: Float[Tensor, "G Q"] | None = None,
-) -> tuple[Bool[Tensor, " P"], Float[Tensor, " Q"] | None]:
-    """Which photos run backwards, and, where it is not known, how long the shutter is shut.
-
-    Args:
-        motion: of each problem.
-        betas: shape of each problem.
-        sequences: the photos.
-        share: of the gap, by which the earlier motion is extended, see `meeting_of`.
-        body: the body model.
-        gaps: values to choose from, shut part of the frame time; None: the exposures tell it.
-
-    Returns:
-        `backward_photos`, at the gap at which the restriction is violated least; that gap.
-    """
-    choices = [None] if gaps is None else list(gaps)
-    found = [
-        backward_photos(motion, betas, sequences, meeting_of(sequences, share, gap), body)
-        for gap in choices
-    ]
-    best = torch.stack([violation for _, violation in found]).argmin(0)
-    backward = torch.stack([backward for backward, _ in found])
-    backward = backward.gather(0, best[sequences.index][None])[0]
-    return backward, None if gaps is None else gaps.gather(0, best[None])[0]
+    return backward
 
 
 def _chains(pairs: Int[Tensor, "M 2"]) -> list[list[int]]:

@@ -17,22 +17,15 @@ from hfb.init import refresh_alpha
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
-from hfb.refine.continuity import choose_directions
+from hfb.refine.continuity import backward_photos
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
-from hfb.refine.sequences import neighbour_velocities
+from hfb.refine.sequences import meeting_of, neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
-
-START_GAP = 0.1
-"""Shut part of the frame time that an estimate of it starts from."""
-MAX_GAP = 0.9
-"""Largest estimate: beyond it the motion during the exposure says nothing about the rest."""
-GAP_GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-"""Values tried for it when directions are chosen."""
 
 
 class RefineModule(pl.LightningModule):
@@ -50,6 +43,7 @@ class RefineModule(pl.LightningModule):
         pose_prior: scores joint rotations (eq. 6); without it the term is left out.
         texel_pairs: neighbour table of eq. 5; without it the term is left out.
         motion_prior: scores motions (eq. 10); without it the term is left out.
+        gap: shut part of the frame time of each sequence, where the exposures do not tell it.
     """
 
     def __init__(
@@ -61,11 +55,13 @@ class RefineModule(pl.LightningModule):
         pose_prior: MixturePosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
+        gap: Float[Tensor, " Q"] | None = None,
     ) -> None:
         super().__init__()
         # Not registered as sub-modules: their buffers are shared between refinements.
         self._shared = (body, pose_prior)
         self.problem = problem
+        self.gap = gap
         self.settings = settings
         self.render_settings = render_settings
         self._base = static_motion(
@@ -108,7 +104,7 @@ class RefineModule(pl.LightningModule):
         sequences = self.problem.sequences
         is_tangent = settings.parameterization == "tangent"
         if sequences is not None and settings.start_motion == "neighbours" and is_tangent:
-            gap = START_GAP if self.estimates_gap else None
+            gap = None if self.gap is None else self.per_problem(self.gap)
             motion[:, 0] += neighbour_velocities(self.problem.start, sequences, gap)
         size = settings.texture_size
         self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
@@ -118,21 +114,10 @@ class RefineModule(pl.LightningModule):
         self.betas = nn.Parameter(self._sequence_means(self.problem.start.betas).clone())
         num_sequences = len(self.betas)
         self.texture = nn.Parameter(coeffs.new_full((num_sequences, 3, size, size), 0.5))
-        self.gap = nn.Parameter(coeffs.new_full((num_sequences,), START_GAP))
         before = self.problem.sequences.before if self.problem.sequences else None
         if before is not None:
             self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
             self.betas.requires_grad_(False)
-            if before.gap is not None:
-                self.load_state({"gap": self.gap.new_tensor([before.gap])})
-
-    @property
-    def estimates_gap(self) -> bool:
-        """Whether the shut time between consecutive photos is a parameter."""
-        sequences, choice = self.problem.sequences, self.settings.gap
-        if sequences is None or choice == "given":
-            return False
-        return choice == "estimated" or not sequences.is_timed
 
     def _sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
         """One value a sequence out of one a problem; single photos keep theirs."""
@@ -180,7 +165,7 @@ class RefineModule(pl.LightningModule):
             pose_rotmat=pose_rotmat,
             betas=betas,
             texture=texture,
-            gap=self.gap if self.estimates_gap else None,
+            gap=self.gap,
         )
 
     def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
@@ -244,7 +229,6 @@ class RefineModule(pl.LightningModule):
         """Keep the texture a colour, a projected gradient step; between stages, look again."""
         with torch.no_grad():
             self.texture.clamp_(0.0, 1.0)
-            self.gap.clamp_(0.0, MAX_GAP)
         if self.global_step in self.settings.matte_refresh_steps:
             self.refresh_mattes()
         if self.problem.sequences and self.global_step in self.settings.direction_steps:
@@ -252,33 +236,14 @@ class RefineModule(pl.LightningModule):
 
     @torch.no_grad()
     def choose_directions(self) -> None:
-        """Turn those photos' motions round that meet their neighbours better in reverse.
-
-        Where the gaps are unknown, the best one of a grid is found along with the directions.
-        """
+        """Turn those photos' motions round that meet their neighbours better in reverse."""
         sequences, motion = self.problem.sequences, self.polynomial_motion()
         assert sequences is not None, "single photos have no direction to choose"
-        backward, gap = choose_directions(
-            motion,
-            self.per_problem(self.betas),
-            sequences,
-            self.settings.meeting_share,
-            self.body,
-            self._gap_candidates(),
-        )
-        if gap is not None:
-            self.gap.copy_(gap)
+        meeting = meeting_of(sequences, self.settings.meeting_share, self.gap)
+        betas = self.per_problem(self.betas)
+        backward = backward_photos(motion, betas, sequences, meeting, self.body)
         turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
         self.load_motion(motion.with_coeffs(turned))
-
-    def _gap_candidates(self) -> Float[Tensor, "G Q"] | None:
-        """Gaps to choose from along with the directions; a clip's gap goes on as it is."""
-        if not self.estimates_gap:
-            return None
-        sequences = self.problem.sequences
-        if sequences is not None and sequences.before is not None:
-            return self.gap.detach()[None]
-        return torch.stack([torch.full_like(self.gap, g) for g in GAP_GRID])
 
     @torch.no_grad()
     def refresh_mattes(self) -> None:

@@ -116,9 +116,10 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     """
     motion = module.polynomial_motion()
     energy = module.energy()
-    betas, texture, gap = (
-        module.per_problem(values).detach() for values in (module.betas, module.texture, module.gap)
+    betas, texture = (
+        module.per_problem(values).detach() for values in (module.betas, module.texture)
     )
+    gap = None if module.gap is None else module.per_problem(module.gap)
     return [
         Refinement(
             sample_id=name.rsplit("/", 1)[0],
@@ -135,7 +136,7 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
             energy=float(energy[p]),
-            gap=float(gap[p]) if module.estimates_gap else None,
+            gap=None if gap is None else float(gap[p]),
         )
         for p, name in enumerate(module.problem.names)
     ]

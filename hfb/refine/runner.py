@@ -18,11 +18,14 @@ from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.direction import likelier_direction
+from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings
 from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
+
+OnStep = Callable[[RefineModule, int], None]
 
 
 class StepCallback(pl.Callback):
@@ -42,6 +45,8 @@ class StepCallback(pl.Callback):
 
 class Refiner:
     """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
+
+    Where it is unknown how long the shutter was shut between photos, a fit of its own tells.
 
     Args:
         body: the body model.
@@ -72,26 +77,28 @@ class Refiner:
         self,
         problem: RefineProblem,
         group: Tensor,
-        on_step: Callable[[RefineModule, int], None] | None = None,
+        on_step: OnStep | None = None,
     ) -> RefineModule:
         """Optimise; of problems with the same group number only the best goes all the way.
 
         Args:
             problem: all starts of all samples.
             group: sample number of each problem, ascending, from 0 without gaps.
-            on_step: called after every step with the module and the steps done so far.
+            on_step: called after every step with the module and the steps done so far of a fit.
 
         Returns:
             The finished module, one problem a sample, in the order of the group numbers.
         """
-        state = None
+        state, gap = None, None
         if len(torch.unique(group)) < len(problem):
             ranking = self._module(problem.alone())
             self._fit(ranking, self.settings.ranking_steps, on_step)
             best = best_of_groups(ranking.energy(), group)
             state = ranking.state_of(best)
             problem = replace(problem.select(best), sequences=problem.sequences_of(best))
-        module = self._module(problem)
+        if self._must_find_gap(problem):
+            gap = self._gap(problem, state, on_step)
+        module = self._module(problem, gap=gap)
         if state is not None:
             module.load_state(state)
         self._fit(module, self.settings.num_steps, on_step)
@@ -101,22 +108,53 @@ class Refiner:
             module.load_motion(likelier_direction(module.polynomial_motion(), self.motion_prior))
         return module
 
-    def _module(self, problem: RefineProblem) -> RefineModule:
+    def _must_find_gap(self, problem: RefineProblem) -> bool:
+        """Whether it is unknown how long the shutter was shut between consecutive photos."""
+        sequences, choice = problem.sequences, self.settings.gap
+        if sequences is None or not len(sequences.pairs):
+            return False
+        return choice == "estimated" or (choice == "auto" and not sequences.is_timed)
+
+    def _gap(
+        self, problem: RefineProblem, state: dict[str, Tensor] | None, on_step: OnStep | None
+    ) -> Tensor:
+        """That of the window before, or what a fit without the boundary restriction tells."""
+        sequences = problem.sequences
+        assert sequences is not None, "single photos have no gap"
+        size = problem.image.new_ones(sequences.count)
+        before = sequences.before
+        if before is not None and before.gap is not None:
+            return size * before.gap
+        settings = free_settings(self.settings)
+        free = self._module(problem, settings, ASSUMED_GAP * size)
+        if state is not None:
+            free.load_state(state)
+        self._fit(free, settings.num_steps, on_step)
+        motion, betas = free.polynomial_motion(), free.per_problem(free.betas)
+        return find_gaps(motion, betas, replace(sequences, before=None), self.body)
+
+    def _module(
+        self,
+        problem: RefineProblem,
+        settings: RefineSettings | None = None,
+        gap: Tensor | None = None,
+    ) -> RefineModule:
         return RefineModule(
             self.body,
             problem,
-            self.settings,
+            settings or self.settings,
             self.render_settings,
             self.pose_prior,
             self.texel_pairs,
             self.motion_prior,
+            gap,
         )
 
     def _fit(
         self,
         module: RefineModule,
         num_steps: int,
-        on_step: Callable[[RefineModule, int], None] | None,
+        on_step: OnStep | None,
     ) -> None:
         with torch.enable_grad(), _one_torch_thread(module), _quiet_trainer():
             trainer = pl.Trainer(

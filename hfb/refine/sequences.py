@@ -26,7 +26,7 @@ class Carried:
         texture: sRGB in [0, 1]; the one thing that goes on being fitted.
         motion: of the last photo before, with one batch axis of length 1.
         exposure: its opening and closing, s.
-        gap: shut part of the frame time, from which its estimate goes on.
+        gap: shut part of the frame time, where it was estimated.
     """
 
     betas: Float[Tensor, " K"]
@@ -144,7 +144,7 @@ def shutter_times(exposure: Float[Tensor, "T 2"], gaps: list[float | None]) -> F
 
 
 def neighbour_velocities(
-    start: BodyParams, sequences: Sequences, gap: float | None = None
+    start: BodyParams, sequences: Sequences, gap: Float[Tensor, " P"] | None = None
 ) -> Float[Tensor, "P K 3"]:
     """How fast translation and joints move if they pass through the neighbours' starting poses.
 
@@ -153,7 +153,7 @@ def neighbour_velocities(
     Args:
         start: pose of each problem at mid-exposure.
         sequences: the photos.
-        gap: shut part of the frame time, where the closings are not to be looked at.
+        gap: shut part of each photo's frame time, where the closings are not to be looked at.
 
     Returns:
         Tracks as in `PolynomialMotion` (tangent), m and rad per exposure of the photo.
@@ -169,10 +169,7 @@ def neighbour_velocities(
         apart_s = middle[second] - middle[first]
         shares = length[first] / apart_s, length[second] / apart_s
     else:
-        shares = (
-            torch.full_like(step[:, 0, 0], 1.0 - gap),
-            torch.full_like(step[:, 0, 0], 1.0 - gap),
-        )
+        shares = 1.0 - gap[first], 1.0 - gap[second]
     total = step.new_zeros(len(exposure), *step.shape[1:])
     count = step.new_zeros(len(exposure))
     for row, share in zip((first, second), shares, strict=True):

@@ -9,8 +9,8 @@ from typing import Literal
 from hfb.errors import InputError
 from hfb.losses import LossWeights
 
-PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture", "gap")
-SHARED_GROUPS = ("betas", "texture", "gap")
+PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
+SHARED_GROUPS = ("betas", "texture")
 """Groups that the photos of a sequence have in common."""
 
 
@@ -25,7 +25,6 @@ class LearningRates:
         motion: all coefficients above the constant one, rad or m per exposure.
         betas: shape coefficients.
         texture: texels, sRGB in [0, 1].
-        gap: shut part of the frame time of consecutive photos, where it is estimated.
     """
 
     transl: float = 0.01
@@ -34,7 +33,6 @@ class LearningRates:
     motion: float = 0.01
     betas: float = 0.01
     texture: float = 0.03
-    gap: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,8 @@ class RefineSettings:
         start_motion: of consecutive photos: "neighbours" starts from the velocities between their
             starting poses ("tangent" only), "noise" from none.
         gap: "given" takes the shut time between consecutive photos from their exposures;
-            "estimated" takes their openings only and finds how long the shutter stayed open;
-            "auto" estimates it where a sample does not know how long.
+            "estimated" takes their openings only and finds how long the shutter stayed open by
+            a fit of its own; "auto" does so where a sample does not know how long.
         meeting_share: share of this gap by which the earlier motion is extended to where the two
             meet; the paper's is 1, 0.5 extends both alike.
         window: photos refined together; longer clips are cut into overlapping windows.
