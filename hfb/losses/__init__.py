@@ -3,6 +3,7 @@
 from hfb.losses.boundary import BoundaryState, boundary_loss
 from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
 from hfb.losses.regularisation import (
+    anchor_stiffness,
     polynomial_loss,
     pose_anchor_loss,
     pose_prior_loss,
@@ -17,6 +18,7 @@ __all__ = [
     "LossWeights",
     "MattingKind",
     "TexelPairs",
+    "anchor_stiffness",
     "background_loss",
     "boundary_loss",
     "image_loss",

@@ -64,7 +64,9 @@ def polynomial_loss(
 
 
 def pose_anchor_loss(
-    coeffs: Float[Tensor, "*B D1 K C"], start: Float[Tensor, "*B D1 K C"] | None = None
+    coeffs: Float[Tensor, "*B D1 K C"],
+    start: Float[Tensor, "*B D1 K C"] | None = None,
+    stiffness: Float[Tensor, "*B J"] | None = None,
 ) -> Float[Tensor, "*B"]:
     """Squared distance of the constant rotation coefficients from where they started.
 
@@ -74,6 +76,7 @@ def pose_anchor_loss(
     Args:
         coeffs: all coefficients, lowest order first.
         start: where they started; zero if None, which fits the "tangent" parameterisation.
+        stiffness: factor of each joint's square, root first; 1 for all if None.
 
     Returns:
         One value a sample, rad^2 for "tangent".
@@ -81,4 +84,29 @@ def pose_anchor_loss(
     constant = coeffs[..., 0, 1:, :]
     if start is not None:
         constant = constant - start[..., 0, 1:, :]
-    return constant.square().sum((-2, -1))
+    squared = constant.square()
+    if stiffness is not None:
+        squared = squared * stiffness.unsqueeze(-1)
+    return squared.sum((-2, -1))
+
+
+def anchor_stiffness(
+    joint_sigma: Float[Tensor, "*B J"], usual: float, most: float
+) -> Float[Tensor, "*B J"]:
+    """How firmly an anchor holds each joint: as its initial estimate is sure of it.
+
+    Not in the paper. Inverse variances relative to a usual one: a joint of the usual uncertainty is
+    held as if nothing were known about uncertainties, a surer one more firmly, another is freer.
+
+    Args:
+        joint_sigma: standard deviations, rad; NaN where unknown.
+        usual: standard deviation that is held with a factor of 1, rad; 0 takes all joints alike.
+        most: largest factor.
+
+    Returns:
+        Factors in [0, most]; exactly 1 where the uncertainty is unknown.
+    """
+    if usual <= 0.0:
+        return torch.ones_like(joint_sigma)
+    stiffness = (usual / joint_sigma.clamp(min=1e-6)).square().clamp(max=most)
+    return torch.where(joint_sigma.isnan(), torch.ones_like(stiffness), stiffness)

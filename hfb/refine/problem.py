@@ -30,6 +30,8 @@ class RefineProblem:
         camera: cameras of the crops.
         start: static starting pose of each problem, camera frame.
         matte_is_given: True where the matte came with the photo and is not to be touched.
+        joint_sigma: uncertainty of each joint of the start, rad; NaN where unknown; None: nowhere
+            known.
         sequences: which problems are consecutive photos of one person; None: none are.
     """
 
@@ -41,6 +43,7 @@ class RefineProblem:
     camera: Camera
     start: BodyParams
     matte_is_given: tuple[bool, ...]
+    joint_sigma: Float[Tensor, "P J"] | None = None
     sequences: Sequences | None = None
 
     def __len__(self) -> int:
@@ -66,6 +69,7 @@ class RefineProblem:
             camera=camera,
             start=start,
             matte_is_given=tuple(self.matte_is_given[i] for i in index.tolist()),
+            joint_sigma=None if self.joint_sigma is None else self.joint_sigma[index],
         )
 
     def sequences_of(self, index: Tensor) -> Sequences | None:
@@ -119,6 +123,7 @@ def build_problem(
             estimate.betas[:count], estimate.pose_rotmat[:count], estimate.transl[:count]
         ),
         matte_is_given=(sample.alpha is not None,) * count,
+        joint_sigma=None if estimate.joint_sigma is None else estimate.joint_sigma[:count],
     )
 
 
@@ -171,4 +176,16 @@ def join_problems(problems: list[RefineProblem]) -> RefineProblem:
             torch.cat([start.transl for start in starts]),
         ),
         matte_is_given=tuple(given for problem in problems for given in problem.matte_is_given),
+        joint_sigma=_joined_sigma(problems),
     )
+
+
+def _joined_sigma(problems: list[RefineProblem]) -> Float[Tensor, "P J"] | None:
+    """Uncertainties of all problems, NaN for those that know none; None if none does."""
+    if all(problem.joint_sigma is None for problem in problems):
+        return None
+    parts = []
+    for problem in problems:
+        unknown = torch.full_like(problem.start.pose_rotmat[..., 0, 0], torch.nan)
+        parts.append(unknown if problem.joint_sigma is None else problem.joint_sigma)
+    return torch.cat(parts)

@@ -106,6 +106,9 @@ class RefineSettings:
         coefficient_l1: factor of the L1 part of eq. 8; the paper's is 1.
         coefficient_l1_reduction: "sum" is the paper's; "mean" does not grow with the degree.
         background_epsilon: ε of eq. 9, sRGB units.
+        anchor_sigma: uncertainty of a starting joint, rad, that the pose anchor holds with its
+            weight; surer ones are held more firmly, others are freer. Starting poses that come
+            without uncertainties have all joints held alike; 0 does so with all.
         start_noise: standard deviation of the first-order coefficients at the start. A body at
             rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
         num_starts: starting poses tried for each sample.
@@ -140,6 +143,7 @@ class RefineSettings:
     coefficient_l1: float = 10.0
     coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
     background_epsilon: float = 0.1
+    anchor_sigma: float = 0.3
     start_noise: float = 0.03
     num_starts: int = 1
     ranking_steps: int = 50
@@ -157,6 +161,8 @@ class RefineSettings:
         for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
             if getattr(self, name) < 1:
                 raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
+        if self.anchor_sigma < 0.0:
+            raise InputError(f"refine.anchor_sigma {self.anchor_sigma} must not be negative")
         if not 0.0 <= self.meeting_share <= 1.0:
             raise InputError(f"refine.meeting_share {self.meeting_share} must be in [0, 1]")
         if not 0 <= self.overlap < self.window:

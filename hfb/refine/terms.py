@@ -13,6 +13,7 @@ from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
     LossWeights,
     TexelPairs,
+    anchor_stiffness,
     background_loss,
     boundary_loss,
     image_loss,
@@ -30,6 +31,9 @@ from hfb.refine.problem import RefineProblem
 from hfb.refine.sequences import boundary_states, meeting_of
 from hfb.refine.settings import RefineSettings
 from hfb.structures import Exposure, Layers
+
+_FIRMEST = 10.0
+"""Largest factor of a joint's pose anchor: nobody is so sure of a joint that it must not move."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def loss_terms(
         "motion": _motion,
         "background": _background,
         "adversarial": _adversarial,
-        "pose_anchor": lambda p, c: pose_anchor_loss(p.motion.coeffs, c.start_coeffs),
+        "pose_anchor": _pose_anchor,
         "boundary": _boundary,
     }
     return {
@@ -176,6 +180,13 @@ def _pose(prediction: Prediction, context: Context) -> Tensor:
     middle = prediction.pose_rotmat.shape[1] // 2
     body_pose = rotmat_to_rotvec(prediction.pose_rotmat[:, middle : middle + 1, 1:])
     return pose_prior_loss(context.pose_prior(body_pose.flatten(-2)))
+
+
+def _pose_anchor(prediction: Prediction, context: Context) -> Tensor:
+    sigma, stiffness = context.problem.joint_sigma, None
+    if sigma is not None:
+        stiffness = anchor_stiffness(sigma, context.settings.anchor_sigma, _FIRMEST)
+    return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
 def _motion(prediction: Prediction, context: Context) -> Tensor:
