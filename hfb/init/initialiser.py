@@ -17,6 +17,7 @@ from hfb.body import SmplBody
 from hfb.errors import InputError, NoPersonError
 from hfb.geometry import default_camera
 from hfb.init.blazepose import BlazePose
+from hfb.init.consensus import find_consensus, mean_of, with_first
 from hfb.init.hypotheses import search_landmarks
 from hfb.init.landmarks import Landmarks, swap_sides
 from hfb.init.lifted_start import LiftedStart, lift_readings
@@ -31,15 +32,12 @@ from hfb.init.registration import (
     register_landmarks,
 )
 from hfb.prior import MixturePosePrior
-from hfb.structures import Camera, InitialEstimate
+from hfb.structures import BodyParams, Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
 
 _SWAP_PENALTY = 0.15
 """Score taken off a side-swapped hypothesis: on sharp images the network is nearly always right."""
-
-_CLEARLY_BETTER = 0.9
-"""Another guess than the search's best is taken if the network expects an error this much less."""
 
 _MIN_DISTANCE = 0.04
 """Mean landmark distance, as a share of the person's extent, from which two guesses differ."""
@@ -141,13 +139,13 @@ class BlazePoseInitialiser:
             body: any SMPL-format body.
             source: what to note about where the estimate comes from.
         """
-        lifted = None
+        lifted, agreed = None, None
         if self.lifting:
-            guesses = self._surest_first(guesses, camera, body)
+            guesses, agreed = self._agree(guesses, camera, body)
         guesses = self._select(guesses)
         fitted = self._register(guesses, camera, body, None)
-        if self.lifting:
-            lifted = self._lift(guesses, fitted, camera, body)
+        if agreed is not None:
+            lifted = with_first(self._lift(guesses, fitted, camera, body), agreed)
             fitted = self._register(guesses, camera, body, lifted)
         extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
         score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
@@ -186,16 +184,23 @@ class BlazePoseInitialiser:
             lifted=lifted,
         )
 
-    def _surest_first(
+    def _agree(
         self, guesses: list[Landmarks], camera: Camera, body: SmplBody
-    ) -> list[Landmarks]:
-        """Move that guess to the front whose pose the network expects to be clearly better."""
+    ) -> tuple[list[Landmarks], LiftedStart]:
+        """Move the guess that most others agree with to the front; its pose is what they say."""
         fitted = self._register(guesses, camera, body, None)
-        expected = self._lift(guesses, fitted, camera, body).distance_sigma.mean(-1)
-        surest = int(expected.argmin())
-        if float(expected[surest]) > _CLEARLY_BETTER * float(expected[0]):
-            return guesses
-        return [guesses[surest], *guesses[:surest], *guesses[surest + 1 :]]
+        lifted = self._lift(guesses, fitted, camera, body)
+        betas, rotmat = lifted.betas.to(body.template), lifted.rotmat.to(body.template)
+        posed = body.joints(BodyParams(betas, rotmat, betas.new_zeros(len(betas), 3)))
+        found = find_consensus(
+            lifted,
+            posed.to(lifted.betas),
+            torch.tensor([guess.score for guess in guesses]),
+            torch.tensor([float(len(guess.readings)) for guess in guesses]),
+        )
+        first = found.index
+        in_order = [guesses[first], *guesses[:first], *guesses[first + 1 :]]
+        return in_order, mean_of(lifted, found.share)
 
     def _lift(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody

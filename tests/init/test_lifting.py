@@ -306,29 +306,3 @@ def test_an_untrained_network_agrees_with_the_registration(body):
     fresh = LiftingNetwork(SMALL).eval().requires_grad_(False)
     lifted = lift_readings([[random_reading(9)]], POSE, CAMERA, fresh, body)
     torch.testing.assert_close(lifted.rotmat, POSE, atol=1e-5, rtol=0)
-
-
-def test_a_surer_guess_goes_first(body, network, tmp_path, monkeypatch):
-    lifting = lifting_initialiser(network, list(body.parents), tmp_path)
-    sigma = torch.tensor([1.0, 0.95, 0.8])
-    blank = np.zeros((33, 3))
-    roi = (0.0, 0.0, 1.0, 0.0)
-    guesses = [
-        Landmarks(blank[:, :2], blank, blank[:, 0], score, roi, roi) for score in (1.0, 0.9, 0.8)
-    ]
-    fitted = Registration(
-        torch.zeros(1, 10), POSE, torch.zeros(1, 3), torch.zeros(1), torch.zeros(1)
-    )
-    monkeypatch.setattr(lifting, "_register", lambda *_: fitted)
-    monkeypatch.setattr(
-        lifting,
-        "_lift",
-        lambda found, *_: LiftedStart(
-            POSE.repeat(len(found), 1, 1, 1),
-            torch.zeros(len(found), 10),
-            torch.ones(len(found), 24),
-            sigma[: len(found), None].expand(-1, 24),
-        ),
-    )
-    assert lifting._surest_first(guesses, CAMERA, body)[0].score == 0.8
-    assert lifting._surest_first(guesses[:2], CAMERA, body)[0].score == 1.0
