@@ -7,36 +7,39 @@
 The first draws blurry pictures of validation subjects as the training pairs are drawn, the second
 reads samples with their truth; both run the whole search for landmarks and register them in each
 way. Errors are root-aligned, over the 24 joints at mid-exposure. Landmarks are kept in --cache, so
-that another network costs no second search. The third compares the errors that the network expects
-with those it makes, joint by joint, on validation pairs.
+that another network costs no second search and a run that was stopped goes on. With --starts
+the samples are copied to two data sets, plain/test and lifted/test, each with its starting poses:
+`python run_hfb.py test --data.root <folder>/lifted` refines them without another search. The third
+compares the errors that the network expects with those it makes, joint by joint, on validation
+pairs.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from landmark_file import read_landmarks, write_landmarks
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from datamodules.blur_folder import list_samples, read_sample
+from datamodules.blur_folder import ESTIMATE_NAME, list_samples, read_sample
 from datamodules.lifting import read_pairs
 from datamodules.lifting_shards import PairMaker, draw_scenes
 from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError
 from hfb.export import write_image
-from hfb.init import BlazePoseInitialiser
+from hfb.init import BlazePoseInitialiser, write_estimate
 from hfb.init.landmarks import Landmarks
 from hfb.init.lifting_file import load_lifting
-from hfb.init.reading import Reading
 from hfb.lifting.batch import batch_of
 from hfb.lifting.figures import LiftingFigures, figures_of, join_figures
 from hfb.metrics.functional import mpjpe, pa_mpjpe
@@ -56,6 +59,7 @@ class Case:
         camera: of the picture.
         joints: camera frame, m.
         blur_rate: eq. (12).
+        folder: of the sample; None for drawn pictures.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Case:
     camera: Camera
     joints: Tensor
     blur_rate: float
+    folder: Path | None = None
 
 
 def drawn_cases(mocap: Path, photos: Path | None, count: int, seed: int) -> Iterator[Case]:
@@ -89,7 +94,13 @@ def stored_cases(root: Path) -> Iterator[Case]:
         middle = joints[[(len(joints) - 1) // 2, len(joints) // 2]].mean(0)
         rate = float("nan") if sample.blur_rate is None else sample.blur_rate
         yield Case(
-            sample.sample_id, sample.blurry[0], sample.background, sample.camera, middle, rate
+            sample.sample_id,
+            sample.blurry[0],
+            sample.background,
+            sample.camera,
+            middle,
+            rate,
+            folder,
         )
 
 
@@ -109,62 +120,22 @@ def landmarks_of(
     return found
 
 
-def write_landmarks(guesses: list[Landmarks], path: Path) -> None:
-    """Keep guesses and their readings in one file."""
-    readings = [reading for guess in guesses for reading in guess.readings]
-    arrays: dict[str, Any] = {
-        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in readings])
-        for name in Reading.__dataclass_fields__
-    }
-    for name in ("xy", "world", "visibility", "score", "roi", "next_roi"):
-        arrays[name] = np.stack([np.asarray(getattr(guess, name)) for guess in guesses])
-    spreads = [np.zeros(33) if g.spread_px is None else g.spread_px for g in guesses]
-    arrays["spread_px"] = np.stack(spreads)
-    arrays["num_readings"] = np.array([len(guess.readings) for guess in guesses])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
-
-
-def read_landmarks(path: Path) -> list[Landmarks]:
-    """What `write_landmarks` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = dict(stored)
-    readings = [
-        Reading(
-            points=arrays["reading_points"][k],
-            heat=arrays["reading_heat"][k],
-            world=arrays["reading_world"][k],
-            presence=float(arrays["reading_presence"][k]),
-            roi=tuple(arrays["reading_roi"][k].tolist()),
-            mirrored_width=int(arrays["reading_mirrored_width"][k]),
-        )
-        for k in range(len(arrays["reading_roi"]))
-    ]
-    ends = np.cumsum(arrays["num_readings"])
-    return [
-        Landmarks(
-            xy=arrays["xy"][k],
-            world=arrays["world"][k],
-            visibility=arrays["visibility"][k],
-            score=float(arrays["score"][k]),
-            roi=tuple(arrays["roi"][k].tolist()),
-            next_roi=tuple(arrays["next_roi"][k].tolist()),
-            spread_px=arrays["spread_px"][k],
-            readings=tuple(readings[end - arrays["num_readings"][k] : end]),
-        )
-        for k, end in enumerate(ends)
-    ]
-
-
 def errors_of(
-    case: Case, found: list[Landmarks], ways: dict[str, BlazePoseInitialiser], body: SmplBody
+    case: Case,
+    found: list[Landmarks],
+    ways: dict[str, BlazePoseInitialiser],
+    body: SmplBody,
+    copies: Path | None,
 ) -> list[float]:
     """MPJPE of each way, then PA-MPJPE of each, mm."""
-    truth = case.joints[None, None]
-    starts = [
-        body.joints(way.estimate(found, case.camera, body).params(0))[None, None]
-        for way in ways.values()
-    ]
+    truth, starts = case.joints[None, None], []
+    for name, way in ways.items():
+        estimate = way.estimate(found, case.camera, body)
+        starts.append(body.joints(estimate.params(0))[None, None])
+        if copies is not None and case.folder is not None:
+            copy = copies / name / "test" / case.name
+            shutil.copytree(case.folder, copy, dirs_exist_ok=True)
+            write_estimate(copy / ESTIMATE_NAME, estimate)
     return [
         *(float(mpjpe(joints, truth)) for joints in starts),
         *(float(pa_mpjpe(joints, truth)) for joints in starts),
@@ -208,7 +179,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
             missed += 1
             continue
         rates.append(case.blur_rate)
-        rows.append(errors_of(case, found, ways, body))
+        rows.append(errors_of(case, found, ways, body, arguments.starts))
     print_table(rates, rows, list(ways))
     print(f"\n{missed} pictures without a person that the search would find")
 
@@ -284,6 +255,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--root", type=Path, help="samples with truth, instead of drawn pictures")
     parser.add_argument("--cache", type=Path, help="folder to keep landmarks in")
+    parser.add_argument("--starts", type=Path, help="folder for two data sets with starting poses")
     parser.add_argument("--checkpoint", default=None, help="another network than the shipped one")
     parser.add_argument("--pairs", type=Path, help="validation pairs, for the calibration")
     parser.add_argument("--plot", type=Path, default=Path("outputs/lifting_calibration.png"))
