@@ -5,14 +5,23 @@ from hfb.prior.motion import MotionPrior
 from hfb.prior.motion_file import load_motion_prior, save_motion_prior
 from hfb.prior.patterns import MotionPriorSettings
 from hfb.prior.pose import MixturePosePrior, PosePriorKind
+from hfb.prior.pose_vae import PoseVaeSettings, VaePosePrior, load_pose_vae, save_pose_vae
+
+PosePrior = MixturePosePrior | VaePosePrior
+"""What scores a body pose (eq. 6)."""
 
 __all__ = [
     "MixturePosePrior",
     "MotionPrior",
     "MotionPriorSettings",
     "MotionSketch",
+    "PosePrior",
     "PosePriorKind",
+    "PoseVaeSettings",
+    "VaePosePrior",
     "load_motion_prior",
+    "load_pose_vae",
     "save_motion_prior",
+    "save_pose_vae",
     "sketch_motion",
 ]
