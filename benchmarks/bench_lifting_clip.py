@@ -28,7 +28,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from datamodules.captured import only_region, sample_from_video
+from datamodules.captured_samples import only_region, sample_from_video
 from datamodules.video_files import parse_frames, read_video_frames
 from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.captured import check_pair, sample_name
+from datamodules.captured_samples import check_pair, sample_name
 from datamodules.image_files import existing_file, read_image
 from datamodules.npz_file import read_npz
 from datamodules.safe_pickle import read_pickled_arrays

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.captured import check_pair, sample_name
+from datamodules.captured_samples import check_pair, sample_name
 from datamodules.image_files import read_image, read_matte
 from datamodules.npz_file import check_npz_size
 from datamodules.sample_module import SampleDataModule

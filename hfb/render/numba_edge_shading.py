@@ -21,12 +21,8 @@ from hfb.render.numba_records import (
     MeshArrays,
     Scratch,
 )
-from hfb.render.numba_shading import (
-    face_colour,
-    face_colour_backward,
-    texture_colour,
-    texture_colour_backward,
-)
+from hfb.render.numba_shading import face_colour, face_colour_backward
+from hfb.render.numba_texture import texture_colour, texture_colour_backward
 
 _TINY = np.float32(1e-12)
 

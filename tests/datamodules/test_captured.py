@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from datamodules import captured
-from datamodules.captured import (
-    CapturedDataModule,
+from datamodules.captured import CapturedDataModule
+from datamodules.captured_samples import (
     check_pair,
     only_region,
     sample_from_image,
