@@ -139,10 +139,23 @@ class BlazePoseInitialiser:
             body: any SMPL-format body.
             source: what to note about where the estimate comes from.
         """
-        lifted, agreed = None, None
-        if self.lifting:
-            guesses, agreed = self._agree(guesses, camera, body)
-        guesses = self._select(guesses)
+        plain = self._estimate(guesses, camera, body, source, None)
+        if not self.lifting:
+            return plain
+        guesses, agreed = self._agree(guesses, camera, body)
+        lifted = self._estimate(guesses, camera, body, f"{source}, lifted", agreed)
+        return replace(lifted, unlifted=plain.params(0))
+
+    def _estimate(
+        self,
+        guesses: list[Landmarks],
+        camera: Camera,
+        body: SmplBody,
+        source: str,
+        agreed: LiftedStart | None,
+    ) -> InitialEstimate:
+        """Plain registrations of guesses, or lifted ones where there is a pose for the first."""
+        guesses, lifted = self._select(guesses), None
         fitted = self._register(guesses, camera, body, None)
         if agreed is not None:
             lifted = with_first(self._lift(guesses, fitted, camera, body), agreed)
@@ -161,7 +174,7 @@ class BlazePoseInitialiser:
             camera=camera,
             score=score[order].to(device),
             body=body.identity,
-            source=source if lifted is None else f"{source}, lifted",
+            source=source,
             joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
         )
 

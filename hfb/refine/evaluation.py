@@ -20,7 +20,7 @@ from hfb.refine.runner import Refiner
 from hfb.refine.settings import LearningRates, Stage
 from hfb.refine.start import StartedSample
 from hfb.render import hard_silhouettes
-from hfb.structures import BlurSample, Camera, Target
+from hfb.structures import BlurSample, BodyParams, Camera, Target
 
 STATIC_STEPS = 60
 """Steps that the texture of the static start gets."""
@@ -87,6 +87,7 @@ class SampleResult:
         photos: of a sample of several photos: the result of each; its own `item`, `refinement` and
             `initial` are then the first photo's, but for `item.sample`.
         object_estimate: what a method without joints found; `refinement` is the start then.
+        unlifted_figures: of the plain registration, where the start was lifted and there is truth.
     """
 
     item: StartedSample
@@ -98,6 +99,7 @@ class SampleResult:
     method: str = "hfb"
     photos: tuple[SampleResult, ...] = ()
     object_estimate: ObjectEstimate | None = None
+    unlifted_figures: Figures | None = None
 
 
 def evaluate_sample(
@@ -147,7 +149,15 @@ def evaluate_start(item: StartedSample, problem: RefineProblem, refiner: Refiner
     initial = static_with_texture(problem, refiner, item.camera)
     seconds = time.perf_counter() - begin
     figures = figures_of(initial, item, problem, refiner)
-    return SampleResult(item, initial, initial, figures, figures, seconds, method="static")
+    unlifted = None
+    if item.estimate.unlifted is not None and item.sample.target is not None:
+        pose = item.estimate.unlifted
+        start = BodyParams(pose.betas[None], pose.pose_rotmat[None], pose.transl[None])
+        plain = static_with_texture(replace(problem, start=start), refiner, item.camera)
+        unlifted = figures_of(plain, item, problem, refiner)
+    return SampleResult(
+        item, initial, initial, figures, figures, seconds, "static", unlifted_figures=unlifted
+    )
 
 
 def static_with_texture(problem: RefineProblem, refiner: Refiner, camera: Camera) -> Refinement:

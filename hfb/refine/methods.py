@@ -18,6 +18,7 @@ TITLES: dict[str, str] = {
     "external": "external",
     "interpolated": "static starts, interpolated",
     "static": "static start",
+    "lifted": "lifted start",
     "hfb": "Human from Blur",
     "hfb_without_amp": "without motion prior",
 }

@@ -143,7 +143,7 @@ def record_of(results: list[SampleResult]) -> Record:
     """The figures of a finished sample, as JSON can hold them."""
     item = results[0].item
     sample = item.sample
-    return {
+    record = {
         "sample_id": sample.sample_id,
         "digest": digest_of(sample),
         "frames": len(sample.blurry),
@@ -156,6 +156,9 @@ def record_of(results: list[SampleResult]) -> Record:
             for result in results
         },
     }
+    if results[0].unlifted_figures is not None:
+        record["unlifted"] = asdict(results[0].unlifted_figures)
+    return record
 
 
 def rows_of(record: Record) -> list[dict[str, str]]:
@@ -186,8 +189,8 @@ def faulty_figures(results: list[SampleResult]) -> list[str]:
     """Names of figures that are NaN or infinite: such a result must not enter a mean."""
     faulty = []
     for result in results:
-        for figures in (result.figures, result.initial_figures):
-            for name, value in asdict(figures).items():
+        for figures in (result.figures, result.initial_figures, result.unlifted_figures):
+            for name, value in (asdict(figures) if figures else {}).items():
                 values = value.values() if isinstance(value, dict) else [value]
                 if any(v is not None and not math.isfinite(v) for v in values):
                     faulty.append(f"{result.method} {name}")

@@ -52,7 +52,12 @@ def summarize_run(
     edges = BLUR_RATE_BINS.get(table, ())
     rates = _column([record["blur_rate"] for record in records])
     place = bin_index(rates, edges) if edges else torch.full((len(records),), -1)
-    estimates = {"static": [record["initial"] for record in records]}
+    static: list[Record] = [record.get("unlifted", record["initial"]) for record in records]
+    estimates: dict[str, list[Record | None]] = {"static": list(static)}
+    if any("unlifted" in record for record in records):
+        estimates["lifted"] = [
+            record["initial"] if "unlifted" in record else None for record in records
+        ]
     present = {name for record in records for name in record["methods"]}
     for method in [name for name in TITLES if name in present and name != "static"]:
         estimates[method] = [record["methods"].get(method) for record in records]
@@ -68,10 +73,10 @@ def summarize_run(
         },
         "methods": {
             method: {
-                "overall": _means(figures, estimates["static"], everything),
+                "overall": _means(figures, static, everything),
                 "per_joint_mm": _joint_means(figures),
                 "bins": [
-                    {"from": low, "to": high, **_means(figures, estimates["static"], place == k)}
+                    {"from": low, "to": high, **_means(figures, static, place == k)}
                     for k, (low, high) in enumerate(pairwise(edges))
                 ],
             }
@@ -185,6 +190,11 @@ def _notes(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['samples']} samples, {metrics['outside_bins']} of them outside all bins. "
         "MPJPE is root-aligned over all sub-frames; ranges are 95 % bootstrap intervals."
     ]
+    if "lifted" in metrics["methods"]:
+        notes.append(
+            "The static start is the plain registration of landmarks; the refinement began at the "
+            "lifted start. Ratios are to the static start."
+        )
     if unusable["count"]:
         notes.append(f"{unusable['count']} samples could not be used and enter no mean:")
         notes += [f"- {name}: {reason}" for name, reason in unusable["samples"].items()]

@@ -291,6 +291,9 @@ def test_the_initialiser_tells_how_sure_it_is(network, body, tmp_path):
     assert "lifted" in estimate.source
     plain = BlazePoseInitialiser().estimate([found], CAMERA, body)
     assert plain.joint_sigma is None
+    assert plain.unlifted is None
+    assert torch.equal(estimate.unlifted.pose_rotmat, plain.pose_rotmat[0])
+    assert not torch.equal(estimate.pose_rotmat[0], plain.pose_rotmat[0])
 
 
 def test_a_network_for_another_body_is_refused(network, body, tmp_path):
