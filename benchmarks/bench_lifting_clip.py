@@ -100,7 +100,7 @@ def photo_at(arguments: argparse.Namespace, middle: int) -> BlurSample:
 
 def drawn(photo: np.ndarray, joints_xy: np.ndarray, body: SmplBody) -> np.ndarray:
     """A stick figure on a photo."""
-    picture = (photo * 0.75).astype(np.uint8)
+    picture = np.ascontiguousarray(photo * 0.75).astype(np.uint8)
     for joint, (parent, name) in enumerate(zip(body.parents, body.joint_names, strict=True)):
         if parent < 0:
             continue
@@ -153,7 +153,8 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         sharp = next(read_video_frames(arguments.video, range(middle, middle + 1)))
         landmarks = network.landmarks(sharp, guesses[0].next_roi).xy
-        photo = (sample.blurry[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+        pixels = (sample.blurry[0] * 255).byte().permute(1, 2, 0)
+        photo = np.ascontiguousarray(pixels.numpy())
         pair = []
         for name, way in ways.items():
             joints = body.joints(way.estimate(guesses, camera, body).params(0))

@@ -22,7 +22,7 @@ from hfb.init.hypotheses import search_landmarks
 from hfb.init.landmarks import Landmarks, swap_sides
 from hfb.init.lifted_start import LiftedStart, lift_readings
 from hfb.init.lifting import LiftingNetwork
-from hfb.init.lifting_file import fits_body, load_lifting
+from hfb.init.lifting_file import fits_body, fits_shape, load_lifting
 from hfb.init.pose_limits import MixtureQuadratic
 from hfb.init.region import foreground_mask
 from hfb.init.registration import (
@@ -95,6 +95,7 @@ class BlazePoseInitialiser:
         self.lifting_path = lifting_path
         self._network: BlazePose | None = None
         self._lifter: LiftingNetwork | None = None
+        self._lifts_shape = True
 
     def __call__(
         self,
@@ -226,9 +227,12 @@ class BlazePoseInitialiser:
                     "the lifting network was trained for a body with another joint tree: train one "
                     "for this body, or turn it off with --model.initialiser.lifting false"
                 )
-            self._lifter = network
+            self._lifter, self._lifts_shape = network, fits_shape(card, body)
         readings = [guess.readings for guess in guesses]
-        return lift_readings(readings, fitted.pose_rotmat, camera, self._lifter, body)
+        lifted = lift_readings(readings, fitted.pose_rotmat, camera, self._lifter, body)
+        if not self._lifts_shape:
+            lifted = replace(lifted, betas=torch.zeros_like(lifted.betas))
+        return lifted
 
     def find_landmarks(
         self, image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]

@@ -271,8 +271,8 @@ def test_weights_of_another_size_are_refused(network, tmp_path, body):
         load_lifting(path)
 
 
-def lifting_initialiser(network, parents, tmp_path):
-    save_lifting(network, tmp_path / "lifting.ckpt", {"body": "free_body", "parents": parents})
+def lifting_initialiser(network, parents, tmp_path, trained_for="free_body"):
+    save_lifting(network, tmp_path / "lifting.ckpt", {"body": trained_for, "parents": parents})
     return BlazePoseInitialiser(lifting=True, lifting_path=str(tmp_path / "lifting.ckpt"))
 
 
@@ -303,6 +303,24 @@ def test_a_network_for_another_body_is_refused(network, body, tmp_path):
     )
     with pytest.raises(InputError, match="another joint tree"):
         lifting._lift([], fitted, CAMERA, body)
+
+
+def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, tmp_path):
+    fitted = Registration(
+        torch.zeros(1, 10), POSE, torch.zeros(1, 3), torch.zeros(1), torch.zeros(1)
+    )
+    roi = (200.0, 240.0, 300.0, 0.0)
+    blank = np.zeros((33, 3))
+    found = Landmarks(
+        blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, readings=(random_reading(3),)
+    )
+    parents = list(body.parents)
+    own = lifting_initialiser(network, parents, tmp_path)._lift([found], fitted, CAMERA, body)
+    other = lifting_initialiser(network, parents, tmp_path, "another body")
+    foreign = other._lift([found], fitted, CAMERA, body)
+    assert float(own.betas.abs().max()) > 0.0
+    assert bool((foreign.betas == 0.0).all())
+    assert torch.equal(own.rotmat, foreign.rotmat)
 
 
 def test_an_untrained_network_agrees_with_the_registration(body):
