@@ -69,7 +69,7 @@ def milliseconds(work: Callable[[], object], repeats: int = 30) -> float:
 
 
 def prior_cost(module: RefineModule, repeats: int = 20) -> float:
-    """Mean time of eq. 10, ms a step: it is evaluated at one step in eight."""
+    """Mean time of eq. 10, ms a step: it is evaluated now and then only."""
     energy = MotionEnergy(load_motion_prior())
     motion = module.predict().motion
     coeffs = motion.coeffs.detach().requires_grad_()

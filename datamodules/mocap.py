@@ -70,7 +70,7 @@ class MocapDataModule(pl.LightningDataModule):
         num_train: int = 100_000,
         num_val: int = 8_000,
         batch_size: int = 128,
-        steps_per_epoch: int = 1_000,
+        steps_per_epoch: int = 1_250,
         cache: str | None = None,
         show_progress: bool = True,
     ) -> None:

@@ -75,7 +75,7 @@ class CorruptionSettings:
     joints: float = 0.1
     drift: float = 0.1
     drift_size: float = 1.5
-    noise: float = 0.35
+    noise: float = 0.2
     noise_size: float = 1.0
     least_kept: float = 0.2
     pose_noise_rad: float = 0.2

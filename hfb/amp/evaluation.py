@@ -13,7 +13,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.metrics import functional as metrics
 from hfb.motion import PolynomialMotion, evaluate, subframe_times
-from hfb.motion.tracks import first_order
+from hfb.motion.tracks import SMPL_PARENTS, first_order
 from hfb.prior import MotionPrior, MotionSketch
 from hfb.structures import BodyParams
 
@@ -22,6 +22,9 @@ LARGE_MOTION_M = 0.10
 
 LARGE_CHAIN_M = 0.05
 """Chains played backwards count where their own joints move further than this."""
+
+DOUBTS = (0.0, 0.4, 0.8, 1.2, 1.6, 2.4)
+"""Values of `MotionPriorSettings.doubt` whose effect a test prints."""
 
 _NUM_TIMES = 9
 _SIZE_EDGES_M = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, float("inf"))
@@ -104,6 +107,13 @@ def joints_of(
     return body.joints(BodyParams(betas, pose_rotmat, transl))
 
 
+def bone_offsets(body: SmplBody) -> Float[Tensor, "J 3"]:
+    """From each joint's parent to the joint, m, at rest; zero of the root."""
+    identity = torch.eye(3).expand(len(SMPL_PARENTS), 3, 3)
+    resting = joints_of(body, identity, torch.zeros(3))[: len(SMPL_PARENTS)]
+    return resting - resting[[max(parent, 0) for parent in SMPL_PARENTS]]
+
+
 @torch.no_grad()
 def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigures:
     """Raw figures of a batch of pairs.
@@ -120,14 +130,7 @@ def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigu
     logit_faulty, corrected, _ = prior(faulty)
 
     def joints(coeffs: Tensor) -> Tensor:
-        left_out = batch.coeffs.shape[1] - coeffs.shape[1]
-        motion = PolynomialMotion(
-            torch.cat([batch.coeffs[:, :left_out], coeffs], 1),
-            batch.base_rotmat,
-            batch.base_transl,
-            parameterization=prior.settings.parameterization,
-        )
-        return joints_of(body, *evaluate(motion, subframe_times(_NUM_TIMES).to(coeffs)))
+        return _joints_over_time(prior, batch, body, coeffs)
 
     wrong = batch.wrong[:, -num_orders:]
     # The chain alone: everything else stands still.
@@ -149,6 +152,51 @@ def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigu
         logit_faulty=logit_faulty,
         logit_clean=logit_clean,
     )
+
+
+@torch.no_grad()
+def corrections_by_doubt(prior: MotionPrior, batch: Any, body: SmplBody) -> Float[Tensor, "Q 2 W"]:
+    """MPJPE, mm, of what the generator makes of the faulty and of the true motion at `DOUBTS`.
+
+    Args:
+        prior: what is measured.
+        batch: pairs of the data module.
+        body: whose joints are compared.
+    """
+    truth = _joints_over_time(prior, batch, body, batch.coeffs[:, -prior.settings.num_orders :])
+    sketches = [sketch_of(coeffs, batch.seen_rotmat) for coeffs in (batch.corrupted, batch.coeffs)]
+    logits = [prior.discriminate(sketch) for sketch in sketches]
+    rows = []
+    for doubt in DOUBTS:
+        for sketch, logit in zip(sketches, logits, strict=True):
+            corrected = prior.correct(sketch, prior.indicate(logit, doubt))
+            joints = _joints_over_time(prior, batch, body, corrected)
+            rows.append(metrics.mpjpe(joints, truth, None))
+    return torch.stack(rows).unflatten(0, (-1, 2))
+
+
+def doubt_text(corrections: Float[Tensor, "Q 2 W"], parts: list[WindowFigures]) -> str:
+    """The generator's two figures by its doubt, for the terminal."""
+    faulty = torch.cat([part.faulty_mm for part in parts])
+    chain = torch.cat([part.chain_m for part in parts]) > LARGE_CHAIN_M
+    lines = ["generator by its doubt: MPJPE of reversed chains over uncorrected, clean change:"]
+    for doubt, (corrected, clean) in zip(DOUBTS, corrections, strict=True):
+        ratio = _mean(corrected[chain]) / max(_mean(faulty[chain]), 1e-9)
+        lines.append(f"  doubt {doubt:<4g} {ratio:.3f}  {_mean(clean):.2f} mm")
+    return "\n".join(lines)
+
+
+def _joints_over_time(
+    prior: MotionPrior, batch: Any, body: SmplBody, coeffs: Float[Tensor, "W D K C"]
+) -> Float[Tensor, "W S J 3"]:
+    left_out = batch.coeffs.shape[1] - coeffs.shape[1]
+    motion = PolynomialMotion(
+        torch.cat([batch.coeffs[:, :left_out], coeffs], 1),
+        batch.base_rotmat,
+        batch.base_transl,
+        parameterization=prior.settings.parameterization,
+    )
+    return joints_of(body, *evaluate(motion, subframe_times(_NUM_TIMES).to(coeffs)))
 
 
 def summarise(parts: list[WindowFigures]) -> Summary:

@@ -11,9 +11,18 @@ import pytorch_lightning as pl
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hfb.amp.evaluation import WindowFigures, joints_of, sketch_of, summarise, window_figures
+from hfb.amp.evaluation import (
+    WindowFigures,
+    bone_offsets,
+    corrections_by_doubt,
+    doubt_text,
+    joints_of,
+    sketch_of,
+    summarise,
+    window_figures,
+)
 from hfb.amp.pictures import draw_corrections
 from hfb.body import load_body
 from hfb.motion import PolynomialMotion, evaluate
@@ -25,17 +34,14 @@ from hfb.prior import (
     load_motion_prior,
     save_motion_prior,
 )
-from hfb.prior.motion import correction_size
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
 
-# Kinds of fault (see `datamodules.mocap_pairs.KINDS`) that leave the direction of the whole motion
-# as it was, and the one that turns it round.
-_FORWARD_KINDS = (0, 4)
-_BACKWARD_KIND = 1
 # Times at which poses and joints are compared; a motion is at rest in neither.
 _TIMES = (0.0, 0.25, 0.75, 1.0)
 # Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
 _REST_WEIGHT = 0.05
+# Wrong patterns drawn by lot for every batch, beside those nearest to the truth.
+_OTHER_PATTERNS = 8
 # Share of the run in which the learning rate rises.
 _WARM_UP = 0.3
 
@@ -51,12 +57,8 @@ class LossShares:
         coeffs: mean |G - C| in typical sizes, the paper's L1 loss.
         pose: mean squared difference of the rotation matrices, the paper's L2 loss.
         joints: mean joint distance, dm, the paper's MPJPE loss.
-        direction: not in the paper: log-likelihood of the right direction of time by the
-            difference of the energies (eq. 10) of the motion and its reverse.
-        label_smoothing: share of the opposite answer in `indicator` and `direction`; without it
-            the prior grows overconfident on the few people it has seen.
-        direction_sharpness: logit of a motion whose reverse costs its whole change and which
-            itself costs nothing.
+        label_smoothing: share of the opposite answer in `indicator` and `patterns`; without it the
+            prior grows overconfident on the few people it has seen.
     """
 
     indicator: float = 1.0
@@ -64,9 +66,7 @@ class LossShares:
     coeffs: float = 0.5
     pose: float = 5.0
     joints: float = 1.0
-    direction: float = 0.0
     label_smoothing: float = 0.05
-    direction_sharpness: float = 8.0
 
 
 class AmpModule(pl.LightningModule):
@@ -80,8 +80,8 @@ class AmpModule(pl.LightningModule):
         weight_decay: of AdamW.
         output: folder that gets the finished `amp.ckpt`.
         checkpoint: a finished prior to test or to validate; the shipped one if not given.
-        num_posed: motions of a batch whose poses and joints are compared; kinematics cost more
-            than both networks.
+        num_posed: motions of a batch that are judged entry by entry, and whose poses and joints are
+            compared: both cost more than the rest.
         num_pictures: stick figures logged after each validation.
     """
 
@@ -111,6 +111,7 @@ class AmpModule(pl.LightningModule):
         self.figures: dict[str, float] = {}
         self.config_text = ""
         self._parts: list[WindowFigures] = []
+        self._by_doubt: list[Tensor] = []
 
     @property
     def body(self) -> Any:
@@ -122,6 +123,7 @@ class AmpModule(pl.LightningModule):
         if stage == "fit":
             lowest = first_order(self.prior.settings.parameterization)
             self.prior.scale.copy_(self.trainer.datamodule.scale()[lowest:])  # type: ignore[attr-defined]
+            self.prior.kinematics.offsets.copy_(bone_offsets(self.body))
         elif self.trainer.ckpt_path is None:
             parameterization = self.prior.settings.parameterization
             self.prior = load_motion_prior(self.checkpoint, parameterization, self.body.parents)
@@ -135,23 +137,23 @@ class AmpModule(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """All losses of one batch of pairs."""
         seen = sketch_of(batch.corrupted, batch.seen_rotmat)
-        logits, corrected, scores = self.prior(seen)
         shares = self.loss_shares
         losses = {
-            "indicator": self._indicator_loss(batch, seen, logits),
-            **self._reconstruction_losses(batch, corrected),
-            "patterns": self._pattern_loss(batch, scores),
+            "indicator": self._indicator_loss(batch, seen),
+            "patterns": self._pattern_loss(batch, seen),
+            **self._reconstruction_losses(batch, self._in_painted(batch, seen)),
         }
-        if shares.direction > 0.0:
-            losses["direction"] = self._direction_loss(batch, seen, logits, corrected)
         total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/total", total.detach(), prog_bar=True)
         return total
 
-    def _indicator_loss(self, batch: Any, seen: MotionSketch, logits: Tensor) -> Tensor:
+    def _indicator_loss(self, batch: Any, seen: MotionSketch) -> Tensor:
         """BCE; entries count by how much they move, up to their typical size."""
-        wrong = batch.wrong[:, -self.prior.settings.num_orders :].to(logits)
+        some = slice(self.num_posed)
+        seen = MotionSketch(seen.coeffs[some], seen.mid_rotmat[some])
+        logits = self.prior.discriminate(seen)
+        wrong = batch.wrong[some, -self.prior.settings.num_orders :].to(logits)
         size = torch.linalg.vector_norm(seen.coeffs, dim=-1) / self.prior.scale
         weight = _REST_WEIGHT + size.clamp(max=1.0)
         smooth = self.loss_shares.label_smoothing
@@ -159,19 +161,28 @@ class AmpModule(pl.LightningModule):
         loss = binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * weight).sum() / weight.sum()
 
-    def _pattern_loss(self, batch: Any, scores: Tensor) -> Tensor:
-        """Cross entropy of which chains run backwards."""
+    def _pattern_loss(self, batch: Any, seen: MotionSketch) -> Tensor:
+        """Cross entropy of which chains run backwards, of each member."""
         patterns = self.prior.patterns
         lowest = first_order(self.prior.settings.parameterization)
-        wrong = batch.wrong[:, lowest + patterns.odd[0]].to(scores)
+        wrong = batch.wrong[:, lowest + patterns.odd[0]].to(seen.coeffs)
         # A chain runs backwards where all its tracks do; single joints and drift turn none round.
-        backward = (wrong @ patterns.chains.T >= patterns.chains.sum(1)).to(scores)
-        powers = 2 ** torch.arange(len(patterns.chains) - 1, -1, -1, device=backward.device)
+        backward = (wrong @ patterns.chains.T >= patterns.chains.sum(1)).to(wrong)
+        scores = self.prior.contrast(seen, backward, _OTHER_PATTERNS).flatten(0, -2)
         return torch.nn.functional.cross_entropy(
             scores,
-            (backward * powers).sum(1).long(),
+            torch.zeros(len(scores), dtype=torch.long, device=scores.device),
             label_smoothing=self.loss_shares.label_smoothing,
         )
+
+    def _in_painted(self, batch: Any, seen: MotionSketch) -> Float[Tensor, "B D K C"]:
+        """G told the truth about what is wrong.
+
+        Told D's opinion, it would learn to trust a D that knows its training subjects by heart, or
+        to leave everything half corrected.
+        """
+        wrong = batch.wrong[:, -self.prior.settings.num_orders :]
+        return self.prior.correct(seen, wrong.to(seen.coeffs))
 
     def _reconstruction_losses(
         self, batch: Any, corrected: Float[Tensor, "B D K C"]
@@ -202,20 +213,6 @@ class AmpModule(pl.LightningModule):
         left_out = batch.coeffs.shape[1] - coeffs.shape[1]
         return torch.cat([batch.coeffs[:, :left_out], coeffs], 1)
 
-    def _direction_loss(
-        self, batch: Any, seen: MotionSketch, logits: Tensor, corrected: Tensor
-    ) -> Tensor:
-        own = correction_size(corrected, seen)
-        margin = self.prior.reversed_energy(seen, logits) - own
-        largest = correction_size(seen.reversed().coeffs, seen)
-        logit = self.loss_shares.direction_sharpness * margin / largest.clamp(min=1e-6)
-        is_forward = torch.stack([batch.kind == kind for kind in _FORWARD_KINDS]).any(0)
-        is_backward = batch.kind == _BACKWARD_KIND
-        logit = torch.where(is_backward, -logit, logit)[is_forward | is_backward]
-        smooth = self.loss_shares.label_smoothing
-        loss = (1.0 - smooth) * softplus(-logit) + smooth * softplus(logit)
-        return loss.sum() / max(len(logit), 1)
-
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Figures of the validation windows; pictures of the first ones."""
         self._parts.append(window_figures(self.prior, batch, self.body))
@@ -234,14 +231,16 @@ class AmpModule(pl.LightningModule):
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Figures of the validation windows."""
         self._parts.append(window_figures(self.prior, batch, self.body))
+        self._by_doubt.append(corrections_by_doubt(self.prior, batch, self.body))
 
     def on_test_epoch_end(self) -> None:
         """Print the summary and the curves."""
         summary = summarise(self._parts)
-        self._parts = []
+        by_doubt = doubt_text(torch.cat(self._by_doubt, -1), self._parts)
+        self._parts, self._by_doubt = [], []
         self.figures = summary.scalars
         self.log_dict({f"test/{name}": value for name, value in summary.scalars.items()})
-        print(summary.text())
+        print(summary.text(), by_doubt, sep="\n")
 
     def on_train_end(self) -> None:
         """Write the finished prior, small enough to be shipped."""

@@ -5,10 +5,8 @@ from hfb.prior.motion import MotionPrior
 from hfb.prior.motion_file import load_motion_prior, save_motion_prior
 from hfb.prior.patterns import MotionPriorSettings
 from hfb.prior.pose import MixturePosePrior, PosePriorKind
+from hfb.prior.pose_choice import PosePrior, PosePriorName, load_pose_prior
 from hfb.prior.pose_vae import PoseVaeSettings, VaePosePrior, load_pose_vae, save_pose_vae
-
-PosePrior = MixturePosePrior | VaePosePrior
-"""What scores a body pose (eq. 6)."""
 
 __all__ = [
     "MixturePosePrior",
@@ -17,9 +15,11 @@ __all__ = [
     "MotionSketch",
     "PosePrior",
     "PosePriorKind",
+    "PosePriorName",
     "PoseVaeSettings",
     "VaePosePrior",
     "load_motion_prior",
+    "load_pose_prior",
     "load_pose_vae",
     "save_motion_prior",
     "save_pose_vae",

@@ -9,14 +9,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hfb.motion.polynomial import channels_of
-from hfb.motion.tracks import NUM_TRACKS, SMPL_PARENTS, ancestor_matrix, reversal_signs
+from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
 from hfb.prior.heading import MotionSketch
+from hfb.prior.kinematics import NUM_JOINTS, LimbKinematics, LimbMotion
 from hfb.prior.patterns import ChainPatterns, MotionPriorSettings
 
 # Logarithmic compression: a coefficient of the typical size is worth 1.4, ten times it 3.7.
 _COMPRESSION = 2.0
-# Rotation matrices enter by their first two columns, which determine the third.
-_POSE_FEATURES = 6
 
 
 class Verdict(NamedTuple):
@@ -33,6 +32,24 @@ class Verdict(NamedTuple):
     pattern_scores: Float[Tensor, "*B S"]
 
 
+class _View(NamedTuple):
+    """A sketch as the networks see it.
+
+    Attributes:
+        moving: compressed coefficients.
+        pose: positions of the joints from the root, m.
+        limbs: what the chains do to the joints.
+    """
+
+    moving: Float[Tensor, "*B D K C"]
+    pose: Float[Tensor, "*B P"]
+    limbs: LimbMotion
+
+    def features(self) -> Float[Tensor, "*B I"]:
+        """Input of the perceptrons that look at single joints."""
+        return torch.cat([self.moving.flatten(-3), self.pose], -1)
+
+
 class MotionPrior(nn.Module):
     """D tells which entries of the coefficients are wrong, G says what they should be.
 
@@ -40,13 +57,15 @@ class MotionPrior(nn.Module):
     or wrong together. The paper leaves the networks open; docs/PRIORS.md has what was measured.
 
     D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, trunk,
-    root) forwards or backwards, 64 patterns in all, in one small perceptron; a softmax over the
-    patterns gives the probability that a chain runs backwards. A second perceptron adds what single
-    joints do, summed along their way to the root. Both know that the odd orders of a motion are
-    right where those of its reverse are wrong.
+    root) forwards or backwards, 64 patterns in all, in small perceptrons, which see what each chain
+    does to the joints; with how often faults are expected, that gives the probability that a chain
+    runs backwards. A second perceptron adds what single joints do, summed along their way to
+    the root. Both know that the odd orders of a motion are right where those of its reverse are
+    wrong.
 
-    G in-paints: with I = D(C) it returns C + I (r C + d - C) for a factor r in (-1, 1) and an
-    offset d, so that it leaves alone what D believes, and turning an entry round is r = -1.
+    G in-paints where D has decided: with the indicator I it returns C + I (r C + d - C) for a
+    factor r in (-1, 1) and an offset d, so that it leaves alone what D believes, and turning an
+    entry round is r = -1.
 
     Args:
         settings: size and meaning.
@@ -62,12 +81,12 @@ class MotionPrior(nn.Module):
         super().__init__()
         self.settings = settings
         self.channels = channels_of(settings.parameterization)
-        num_entries = settings.num_orders * NUM_TRACKS
-        num_pose = len(SMPL_PARENTS) * _POSE_FEATURES
+        num_entries, num_pose = settings.num_orders * NUM_TRACKS, 3 * NUM_JOINTS
         num_inputs = num_entries * self.channels + num_pose
         shape = (settings.num_orders, NUM_TRACKS)
         self.register_buffer("scale", torch.ones(shape) if scale is None else scale.clone())
         self.register_buffer("ancestors", ancestor_matrix().T, persistent=False)
+        self.kinematics = LimbKinematics()
         self.patterns = ChainPatterns(settings, self.channels, num_pose)
         self.discriminator = _perceptron(num_inputs, num_entries, settings)
         num_outputs = num_entries * (1 + self.channels)
@@ -75,7 +94,41 @@ class MotionPrior(nn.Module):
 
     def discriminate(self, sketch: MotionSketch) -> Float[Tensor, "*B D K"]:
         """D(C): logit of each entry being wrong."""
-        return self._discriminate(sketch, self._features(sketch))[0]
+        return self.judge(sketch)[0]
+
+    def judge(self, sketch: MotionSketch) -> tuple[Float[Tensor, "*B D K"], Float[Tensor, "*B S"]]:
+        """D(C), and the scores of the patterns that it comes from."""
+        view = self._view(sketch)
+        scores = self._scores(view)
+        return self._of_joints(view) + self._of_chains(scores), scores
+
+    def contrast(
+        self, sketch: MotionSketch, backward: Float[Tensor, "B L"], num_others: int
+    ) -> Float[Tensor, "M B S"]:
+        """Each member's scores of the patterns of `ChainPatterns.contrast`, to be trained by.
+
+        Args:
+            sketch: motions with faults.
+            backward: 1 for the chains that run backwards.
+            num_others: patterns drawn by lot.
+        """
+        view = self._view(sketch)
+        signs = self.patterns.contrast(backward, num_others)
+        return self.patterns.each(view.moving, view.limbs, view.pose, signs)
+
+    def indicate(
+        self, logits: Float[Tensor, "*B D K"], doubt: float | None = None
+    ) -> Float[Tensor, "*B D K"]:
+        """The indicator I_C: nearly 1 where D is sure that an entry is wrong, else nearly 0.
+
+        The paper's indicator is binary; this one is steep instead, so that it has a gradient.
+
+        Args:
+            logits: D(C).
+            doubt: other log odds than those of the settings to be sure at.
+        """
+        at = self.settings.doubt if doubt is None else doubt
+        return torch.sigmoid(self.settings.sharpness * (logits - at))
 
     def correct(
         self, sketch: MotionSketch, indicator: Float[Tensor, "*B D K"]
@@ -84,91 +137,73 @@ class MotionPrior(nn.Module):
 
         Args:
             sketch: the motion.
-            indicator: probability of each entry being wrong, 0 where it is to be kept.
+            indicator: 1 where an entry is wrong, 0 where it is to be kept.
         """
-        return self._correct(self._features(sketch), sketch.coeffs, indicator)
+        return self._correct(self._view(sketch), sketch.coeffs, indicator)
 
     def forward(self, sketch: MotionSketch) -> Verdict:
         """D and G of a motion."""
-        features = self._features(sketch)
-        logits, scores = self._discriminate(sketch, features)
-        corrected = self._correct(features, sketch.coeffs, torch.sigmoid(logits))
-        return Verdict(logits, corrected, scores)
+        view = self._view(sketch)
+        scores = self._scores(view)
+        logits = self._of_joints(view) + self._of_chains(scores)
+        return Verdict(logits, self._correct(view, sketch.coeffs, self.indicate(logits)), scores)
 
     def energy(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
         """|G(D(C), C) - C|_1 of eq. (10): how much of a motion has to be corrected, rad and m."""
         return correction_size(self(sketch).corrected, sketch)
-
-    def reversed_energy(
-        self, sketch: MotionSketch, logits: Float[Tensor, "*B D K"]
-    ) -> Float[Tensor, "*B"]:
-        """Energy of the same motion played backwards.
-
-        Args:
-            sketch: the motion.
-            logits: D of the motion; D of its reverse follows from it.
-        """
-        backward = sketch.reversed()
-        signs = reversal_signs(sketch.coeffs)[..., 0]
-        indicator = torch.sigmoid(signs * logits)
-        corrected = self._correct(self._features(backward), backward.coeffs, indicator)
-        return correction_size(corrected, backward)
 
     def energy_gap(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
         """Energy (eq. 10) of the reversed motion minus its own: positive if it runs the right way.
 
         Changes its sign under reversal.
         """
-        verdict = self(sketch)
-        own = correction_size(verdict.corrected, sketch)
-        return self.reversed_energy(sketch, verdict.logits) - own
+        return self.energy(sketch.reversed()) - self.energy(sketch)
 
     def direction_score(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
         """Log odds of a motion against its reverse: positive where it runs the likely way.
 
         Not in the paper, which uses eq. (10) as a loss only. From D's scores of "all chains
-        forwards" and "all chains backwards": on what refinements find they tell the direction
-        better than the energies do (docs/PRIORS.md), and cost less. Changes its sign under
-        reversal.
+        forwards" and "all chains backwards". Changes its sign under reversal.
         """
-        scores = self.patterns(*self._split(sketch, self._features(sketch)))
+        scores = self._scores(self._view(sketch))
         return scores[..., 0] - scores[..., -1]
 
-    def _features(self, sketch: MotionSketch) -> Float[Tensor, "*B I"]:
-        relative = (_COMPRESSION / self.scale).unsqueeze(-1) * sketch.coeffs
-        pose = sketch.mid_rotmat[..., :2].flatten(-3)
-        return torch.cat([torch.asinh(relative).flatten(-3), pose], -1)
+    def _view(self, sketch: MotionSketch) -> _View:
+        turns, positions = self.kinematics.place(sketch.mid_rotmat)
+        is_tangent = self.settings.parameterization == "tangent"
+        return _View(
+            moving=torch.asinh((_COMPRESSION / self.scale).unsqueeze(-1) * sketch.coeffs),
+            pose=positions.flatten(-2),
+            limbs=self.kinematics(sketch.coeffs, turns, positions)
+            if is_tangent
+            else self.kinematics.nothing(sketch.coeffs),
+        )
 
-    def _split(
-        self, sketch: MotionSketch, features: Float[Tensor, "*B I"]
-    ) -> tuple[Float[Tensor, "*B D K C"], Float[Tensor, "*B P"]]:
-        """The features of the coefficients and those of the pose."""
-        shape = sketch.coeffs.shape[-3:]
-        count = shape.numel()
-        return features[..., :count].unflatten(-1, tuple(shape)), features[..., count:]
+    def _scores(self, view: _View) -> Float[Tensor, "*B S"]:
+        return self.patterns(view.moving, view.limbs, view.pose)
 
-    def _discriminate(
-        self, sketch: MotionSketch, features: Float[Tensor, "*B I"]
-    ) -> tuple[Float[Tensor, "*B D K"], Float[Tensor, "*B S"]]:
-        """Logits, of odd orders with the other sign for the reversed motion, and pattern scores."""
-        signs = reversal_signs(sketch.coeffs)
-        moving, pose = self._split(sketch, features)
-        scores = self.patterns(moving, pose)
-        of_chains = self.patterns.backward_logits(scores)
-        backward = torch.cat([(moving * signs).flatten(-3), pose], -1)
-        steps = self.discriminator(torch.stack([features, backward]))
+    def _of_chains(self, scores: Float[Tensor, "*B S"]) -> Float[Tensor, "*B D K"]:
+        """D's logits from the patterns: those of the odd orders."""
+        is_odd = scores.new_zeros(self.settings.num_orders, 1)
+        is_odd[self.patterns.odd] = 1.0
+        return is_odd * self.patterns.backward_logits(scores).unsqueeze(-2)
+
+    def _of_joints(self, view: _View) -> Float[Tensor, "*B D K"]:
+        """What single joints add: of odd orders with the other sign for the reversed motion."""
+        signs = reversal_signs(view.moving)
+        steps = self.discriminator(
+            torch.stack([view.features(), view._replace(moving=view.moving * signs).features()])
+        )
         forward, backward = steps.unflatten(-1, tuple(self.scale.shape))
-        of_joints = (forward + signs[..., 0] * backward) @ self.ancestors
-        is_odd = (signs[..., 0] < 0).to(of_joints)
-        return of_joints + is_odd * of_chains.unsqueeze(-2), scores
+        return (forward + signs[..., 0] * backward) @ self.ancestors
 
     def _correct(
         self,
-        features: Float[Tensor, "*B I"],
+        view: _View,
         coeffs: Float[Tensor, "*B D K C"],
         indicator: Float[Tensor, "*B D K"],
     ) -> Float[Tensor, "*B D K C"]:
-        outputs = self.generator(torch.cat([features, indicator.flatten(-2)], -1))
+        outputs = self.generator(torch.cat([view.features(), indicator.flatten(-2)], -1))
         outputs = outputs.unflatten(-1, (*self.scale.shape, 1 + self.channels))
         factor = torch.tanh(outputs[..., :1]) - 1.0
         change = factor * coeffs + self.scale.unsqueeze(-1) * outputs[..., 1:]

@@ -14,7 +14,9 @@ from hfb.prior.motion import MotionPrior
 from hfb.prior.patterns import MotionPriorSettings
 
 MOTION_PRIOR_FILE = "amp.ckpt"
-_FILE = NetworkFile("motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior")
+_FILE = NetworkFile(
+    "motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior", version=2
+)
 
 
 def save_motion_prior(prior: MotionPrior, path: str | Path, card: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ class MotionEnergy:
         every: steps between two evaluations; 1 evaluates at each, which is eq. (10) to the letter.
     """
 
-    def __init__(self, prior: MotionPrior, every: int = 8) -> None:
+    def __init__(self, prior: MotionPrior, every: int = 24) -> None:
         self.prior = prior
         self.every = every
         self._calls = 0

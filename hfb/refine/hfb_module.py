@@ -12,6 +12,7 @@ import torch
 from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
+from hfb.prior import PosePriorName
 from hfb.refine.clip import ClipRun
 from hfb.refine.evaluation import SampleResult, evaluate_sample
 from hfb.refine.evaluation_run import EvaluationRun
@@ -41,7 +42,8 @@ class HfbModule(pl.LightningModule):
         refine: the recipe of the optimisation.
         render: how to rasterise.
         body: "free_body", or the path of a SMPL model file.
-        use_pose_prior: score joint rotations with the mixture prior (eq. 6).
+        pose_prior: what scores joint rotations (eq. 6): mixture, vae (see `python -m hfb.amp.pose`)
+            or none.
         motion_prior: an `amp.ckpt` of train_amp.py (eq. 10); the shipped one if not given.
         methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose),
             interpolated (the starting poses of consecutive photos, interpolated), sfb (Shape from
@@ -61,7 +63,7 @@ class HfbModule(pl.LightningModule):
         refine: RefineSettings,
         render: RenderSettings,
         body: str = "free_body",
-        use_pose_prior: bool = True,
+        pose_prior: PosePriorName = "mixture",
         motion_prior: str | None = None,
         methods: list[Method] = ["hfb"],  # noqa: B006 - jsonargparse shows it; never changed
         table: Table = "table1",
@@ -77,7 +79,7 @@ class HfbModule(pl.LightningModule):
         self.refine_settings = refine
         self.render_settings = render
         self.body_name = body
-        self.use_pose_prior = use_pose_prior
+        self.pose_prior: PosePriorName = pose_prior
         self.motion_prior = motion_prior
         self.methods = list(methods)
         self.table: Table = table
@@ -100,7 +102,7 @@ class HfbModule(pl.LightningModule):
                 self.refine_settings,
                 self.render_settings,
                 self.body_name,
-                self.use_pose_prior,
+                self.pose_prior,
                 self.device,
                 self.motion_prior,
                 self.baselines,

@@ -16,7 +16,7 @@ from hfb.formation import average_layers, composite_exposure, linear_to_srgb, sr
 from hfb.init import refresh_alpha
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
-from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.continuity import backward_photos
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
@@ -52,7 +52,7 @@ class RefineModule(pl.LightningModule):
         problem: RefineProblem,
         settings: RefineSettings,
         render_settings: RenderSettings,
-        pose_prior: MixturePosePrior | None = None,
+        pose_prior: PosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,

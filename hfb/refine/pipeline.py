@@ -13,7 +13,13 @@ from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError, NoPersonError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import TexelPairs, texel_pairs
-from hfb.prior import MixturePosePrior, MotionPrior, load_motion_prior
+from hfb.prior import (
+    MotionPrior,
+    PosePrior,
+    PosePriorName,
+    load_motion_prior,
+    load_pose_prior,
+)
 from hfb.refine.competitors import Competitors
 from hfb.refine.continuity import agreeing_starts
 from hfb.refine.evaluation import SampleResult, evaluate_start, figures_of, with_last_matte
@@ -52,7 +58,7 @@ class Pipeline:
         settings: RefineSettings,
         render_settings: RenderSettings,
         body: SmplBody,
-        pose_prior: MixturePosePrior | None,
+        pose_prior: PosePrior | None,
         motion_prior: MotionPrior | None = None,
         baselines: BaselineSettings | None = None,
     ) -> None:
@@ -73,7 +79,7 @@ class Pipeline:
         settings: RefineSettings,
         render_settings: RenderSettings,
         body_name: str,
-        use_pose_prior: bool,
+        pose_prior: PosePriorName,
         device: torch.device,
         motion_prior: str | None = None,
         baselines: BaselineSettings | None = None,
@@ -85,7 +91,8 @@ class Pipeline:
             BodyModelError: if it is no body.
         """
         body = load_body(body_name).to(device)
-        prior = MixturePosePrior().to(device) if use_pose_prior else None
+        prior = load_pose_prior(pose_prior)
+        prior = None if prior is None else prior.to(device)
         motions: MotionPrior | None = None
         if settings.needs_motion_prior:
             motions = load_motion_prior(motion_prior, parents=body.parents).to(device)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from hfb.body import SmplBody
 from hfb.losses import TexelPairs
-from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.direction import likelier_direction
 from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings
 from hfb.refine.memory import return_free_memory
@@ -62,7 +62,7 @@ class Refiner:
         body: SmplBody,
         settings: RefineSettings,
         render_settings: RenderSettings,
-        pose_prior: MixturePosePrior | None = None,
+        pose_prior: PosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
     ) -> None:

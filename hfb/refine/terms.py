@@ -25,7 +25,7 @@ from hfb.losses import (
     texture_smoothness_loss,
 )
 from hfb.motion import PolynomialMotion
-from hfb.prior import MixturePosePrior
+from hfb.prior import PosePrior
 from hfb.refine.direction import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.sequences import boundary_states, meeting_of
@@ -82,7 +82,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     body: SmplBody
-    pose_prior: MixturePosePrior | None = None
+    pose_prior: PosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None

@@ -1,5 +1,8 @@
 """The motion prior: its frame, its symmetries, its file."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,6 +47,7 @@ def _prior(generator, settings=SMALL):
     with torch.no_grad():
         for value in prior.parameters():
             value.copy_(0.3 * torch.randn(value.shape, generator=generator))
+    prior.kinematics.offsets.copy_(0.2 * torch.randn(24, 3, generator=generator))
     return prior.eval()
 
 
@@ -121,22 +125,54 @@ def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
         coeffs[:, [0, 2]] *= signs[:, None]
         turned = prior(sketch.with_coeffs(coeffs)).pattern_scores
         torch.testing.assert_close(turned[:, 0], scores[:, row])
-    # D's probability of a chain is the share of the patterns that turn it round.
-    shares = torch.softmax(scores, 1)
-    left_leg = shares[:, prior.patterns.signs[:, 0] < 0].sum(1)
+    # D's probability of a chain is the share of the patterns that turn it round, each as often
+    # expected as the number of its backward chains is, over the ways of choosing them.
+    ways = [math.comb(6, wrong) for wrong in range(7)]
+    count = (prior.patterns.signs < 0).sum(1).tolist()
+    expected = torch.tensor([SMALL.wrong_chains[wrong] / ways[wrong] for wrong in count])
+    shares = scores.exp() * expected
+    left_leg = shares[:, prior.patterns.signs[:, 0] < 0].sum(1) / shares.sum(1)
     logits = prior.patterns.backward_logits(scores)
     torch.testing.assert_close(torch.sigmoid(logits[:, 2]), left_leg, atol=2e-4, rtol=1e-3)
+
+
+def test_members_learn_from_the_true_pattern_against_others(generator):
+    prior = _prior(generator)
+    sketch = sketch_motion(_motion(generator), 3)
+    backward = torch.zeros(3, 6)
+    backward[:, 2] = 1.0  # the left arm
+    signs = prior.patterns.contrast(backward, 5)
+    assert signs.shape == (3, 13, 6)
+    assert (signs[:, 0] == 1.0 - 2.0 * backward).all()
+    assert (signs[:, 1] == -signs[:, 0]).all()
+    assert len(signs[0].unique(dim=0)) == 13
+    scores = prior.contrast(sketch, backward, 5)
+    assert scores.shape == (SMALL.num_members, 3, 13)
+    row = int((prior.patterns.signs == signs[0, 0]).all(1).nonzero())
+    torch.testing.assert_close(scores[..., 0].mean(0), prior(sketch).pattern_scores[:, row])
 
 
 def test_the_gap_is_the_difference_of_the_energies_of_eq_10(generator):
     prior = _prior(generator)
     sketch = sketch_motion(_motion(generator), 3)
     logits = prior.discriminate(sketch)
-    corrected = prior.correct(sketch, torch.sigmoid(logits))
+    corrected = prior.correct(sketch, prior.indicate(logits))
     energy = (corrected - sketch.coeffs).abs().flatten(1).sum(1)
     torch.testing.assert_close(prior.energy(sketch), energy)
     expected = prior.energy(sketch.reversed()) - energy
     torch.testing.assert_close(prior.energy_gap(sketch), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_indicator_is_nearly_binary_about_its_doubt(generator):
+    prior = _prior(generator, replace(SMALL, doubt=1.0, sharpness=8.0))
+    indicator = prior.indicate(torch.tensor([[0.0, 1.0, 2.0]]))
+    torch.testing.assert_close(indicator, torch.tensor([[0.0, 0.5, 1.0]]), atol=1e-3, rtol=0)
+
+
+def test_shares_of_wrong_chains_must_be_seven_and_positive():
+    for shares in ((0.5, 0.5), (1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)):
+        with pytest.raises(InputError, match="7 positive shares are needed, for no chain to all"):
+            MotionPriorSettings(wrong_chains=shares)
 
 
 def test_what_is_believed_is_left_alone(generator):
