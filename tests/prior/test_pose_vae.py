@@ -13,6 +13,7 @@ from hfb.prior import (
     MixturePosePrior,
     PoseVaeSettings,
     VaePosePrior,
+    load_pose_prior,
     load_pose_vae,
     save_pose_vae,
 )
@@ -40,6 +41,12 @@ def test_it_has_the_mixtures_interface(generator):
         energy = prior(pose)
         assert energy.shape == (2, 5)
         torch.testing.assert_close(energy[1, 3], prior(pose[1, 3]))
+
+
+def test_priors_are_chosen_by_name():
+    assert isinstance(load_pose_prior("mixture"), MixturePosePrior)
+    assert isinstance(load_pose_prior("vae"), VaePosePrior)
+    assert load_pose_prior("none") is None
 
 
 def test_the_divergence_is_torchs(generator):
