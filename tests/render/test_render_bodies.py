@@ -95,7 +95,7 @@ def test_numba_equals_torch_on_posed_bodies(mode: Mode, seed: int) -> None:
 
 @pytest.mark.parametrize(("boxlen", "knum"), [(0.02, 7), (0.12, 100), (0.3, 33)])
 def test_dibr_with_few_and_with_many_faces_a_pixel(boxlen: float, knum: int) -> None:
-    """Boxes of more than one 8 x 8 block, more faces than are measured in one go, lists that grow."""
+    """Boxes of more than one 8 x 8 block, more faces than are measured at once, lists that grow."""
     mesh, camera = posed_scene(1, size=64)
     results, grads = [], []
     for backend in ("torch", "numba"):
