@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
 
+from hfb.amp.pose_evaluation import pose_figures
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.prior import MixturePosePrior, PosePriorKind
@@ -24,8 +25,6 @@ from hfb.prior import MixturePosePrior, PosePriorKind
 NUM_JOINTS = 23
 # Body joints (SMPL's joint minus 1) that exist on both sides of the body: left, right.
 MIRRORED = ((0, 1), (3, 4), (6, 7), (9, 10), (12, 13), (15, 16), (17, 18), (19, 20), (21, 22))
-KNEES_AND_ELBOWS = (3, 4, 17, 18)
-HIPS_AND_SHOULDERS = (0, 1, 15, 16)
 # The capture's skeleton lacks collars and hands and has hinges for knees and toes, so these hardly
 # vary in the data though they do in people. Standard deviation in rad added to every axis.
 FLOOR_RAD = 0.08
@@ -168,56 +167,18 @@ def save(mixture: GaussianMixture, path: Path) -> None:
     )
 
 
-def disturbed(poses: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Poses with the faults of estimates from pictures, by name."""
-    shape = (len(poses), NUM_JOINTS, 3)
-    joints = poses.reshape(shape)
-    row = np.arange(len(poses))
-    limb = generator.integers(0, 4, len(poses))
-    third = generator.random((*shape[:2], 1)) < 1 / 3
-    faults = {
-        "noise_0.15_rad": joints + 0.15 * generator.normal(size=shape) * third,
-        "noise_0.3_rad": joints + 0.3 * generator.normal(size=shape) * third,
-    }
-    for name, candidates in (
-        ("knee_or_elbow_bent_backwards", KNEES_AND_ELBOWS),
-        ("hip_or_shoulder_reversed", HIPS_AND_SHOULDERS),
-    ):
-        faults[name] = joints.copy()
-        faults[name][row, np.array(candidates)[limb]] *= -1
-    arm = [12, 15, 17, 19]
-    faults["arm_of_another_pose"] = joints.copy()
-    faults["arm_of_another_pose"][:, arm] = joints[generator.permutation(len(poses))][:, arm]
-    return {name: shortest(values.reshape(poses.shape)) for name, values in faults.items()}
-
-
-def auroc(lower: np.ndarray, higher: np.ndarray) -> float:
-    """Share of all pairs in which a member of `higher` exceeds one of `lower`."""
-    place = np.searchsorted(np.sort(lower), higher, side="left")
-    place_right = np.searchsorted(np.sort(lower), higher, side="right")
-    return float((place + place_right).mean() / (2 * len(lower)))
-
-
 def report(path: Path, poses: np.ndarray, seed: int) -> list[str]:
     """How well the prior in a file tells held-out poses from disturbed ones, one line a fault."""
-    lines = [f"held-out poses: {len(poses)}"]
-    faults = disturbed(poses, np.random.default_rng(seed))
+    lines, held_out = [f"held-out poses: {len(poses)}"], torch.from_numpy(poses).float()
     kinds: tuple[PosePriorKind, ...] = ("mahalanobis", "likelihood")
     for kind in kinds:
         prior = MixturePosePrior(path, kind)
-
-        def energy(values: np.ndarray, prior: MixturePosePrior = prior) -> np.ndarray:
-            return prior(torch.from_numpy(values).float()).numpy()
-
-        real = energy(poses)
-        low, middle, high = np.percentile(real, [5, 50, 95])
+        low, middle, high = np.percentile(prior(held_out).numpy(), [5, 50, 95])
         lines.append(f"{kind}: energy median {middle:.3f}, 5-95 % {low:.3f} to {high:.3f}")
-        for name, values in faults.items():
-            fault = energy(values)
-            lines.append(
-                f"  {name}: AUROC {auroc(real, fault):.3f}, "
-                f"energy rises in {100 * (fault > real).mean():.1f} % of the poses"
-            )
+        figures = pose_figures(prior, held_out, seed)
+        for name in (key.removeprefix("rises_") for key in figures if key.startswith("rises_")):
+            area, rises = figures[f"auroc_{name}"], 100 * figures[f"rises_{name}"]
+            lines.append(f"  {name}: AUROC {area:.3f}, energy rises in {rises:.1f} % of the poses")
     return lines
 
 

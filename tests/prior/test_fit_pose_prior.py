@@ -46,13 +46,6 @@ def test_mirrored_is_a_reflection_of_the_bodys_rotations(tool):
     torch.testing.assert_close(rotvec_to_rotmat(right_knee), expected)
 
 
-def test_auroc_of_known_cases(tool):
-    low, high = np.array([1.0, 2.0]), np.array([3.0, 4.0])
-    assert tool.auroc(low, high) == 1.0
-    assert tool.auroc(high, low) == 0.0
-    assert tool.auroc(low, low) == 0.5
-
-
 def test_the_tool_makes_a_prior_from_a_folder_of_clips(tool, tmp_path, capsys):
     generator = np.random.default_rng(0)
     basis = generator.normal(size=(3, 69)) * 0.3
