@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -64,3 +65,33 @@ def user_errors_as_one_line() -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped; what was finished is kept.", file=sys.stderr)
         sys.exit(130)
+
+
+def run_training(
+    defaults: Path,
+    args: list[str] | None,
+    model: type[pl.LightningModule],
+    cli: type[TrainingCLI] = TrainingCLI,
+    data: type[pl.LightningDataModule] | None = None,
+) -> None:
+    """Run the command line of a training: fit, validate or test; errors of users in one line.
+
+    Args:
+        defaults: the configuration that flags and other configurations are laid over.
+        args: instead of `sys.argv`, where a test calls it.
+        model: what is trained.
+        cli: the command line.
+        data: what it is trained on; None: what the configuration names, since nothing in hfb
+            imports what is built on it.
+    """
+    files = {"default_config_files": [str(defaults)]}
+    with user_errors_as_one_line():
+        cli(
+            model,
+            data,
+            subclass_mode_data=data is None,
+            args=args,
+            save_config_callback=KeepConfig,
+            seed_everything_default=0,
+            parser_kwargs={name: files for name in ("fit", "validate", "test")},
+        )

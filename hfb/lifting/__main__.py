@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hfb.cli import KeepConfig, TrainingCLI, user_errors_as_one_line
+from hfb.cli import run_training
 from hfb.lifting.module import LiftingModule
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "lightning_configs" / "train_lifting.yaml"
@@ -12,17 +12,7 @@ DEFAULTS = Path(__file__).resolve().parents[2] / "lightning_configs" / "train_li
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; `args` instead of `sys.argv` where a test calls it."""
-    defaults = {"default_config_files": [str(DEFAULTS)]}
-    with user_errors_as_one_line():
-        # The data module is named by the configuration: nothing in hfb imports what is built on it.
-        TrainingCLI(
-            LiftingModule,
-            subclass_mode_data=True,
-            args=args,
-            save_config_callback=KeepConfig,
-            seed_everything_default=0,
-            parser_kwargs={name: defaults for name in ("fit", "validate", "test")},
-        )
+    run_training(DEFAULTS, args, LiftingModule)
 
 
 if __name__ == "__main__":
