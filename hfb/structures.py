@@ -155,7 +155,7 @@ class InitialEstimate:
         body: the body that the betas belong to.
         source: who made it.
         joint_sigma: uncertainty of each joint rotation, rad, if known.
-        unlifted: what the best hypothesis would be without lifting, if the others were lifted.
+        unlifted: what the hypotheses would be without lifting, where these are lifted ones.
     """
 
     betas: Float[Tensor, "K S"]
@@ -166,7 +166,7 @@ class InitialEstimate:
     body: BodyIdentity
     source: str
     joint_sigma: Float[Tensor, "K J"] | None = None
-    unlifted: BodyParams | None = None
+    unlifted: InitialEstimate | None = None
 
     def __len__(self) -> int:
         return len(self.score)

@@ -145,7 +145,7 @@ class BlazePoseInitialiser:
             return plain
         guesses, agreed = self._agree(guesses, camera, body)
         lifted = self._estimate(guesses, camera, body, f"{source}, lifted", agreed)
-        return replace(lifted, unlifted=plain.params(0))
+        return replace(lifted, unlifted=plain)
 
     def _estimate(
         self,

@@ -115,7 +115,15 @@ def agreeing_starts(
         estimates: of each photo, best first as far as the photo alone can tell.
         body: the body model.
         is_settled: the first photo's first pose is not up for choice.
+
+    Returns:
+        The estimates, reordered. Plain registrations that stand beside lifted ones are chosen among
+        themselves, as if nothing had been lifted.
     """
+    plain = [estimate.unlifted for estimate in estimates if estimate.unlifted is not None]
+    if len(plain) == len(estimates):
+        agreed = agreeing_starts(plain, body)
+        estimates = [replace(e, unlifted=p) for e, p in zip(estimates, agreed, strict=True)]
     count = max(len(estimate) for estimate in estimates)
     unary = estimates[0].score.new_full((len(estimates), count), torch.inf)
     joints = []

@@ -151,7 +151,7 @@ def evaluate_start(item: StartedSample, problem: RefineProblem, refiner: Refiner
     figures = figures_of(initial, item, problem, refiner)
     unlifted = None
     if item.estimate.unlifted is not None and item.sample.target is not None:
-        pose = item.estimate.unlifted
+        pose = item.estimate.unlifted.params(0)
         start = BodyParams(pose.betas[None], pose.pose_rotmat[None], pose.transl[None])
         plain = static_with_texture(replace(problem, start=start), refiner, item.camera)
         unlifted = figures_of(plain, item, problem, refiner)

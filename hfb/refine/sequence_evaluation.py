@@ -35,6 +35,7 @@ def join_results(
     if len(photos) == 1:
         return photos[0]
     first = photos[0]
+    unlifted = [p.unlifted_figures for p in photos if p.unlifted_figures is not None]
     return replace(
         first,
         item=replace(first.item, sample=sample),
@@ -44,6 +45,7 @@ def join_results(
                                 sample, body, meeting_share),
         seconds=sum(photo.seconds for photo in photos),
         photos=tuple(photos),
+        unlifted_figures=mean_figures(unlifted) if len(unlifted) == len(photos) else None,
     )  # fmt: skip
 
 

@@ -292,7 +292,7 @@ def test_the_initialiser_tells_how_sure_it_is(network, body, tmp_path):
     plain = BlazePoseInitialiser().estimate([found], CAMERA, body)
     assert plain.joint_sigma is None
     assert plain.unlifted is None
-    assert torch.equal(estimate.unlifted.pose_rotmat, plain.pose_rotmat[0])
+    assert torch.equal(estimate.unlifted.pose_rotmat, plain.pose_rotmat)
     assert not torch.equal(estimate.pose_rotmat[0], plain.pose_rotmat[0])
 
 

@@ -12,6 +12,7 @@ from hfb.geometry import rotvec_to_rotmat
 from hfb.refine import Refiner, RefineSettings, Stage
 from hfb.refine.evaluation import evaluate_start
 from hfb.refine.problem import build_problem
+from hfb.refine.sequence_evaluation import join_results
 from hfb.refine.start import StartedSample
 from hfb.refine.store import record_of, rows_of
 from hfb.refine.summary import summarize_run, table_markdown
@@ -36,7 +37,7 @@ def results():
     bent = estimate.pose_rotmat.clone()
     bent[:, LEFT_HIP] = bent[:, LEFT_HIP] @ rotvec_to_rotmat(torch.tensor([0.6, 0.0, 0.0]))
     plain = replace(estimate, pose_rotmat=bent)
-    lifted = replace(estimate, unlifted=plain.params(0))
+    lifted = replace(estimate, unlifted=plain)
 
     def measured(started_from):
         item = StartedSample(sample, started_from, sample.alpha[0], sample.camera, True)
@@ -79,3 +80,17 @@ def test_without_lifting_nothing_is_added(results):
     assert "unlifted" not in record
     table = table_markdown(summarize_run([record], [], "table1"))
     assert "lifted" not in table
+
+
+def test_a_sequence_has_both_rows(results):
+    first, second = results["lifted"], results["alone"]
+    sample = first.item.sample
+    opening, closing = sample.exposure[0].tolist()
+    later = torch.tensor([[opening, closing], [closing, 2.0 * closing - opening]])
+    photos, mattes = sample.blurry.repeat(2, 1, 1, 1), sample.alpha.repeat(2, 1, 1, 1)
+    both = replace(sample, blurry=photos, alpha=mattes, target=None, exposure=later)
+    joint = join_results(both, [first, first], load_body(), 0.5)
+    assert joint.unlifted_figures.mpjpe_mm == pytest.approx(results["plain"].figures.mpjpe_mm)
+    methods = summarize_run([record_of([joint])], [], "table2")["methods"]
+    assert list(methods)[:2] == ["static", "lifted"]
+    assert join_results(both, [first, second], load_body(), 0.5).unlifted_figures is None

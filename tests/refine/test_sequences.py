@@ -212,6 +212,10 @@ def test_a_pose_with_sides_swapped_is_outvoted_by_its_neighbours(body64):
     for found in agreed:
         torch.testing.assert_close(found.pose_rotmat[0], rotvec_to_rotmat(pose)[0])
     assert agreed[1].score.tolist() == [0.85, 1.0]
+    lifted = [replace(start, unlifted=other) for start, other in zip(agreed, starts, strict=True)]
+    for both, plain in zip(agreeing_starts(lifted, body64), agreed, strict=True):
+        assert both.score.tolist() == plain.score.tolist()
+        torch.testing.assert_close(both.unlifted.pose_rotmat, plain.pose_rotmat)
 
 
 def test_exposures_that_overlap_or_have_no_length_are_one_clear_line():
