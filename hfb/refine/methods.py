@@ -16,7 +16,7 @@ TITLES: dict[str, str] = {
     "sfb": "Shape from Blur",
     "mfb": "Motion from Blur",
     "external": "external",
-    "interpolated": "static starts, interpolated",
+    "interpolated": "starts, interpolated",
     "static": "static start",
     "lifted": "lifted start",
     "hfb": "Human from Blur",
