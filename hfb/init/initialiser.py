@@ -73,7 +73,7 @@ class BlazePoseInitialiser:
         sigma_world: float = 0.1,
         prior_weight: float = 0.3,
         use_learned_prior: bool = True,
-        lifting: bool = False,
+        lifting: bool = True,
         num_threads: int = 2,
         detector_path: str | None = None,
         landmark_path: str | None = None,

@@ -289,7 +289,7 @@ def test_the_initialiser_tells_how_sure_it_is(network, body, tmp_path):
     assert estimate.joint_sigma is not None
     assert estimate.joint_sigma.shape == (len(estimate), 24)
     assert "lifted" in estimate.source
-    plain = BlazePoseInitialiser().estimate([found], CAMERA, body)
+    plain = BlazePoseInitialiser(lifting=False).estimate([found], CAMERA, body)
     assert plain.joint_sigma is None
     assert plain.unlifted is None
     assert torch.equal(estimate.unlifted.pose_rotmat, plain.pose_rotmat)
