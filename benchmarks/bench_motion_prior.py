@@ -1,131 +1,150 @@
-"""What choosing the direction by the motion prior changes in refinements of single photos.
+"""What the motion prior changes in refinements of single photos, photo by photo.
 
     python -m datamodules.synthetic --output <data>/test --protocol bt_amass --mocap <mocap>
-    python run_hfb.py test --data.root <data> --output outputs/no_prior \
-        --model.methods '[hfb_without_amp]'
-    python benchmarks/bench_motion_prior.py --data <data>/test --run outputs/no_prior
+    python run_hfb.py test --data.root <data> --output <run> \
+        --model.methods '[hfb, hfb_without_amp]'
+    python benchmarks/bench_motion_prior.py --run <run>
 
-A motion and its reverse explain a photo equally well, so the prior chooses after the fit: this
-reads the motions of a finished test and prints, for each range of blur rates, MPJPE as it runs, how
-often the direction is right (of motions that have one to find) and MPJPE in the better direction,
-without and with the prior; and how often the prior would be right about the true motion.
+Prints, for each range of blur rates, MPJPE as the motion runs, MPJPE in the better direction, how
+often the whole motion runs the right way (of those that have a direction to find) and how often a
+moving joint does, without and with the prior. The last lines are the mean differences with their
+standard errors over photos. With --without, the photos without prior are another run's `hfb`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-
-import torch
-
-from datamodules.blur_folder import read_sample
-from hfb.body import SmplBody, load_body
-from hfb.errors import InputError
-from hfb.export import read_motion
-from hfb.metrics import functional as metrics
-from hfb.motion import PolynomialMotion, evaluate, fit_polynomial
-from hfb.prior import MotionPrior, load_motion_prior
-from hfb.refine.direction import runs_backwards
-from hfb.structures import BodyParams
 
 EDGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1)
 
 
 @dataclass(frozen=True)
-class Case:
+class Fit:
     """One refined photo.
 
     Attributes:
         blur_rate: eq. 12.
-        as_found_mm: MPJPE as the fit has it.
-        reversed_mm: MPJPE of the time-reversed twin.
-        found_right: whether the fit runs the right way; None if the truth hardly moves.
-        turned: whether the prior turns it round.
-        truth_right: whether the prior is right about the true motion.
+        mpjpe_mm: as the motion runs.
+        best_mm: in the better direction.
+        is_right: whether the whole motion runs the right way; None if it hardly moves.
+        right_joints: of the moving ones.
+        moving_joints: joints with a direction to find.
+        iou: in the better direction.
     """
 
     blur_rate: float
-    as_found_mm: float
-    reversed_mm: float
-    found_right: bool | None
-    turned: bool
-    truth_right: bool
+    mpjpe_mm: float
+    best_mm: float
+    is_right: bool | None
+    right_joints: float
+    moving_joints: int
+    iou: float
 
 
-def read_case(sample_folder: Path, motion_file: Path, body: SmplBody, prior: MotionPrior) -> Case:
-    """Measure one sample.
-
-    Raises:
-        InputError: if the sample has no truth or the file no polynomials.
-    """
-    sample, record = read_sample(sample_folder), read_motion(motion_file)
-    target, polynomial = sample.target, record.polynomial
-    if target is None or target.pose_rotmat is None or target.transl is None or polynomial is None:
-        raise InputError(f"{sample_folder} has no true poses, or {motion_file} no polynomials.")
-    motion = PolynomialMotion(
-        polynomial.coeffs[0],
-        polynomial.base_rotmat[0],
-        polynomial.base_transl[0],
-        polynomial.time_origin,
-        "tangent" if polynomial.parameterization == "tangent" else "paper",
-    )
-    opening, closing = sample.exposure[0].tolist()
-    times = ((target.times[0] - opening) / (closing - opening)).to(motion.coeffs)
-    joints = body.joints(BodyParams(record.betas[: body.num_betas], *evaluate(motion, times)))
-    true = fit_polynomial(target.pose_rotmat[0], target.transl[0], times, prior.settings.degree)
-    return Case(
-        blur_rate=float(sample.blur_rate or 0.0),
-        as_found_mm=float(metrics.mpjpe(joints, target.joints[0])),
-        reversed_mm=float(metrics.mpjpe(joints.flip(0), target.joints[0])),
-        found_right=metrics.direction_correct(joints, target.joints[0]),
-        turned=bool(runs_backwards(motion, prior)),
-        truth_right=not bool(runs_backwards(true, prior)),
-    )
+Pair = tuple[Fit, Fit]
 
 
-def row(label: str, cases: list[Case]) -> str:
+def read_fits(run: Path, method: str) -> dict[str, Fit]:
+    """Refinements of a finished test, by photo."""
+    with (run / "per_sample.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == method]
+    fits = {}
+    for row in rows:
+        moving = int(row["moving_joints"] or 0)
+        fits[row["sample_id"]] = Fit(
+            blur_rate=float(row["blur_rate"]),
+            mpjpe_mm=float(row["mpjpe_mm"]),
+            best_mm=float(row["mpjpe_best_direction_mm"]),
+            is_right=bool(int(row["direction_correct"])) if row["direction_correct"] else None,
+            right_joints=float(row["joint_direction_accuracy"]) * moving if moving else 0.0,
+            moving_joints=moving,
+            iou=float(row["iou_best_direction"]),
+        )
+    return fits
+
+
+def mean(values: list[float]) -> float:
+    """Of an empty list not a number."""
+    return sum(values) / len(values) if values else math.nan
+
+
+def row(label: str, pairs: list[Pair]) -> str:
     """One line of the table."""
 
-    def mean(values: list[float]) -> float:
-        return sum(values) / len(values) if values else float("nan")
+    def both(figure: Callable[[list[Fit]], float], form: str) -> str:
+        return " → ".join(form.format(figure(list(side))) for side in zip(*pairs, strict=True))
 
-    moving = [case for case in cases if case.found_right is not None]
-    before = mean([case.as_found_mm for case in cases])
-    after = mean([case.reversed_mm if case.turned else case.as_found_mm for case in cases])
-    best = mean([min(case.as_found_mm, case.reversed_mm) for case in cases])
-    right = [mean([float(bool(case.found_right)) for case in moving])]
-    right.append(mean([float(bool(case.found_right) != case.turned) for case in moving]))
-    on_truth = mean([float(case.truth_right) for case in moving])
-    return (
-        f"| {label} | {len(cases)} | {before:.1f} → {after:.1f} | {100 * right[0]:.0f} % → "
-        f"{100 * right[1]:.0f} % of {len(moving)} | {best:.1f} | {100 * on_truth:.0f} % |"
-    )
+    def right(fits: list[Fit]) -> float:
+        return 100.0 * mean([float(fit.is_right) for fit in fits if fit.is_right is not None])
+
+    def right_joints(fits: list[Fit]) -> float:
+        moving = sum(fit.moving_joints for fit in fits)
+        return 100.0 * sum(fit.right_joints for fit in fits) / max(moving, 1)
+
+    moving = sum(fit.is_right is not None for fit, _ in pairs)
+    cells = [
+        label,
+        str(len(pairs)),
+        both(lambda fits: mean([fit.mpjpe_mm for fit in fits]), "{:.1f}"),
+        both(lambda fits: mean([fit.best_mm for fit in fits]), "{:.1f}"),
+        both(right, "{:.0f} %") + f" of {moving}",
+        both(right_joints, "{:.0f} %"),
+        both(lambda fits: mean([fit.iou for fit in fits]), "{:.3f}"),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def difference(label: str, unit: str, values: list[float]) -> str:
+    """Mean and standard error."""
+    centre = mean(values)
+    spread = math.sqrt(mean([(value - centre) ** 2 for value in values]) / max(len(values) - 1, 1))
+    return f"{label}: {centre:+.2f} ± {spread:.2f} {unit} ({len(values)} photos)"
+
+
+def differences(pairs: list[Pair]) -> list[str]:
+    """With the prior minus without, over photos."""
+    turns = [
+        100.0 * (float(after.is_right) - float(before.is_right))
+        for before, after in pairs
+        if before.is_right is not None and after.is_right is not None
+    ]
+    return [
+        difference("right direction", "points", turns),
+        difference("MPJPE as it runs", "mm", [b.mpjpe_mm - a.mpjpe_mm for a, b in pairs]),
+        difference("MPJPE, better direction", "mm", [b.best_mm - a.best_mm for a, b in pairs]),
+    ]
 
 
 def main(args: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the samples")
     parser.add_argument("--run", type=Path, required=True, help="output of run_hfb.py test")
-    parser.add_argument("--prior", default=None, help="an amp.ckpt; the shipped one by default")
+    parser.add_argument("--without", type=Path, help="another one, refined without motion prior")
     options = parser.parse_args(args)
-    torch.set_grad_enabled(False)
-    body, prior = load_body(), load_motion_prior(options.prior)
-    files = sorted(options.run.glob("samples/*/motion.npz"))
-    if not files:
-        raise SystemExit(f"no samples/*/motion.npz under {options.run}")
-    cases = [read_case(options.data / file.parent.name, file, body, prior) for file in files]
+    with_prior = read_fits(options.run, "hfb")
+    if options.without:
+        without = read_fits(options.without, "hfb")
+    else:
+        without = read_fits(options.run, "hfb_without_amp")
+    pairs = [(without[name], with_prior[name]) for name in sorted(without.keys() & with_prior)]
+    if not pairs:
+        raise SystemExit("no photo was refined both with and without the motion prior")
     print(
-        "| blur rate | n | MPJPE mm, as it runs | direction right | MPJPE mm, better direction "
-        "| prior right about the true motion |\n|---|---|---|---|---|---|"
+        "| blur rate | n | MPJPE mm, as it runs | MPJPE mm, better direction | right direction "
+        "| right joints | IoU, better direction |\n|---|---|---|---|---|---|---|"
     )
     for low, high in pairwise(EDGES):
-        inside = [case for case in cases if low <= case.blur_rate < high]
+        inside = [pair for pair in pairs if low <= pair[0].blur_rate < high]
         if inside:
-            print(row(f"{low:g} to {high:g}", inside))
-    print(row("all", cases))
+            print(row(f"{low:g}–{high:g}", inside))
+    print(row("all", pairs))
+    print(*differences(pairs), sep="\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def test_fit_resume_and_test(run, tmp_path, capsys):
     figures = content["card"]["figures"]
     # Synthetic people walk forwards with one phase of arms and legs: easy to learn.
     assert figures["score_accuracy_over_10cm"] > 0.8
+    assert figures["pose_accuracy_over_10cm"] > 0.8
     assert figures["windows"] == 64
     assert (tmp_path / "outputs" / "amp" / "config.yaml").is_file()
     assert list((tmp_path / "outputs" / "amp" / "tensorboard").glob("events*"))

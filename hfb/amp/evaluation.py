@@ -40,6 +40,8 @@ class WindowFigures:
         seconds: duration of the window.
         gap: energy of the reversed motion minus that of the true one (eq. 10).
         score: log odds of the true motion against the reversed one.
+        likeness: scalar product of the true velocities and those expected from the pose alone,
+            in typical sizes.
         chain_m: path of the fastest joint if only the faulty chain moved.
         faulty_mm: MPJPE of the faulty motion.
         corrected_mm: MPJPE of what the generator makes of it.
@@ -53,6 +55,7 @@ class WindowFigures:
     seconds: Float[Tensor, " W"]
     gap: Float[Tensor, " W"]
     score: Float[Tensor, " W"]
+    likeness: Float[Tensor, " W"]
     chain_m: Float[Tensor, " W"]
     faulty_mm: Float[Tensor, " W"]
     corrected_mm: Float[Tensor, " W"]
@@ -99,6 +102,16 @@ def sketch_of(
     return MotionSketch(coeffs[:, lowest:], mid_rotmat)
 
 
+def relative_velocity(
+    prior: MotionPrior, coeffs: Float[Tensor, "B D1 K C"]
+) -> Float[Tensor, "B K C"]:
+    """First-order coefficients in typical sizes, each motion scaled to a mean square of 1."""
+    row = 1 - first_order(prior.settings.parameterization)
+    velocity = coeffs[:, 1] / prior.scale[row].unsqueeze(-1)
+    size = velocity.square().mean((-2, -1), keepdim=True).sqrt()
+    return velocity / size.clamp(min=1e-6)
+
+
 def joints_of(
     body: SmplBody, pose_rotmat: Float[Tensor, "*B J 3 3"], transl: Float[Tensor, "*B 3"]
 ) -> Float[Tensor, "*B J 3"]:
@@ -138,12 +151,13 @@ def window_figures(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowFigu
     still = clean.coeffs.clone()
     still[:, first_order(prior.settings.parameterization) == 0 :] = 0.0
     alone = torch.where(chain, clean.coeffs, still)
-    truth = joints(clean.coeffs)
+    truth, velocity = joints(clean.coeffs), relative_velocity(prior, batch.coeffs)
     return WindowFigures(
         size_m=_longest_path(truth),
         seconds=batch.seconds,
         gap=prior.energy_gap(clean),
         score=prior.direction_score(clean),
+        likeness=(prior.likely_velocity(batch.seen_rotmat) * velocity).sum((-2, -1)),
         chain_m=_longest_path(joints(alone)),
         faulty_mm=metrics.mpjpe(joints(faulty.coeffs), truth, None),
         corrected_mm=metrics.mpjpe(joints(corrected), truth, None),
@@ -216,6 +230,7 @@ def summarise(parts: list[WindowFigures]) -> Summary:
         "direction_accuracy": _mean(right),
         "direction_accuracy_over_10cm": _mean(right[large]),
         "score_accuracy_over_10cm": _mean(by_score[large]),
+        "pose_accuracy_over_10cm": _mean((columns["likeness"] > 0).float()[large]),
         "chains_over_5cm": float(chain.sum()),
         "auroc_chains_over_5cm": auroc(
             columns["logit_clean"][wrong], columns["logit_faulty"][wrong]

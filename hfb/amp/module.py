@@ -19,12 +19,14 @@ from hfb.amp.evaluation import (
     corrections_by_doubt,
     doubt_text,
     joints_of,
+    relative_velocity,
     sketch_of,
     summarise,
     window_figures,
 )
 from hfb.amp.pictures import draw_corrections
 from hfb.body import load_body
+from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.tracks import SMPL_PARENTS, first_order
 from hfb.prior import (
@@ -42,6 +44,8 @@ _TIMES = (0.0, 0.25, 0.75, 1.0)
 _REST_WEIGHT = 0.05
 # Wrong patterns drawn by lot for every batch, beside those nearest to the truth.
 _OTHER_PATTERNS = 8
+# Largest deviation of a starting pose's joints: BlazePose's are off by 0.2 to 0.3 rad.
+_START_ERROR_RAD = 0.4
 # Share of the run in which the learning rate rises.
 _WARM_UP = 0.3
 
@@ -57,6 +61,8 @@ class LossShares:
         coeffs: mean |G - C| in typical sizes, the paper's L1 loss.
         pose: mean squared difference of the rotation matrices, the paper's L2 loss.
         joints: mean joint distance, dm, the paper's MPJPE loss.
+        velocity: not in the paper: mean squared error of the velocity expected from the pose alone,
+            in sizes of the motion itself.
         label_smoothing: share of the opposite answer in `indicator` and `patterns`; without it the
             prior grows overconfident on the few people it has seen.
     """
@@ -66,6 +72,7 @@ class LossShares:
     coeffs: float = 0.5
     pose: float = 5.0
     joints: float = 1.0
+    velocity: float = 1.0
     label_smoothing: float = 0.05
 
 
@@ -141,6 +148,7 @@ class AmpModule(pl.LightningModule):
         losses = {
             "indicator": self._indicator_loss(batch, seen),
             "patterns": self._pattern_loss(batch, seen),
+            "velocity": self._velocity_loss(batch),
             **self._reconstruction_losses(batch, self._in_painted(batch, seen)),
         }
         total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
@@ -174,6 +182,14 @@ class AmpModule(pl.LightningModule):
             torch.zeros(len(scores), dtype=torch.long, device=scores.device),
             label_smoothing=self.loss_shares.label_smoothing,
         )
+
+    def _velocity_loss(self, batch: Any) -> Tensor:
+        """How far the motion expected from a pose with the errors of a start is from the truth."""
+        pose = batch.base_rotmat
+        size = _START_ERROR_RAD * torch.rand_like(pose[:, :1, 0])
+        pose = pose @ rotvec_to_rotmat(size * torch.randn_like(pose[..., 0]))
+        expected = self.prior.likely_velocity(pose)
+        return (expected - relative_velocity(self.prior, batch.coeffs)).square().mean()
 
     def _in_painted(self, batch: Any, seen: MotionSketch) -> Float[Tensor, "B D K C"]:
         """G told the truth about what is wrong.

@@ -1,6 +1,6 @@
 """What is known before the picture is seen: which poses and which motions are plausible."""
 
-from hfb.prior.heading import MotionSketch, sketch_motion
+from hfb.prior.heading import MotionSketch, heading_free_turn, sketch_motion, turned_root
 from hfb.prior.motion import MotionPrior
 from hfb.prior.motion_file import load_motion_prior, save_motion_prior
 from hfb.prior.patterns import MotionPriorSettings
@@ -18,10 +18,12 @@ __all__ = [
     "PosePriorName",
     "PoseVaeSettings",
     "VaePosePrior",
+    "heading_free_turn",
     "load_motion_prior",
     "load_pose_prior",
     "load_pose_vae",
     "save_motion_prior",
     "save_pose_vae",
     "sketch_motion",
+    "turned_root",
 ]

@@ -77,17 +77,32 @@ def sketch_motion(
         mid_rotmat = evaluate(motion, middle)[0].squeeze(-4)
     is_direct = motion.parameterization == "tangent" and motion.time_origin == 0.5
     coeffs = _direct(motion) if is_direct else _fitted(motion, mid_rotmat, degree)
-    up = MODEL_TO_CAMERA.to(coeffs)
     # The frame is no quantity to be optimised: turning the person would be an easy way out.
-    with torch.no_grad():
-        turn = heading_rotation(up @ mid_rotmat[..., 0, :, :]) @ up
-    root = (turn @ mid_rotmat[..., 0, :, :]).unsqueeze(-3)
+    turn = heading_free_turn(mid_rotmat[..., 0, :, :].detach())
     transl = coeffs[..., :1, :] @ turn.mT.unsqueeze(-3)
     missing = coeffs.new_zeros(*coeffs.shape[:-3], degree - coeffs.shape[-3], *coeffs.shape[-2:])
     coeffs = torch.cat([transl, coeffs[..., 1:, :]], -2)
     if degree > motion.degree:
         coeffs = torch.cat([coeffs, missing], -3)
-    return MotionSketch(coeffs, torch.cat([root, mid_rotmat[..., 1:, :, :]], -3))
+    return MotionSketch(coeffs, turned_root(mid_rotmat, turn))
+
+
+def heading_free_turn(root_rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]:
+    """From the camera frame to the heading-free frame of a person.
+
+    Args:
+        root_rotmat: rotation of the root in the camera frame.
+    """
+    up = MODEL_TO_CAMERA.to(root_rotmat)
+    return heading_rotation(up @ root_rotmat) @ up
+
+
+def turned_root(
+    pose_rotmat: Float[Tensor, "*B J 3 3"], turn: Float[Tensor, "*B 3 3"]
+) -> Float[Tensor, "*B J 3 3"]:
+    """A pose in another frame: only the root's rotation is another one."""
+    root = (turn @ pose_rotmat[..., 0, :, :]).unsqueeze(-3)
+    return torch.cat([root, pose_rotmat[..., 1:, :, :]], -3)
 
 
 def _direct(motion: PolynomialMotion) -> Float[Tensor, "*B D K 3"]:

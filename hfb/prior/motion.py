@@ -67,6 +67,8 @@ class MotionPrior(nn.Module):
     factor r in (-1, 1) and an offset d, so that it leaves alone what D believes, and turning an
     entry round is r = -1.
 
+    Not in the paper: a third network says from the pose alone which way it is likely to move.
+
     Args:
         settings: size and meaning.
         scale: typical size of the coefficients of each order and track, rad or m.
@@ -91,6 +93,7 @@ class MotionPrior(nn.Module):
         self.discriminator = _perceptron(num_inputs, num_entries, settings)
         num_outputs = num_entries * (1 + self.channels)
         self.generator = _perceptron(num_inputs + num_entries, num_outputs, settings)
+        self.expectation = _perceptron(num_pose, NUM_TRACKS * self.channels, settings)
 
     def discriminate(self, sketch: MotionSketch) -> Float[Tensor, "*B D K"]:
         """D(C): logit of each entry being wrong."""
@@ -167,6 +170,18 @@ class MotionPrior(nn.Module):
         """
         scores = self._scores(self._view(sketch))
         return scores[..., 0] - scores[..., -1]
+
+    def likely_velocity(self, mid_rotmat: Float[Tensor, "*B J 3 3"]) -> Float[Tensor, "*B K C"]:
+        """Mean first-order coefficients of motions through a pose, in typical sizes.
+
+        Of motions scaled to a mean square of 1, so that the length of the result says how sure it
+        is: near 1 where all move alike, near 0 where nothing is known.
+
+        Args:
+            mid_rotmat: pose at mid-exposure, in the heading-free frame.
+        """
+        positions = self.kinematics.place(mid_rotmat)[1]
+        return self.expectation(positions.flatten(-2)).unflatten(-1, (NUM_TRACKS, self.channels))
 
     def _view(self, sketch: MotionSketch) -> _View:
         turns, positions = self.kinematics.place(sketch.mid_rotmat)

@@ -15,7 +15,7 @@ from hfb.prior.patterns import MotionPriorSettings
 
 MOTION_PRIOR_FILE = "amp.ckpt"
 _FILE = NetworkFile(
-    "motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior", version=2
+    "motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior", version=3
 )
 
 

@@ -36,4 +36,4 @@ def settings_of(method: Method, settings: RefineSettings) -> RefineSettings:
     stages = [
         replace(stage, weights=replace(stage.weights, adversarial=0.0)) for stage in settings.stages
     ]
-    return replace(settings, stages=stages, choose_direction=False)
+    return replace(settings, stages=stages, choose_direction=False, expected_motion=0.0)

@@ -19,9 +19,10 @@ from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subfr
 from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.continuity import backward_photos
 from hfb.refine.direction import MotionEnergy
+from hfb.refine.first_motion import first_velocities
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
-from hfb.refine.sequences import meeting_of, neighbour_velocities
+from hfb.refine.sequences import meeting_of
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
@@ -42,7 +43,8 @@ class RefineModule(pl.LightningModule):
         render_settings: how to rasterise.
         pose_prior: scores joint rotations (eq. 6); without it the term is left out.
         texel_pairs: neighbour table of eq. 5; without it the term is left out.
-        motion_prior: scores motions (eq. 10); without it the term is left out.
+        motion_prior: scores motions (eq. 10) and expects some of poses; without it both are left
+            out.
         gap: shut part of the frame time of each sequence, where the exposures do not tell it.
     """
 
@@ -71,7 +73,7 @@ class RefineModule(pl.LightningModule):
             settings.parameterization,
             settings.time_origin,
         )
-        self._make_parameters()
+        self._make_parameters(motion_prior)
         is_linear = settings.formation == "linear"
         cosines = None
         if texel_pairs is not None:
@@ -94,18 +96,13 @@ class RefineModule(pl.LightningModule):
         """The body model."""
         return self._shared[0]
 
-    def _make_parameters(self) -> None:
+    def _make_parameters(self, motion_prior: MotionPrior | None) -> None:
         settings, coeffs = self.settings, self._base.coeffs
-        noise = torch.Generator().manual_seed(settings.seed)
-        # The same noise for every problem: results must not depend on the place in the batch.
-        first = torch.randn(coeffs.shape[2:], generator=noise) * settings.start_noise
+        gap = None if self.gap is None else self.per_problem(self.gap)
         motion = coeffs[:, 1:].clone()
-        motion[:, 0] += first.to(coeffs)
-        sequences = self.problem.sequences
-        is_tangent = settings.parameterization == "tangent"
-        if sequences is not None and settings.start_motion == "neighbours" and is_tangent:
-            gap = None if self.gap is None else self.per_problem(self.gap)
-            motion[:, 0] += neighbour_velocities(self.problem.start, sequences, gap)
+        motion[:, 0] += first_velocities(
+            self.problem, settings, coeffs.shape[-1], motion_prior, gap
+        )
         size = settings.texture_size
         self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
         self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())

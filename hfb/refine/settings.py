@@ -118,6 +118,8 @@ class RefineSettings:
         seed: of the start noise.
         start_motion: of consecutive photos: "neighbours" starts from the velocities between their
             starting poses ("tangent" only), "noise" from none.
+        expected_motion: single photos start from this many times the velocities that the motion
+            prior expects of their starting poses ("tangent" only); 0: from noise alone.
         gap: "given" takes the shut time between consecutive photos from their exposures;
             "estimated" takes their openings only and finds how long the shutter stayed open by
             a fit of its own; "auto" does so where a sample does not know how long.
@@ -150,6 +152,7 @@ class RefineSettings:
     choose_direction: bool = False
     seed: int = 0
     start_motion: Literal["neighbours", "noise"] = "neighbours"
+    expected_motion: float = 1.0
     gap: Literal["auto", "given", "estimated"] = "auto"
     meeting_share: float = 0.5
     window: int = 8
@@ -173,7 +176,9 @@ class RefineSettings:
     @property
     def needs_motion_prior(self) -> bool:
         """Whether anything in the recipe asks the motion prior."""
-        return self.choose_direction or any(stage.weights.adversarial for stage in self.stages)
+        expects = self.expected_motion != 0.0 and self.parameterization == "tangent"
+        judges = any(stage.weights.adversarial for stage in self.stages)
+        return expects or judges or self.choose_direction
 
     @property
     def num_steps(self) -> int:
