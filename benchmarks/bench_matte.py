@@ -20,7 +20,7 @@ from hfb.body import load_body
 from hfb.errors import HfbError
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import texel_pairs
-from hfb.prior import MixturePosePrior
+from hfb.prior import MixturePosePrior, load_motion_prior
 from hfb.refine import Refiner, RefineSettings, build_problem
 from hfb.refine.problem import full_matte
 from hfb.refine.results import refinements_of, render_views
@@ -62,7 +62,8 @@ def main() -> None:
     args = parser.parse_args()
     body, settings = load_body(), RefineSettings()
     pairs = texel_pairs(body.faces, body.uv, body.faces_uv, settings.texture_size)
-    refiner = Refiner(body, settings, RenderSettings(), MixturePosePrior(), pairs)
+    parts = MixturePosePrior(), pairs, load_motion_prior()
+    refiner = Refiner(body, settings, RenderSettings(), *parts)
     initialiser = BlazePoseInitialiser()
     rows = []
     print("| sample | first matte | refreshed | the body |\n|---|---|---|---|")
