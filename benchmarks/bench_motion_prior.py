@@ -7,8 +7,9 @@
 
 Prints, for each range of blur rates, MPJPE as the motion runs, MPJPE in the better direction, how
 often the whole motion runs the right way (of those that have a direction to find) and how often a
-moving joint does, without and with the prior. The last lines are the mean differences with their
-standard errors over photos. With --without, the photos without prior are another run's `hfb`.
+moving joint does, without and with the prior; then the change with its standard error over photos.
+The last lines are mean differences. With --without, the photos without prior are another
+run's `hfb`.
 """
 
 from __future__ import annotations
@@ -96,15 +97,29 @@ def row(label: str, pairs: list[Pair]) -> str:
         both(right, "{:.0f} %") + f" of {moving}",
         both(right_joints, "{:.0f} %"),
         both(lambda fits: mean([fit.iou for fit in fits]), "{:.3f}"),
+        "{:+.1f} ± {:.1f} %".format(*share_changed(pairs)),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
+def centre_and_error(values: list[float]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    centre = mean(values)
+    square = mean([(value - centre) ** 2 for value in values])
+    return centre, math.sqrt(square / max(len(values) - 1, 1))
+
+
+def share_changed(pairs: list[Pair]) -> tuple[float, float]:
+    """Change of the mean MPJPE as it runs, %, and its standard error."""
+    centre, error = centre_and_error([after.mpjpe_mm - before.mpjpe_mm for before, after in pairs])
+    unit = mean([before.mpjpe_mm for before, _ in pairs]) / 100.0
+    return centre / unit, error / unit
+
+
 def difference(label: str, unit: str, values: list[float]) -> str:
     """Mean and standard error."""
-    centre = mean(values)
-    spread = math.sqrt(mean([(value - centre) ** 2 for value in values]) / max(len(values) - 1, 1))
-    return f"{label}: {centre:+.2f} ± {spread:.2f} {unit} ({len(values)} photos)"
+    centre, error = centre_and_error(values)
+    return f"{label}: {centre:+.2f} ± {error:.2f} {unit} ({len(values)} photos)"
 
 
 def differences(pairs: list[Pair]) -> list[str]:
@@ -137,7 +152,8 @@ def main(args: list[str] | None = None) -> None:
         raise SystemExit("no photo was refined both with and without the motion prior")
     print(
         "| blur rate | n | MPJPE mm, as it runs | MPJPE mm, better direction | right direction "
-        "| right joints | IoU, better direction |\n|---|---|---|---|---|---|---|"
+        "| right joints | IoU, better direction | MPJPE as it runs, change |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     for low, high in pairwise(EDGES):
         inside = [pair for pair in pairs if low <= pair[0].blur_rate < high]

@@ -35,7 +35,7 @@ def test_photos_are_compared_with_themselves(tmp_path, capsys):
     assert lines[2].startswith("| 0.05–0.1 | 1 | 31.0 → 30.0 | 29.0 → 29.0 | nan % → nan % of 0 |")
     assert lines[3] == (
         "| 0.1–0.2 | 1 | 60.0 → 50.0 | 55.0 → 50.0 | 0 % → 100 % of 1 | 25 % → 75 % "
-        "| 0.800 → 0.900 |"
+        "| 0.800 → 0.900 | -16.7 ± 0.0 % |"
     )
     assert lines[4].startswith("| all | 2 | 45.5 → 40.0 |")
     assert lines[-2] == "MPJPE as it runs: -5.50 ± 4.50 mm (2 photos)"
