@@ -25,18 +25,14 @@ GRID_STEP = 0.01
 def free_settings(settings: RefineSettings) -> RefineSettings:
     """The recipe with which the gap is found: photos that do not know of each other.
 
-    Motions that are made to meet bend until they do, at whatever gap they are told, and a cost of
-    motion makes gaps look longer. The last stage is left out: what it adds is small.
+    Motions that are made to meet bend until they do, at whatever gap they are told. The last stage
+    is left out: what it adds is small.
 
     Args:
         settings: the recipe of the refinement.
     """
     stages = [
-        replace(
-            stage,
-            weights=replace(stage.weights, boundary=0.0, motion=0.0),
-            choose_directions=False,
-        )
+        replace(stage, weights=replace(stage.weights, boundary=0.0), choose_directions=False)
         for stage in settings.stages[:-1] or settings.stages
     ]
     return replace(settings, stages=stages)
@@ -54,7 +50,7 @@ def find_gaps(
     exposure, and d the way of a joint in the image plane, the trapezoid rule with its end
     correction says d = H (v0 + v1) / 2 - H² (a1 - a0) / 12, exact up to the third power of time.
     The gap that leaves least of d unexplained is taken, distances added up over joints and photos.
-    A blur may be run through either way, so of each two photos those directions count that fit.
+    A blur may be run through either way, so each joint of each photo takes the sign that fits.
 
     Args:
         motion: of each problem, fitted without the boundary restriction.
@@ -77,8 +73,8 @@ def find_gaps(
     rows = []
     for span in 1.0 / (1.0 - grid):
         rest = apart + change * span**2 / 12.0
-        missed = [torch.linalg.vector_norm(rest - span * way, dim=-1).sum(-1) for way in ways]
-        cost = torch.stack(missed).amin(0)
+        missed = [torch.linalg.vector_norm(rest - span * way, dim=-1) for way in ways]
+        cost = torch.stack(missed).amin(0).sum(-1)
         total = cost.new_zeros(sequences.count)
         rows.append(total.index_add(0, sequences.index[second], cost))
     return grid[torch.stack(rows).argmin(0)]
