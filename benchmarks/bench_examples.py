@@ -40,10 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # Lightning warns where it sees two sets of arguments
     ratios = []
-    print(
-        "| sample | blur rate | MPJPE mm, best direction | ratio | silhouette IoU | PSNR dB | s |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    print("| sample | blur rate | MPJPE mm, best direction | ratio | silhouette IoU | PSNR dB |")
+    print("|---|---|---|---|---|---|")
     for seed in arguments.seeds:
         row = result_of(seed, arguments.output / str(seed), arguments.config)
         before, after = ([float(row[p + name]) for name in COLUMNS] for p in ("init_", ""))
@@ -51,8 +49,7 @@ def main() -> None:
         print(
             f"| {row['sample_id']} | {float(row['blur_rate']):.2f} "
             f"| {before[0]:.0f} → {after[0]:.0f} | {ratios[-1]:.2f} "
-            f"| {before[1]:.2f} → {after[1]:.2f} | {before[2]:.1f} → {after[2]:.1f} "
-            f"| {float(row['seconds']):.1f} |"
+            f"| {before[1]:.2f} → {after[1]:.2f} | {before[2]:.1f} → {after[2]:.1f} |"
         )
     print(f"\nmedian ratio {statistics.median(ratios):.3f}, worst {max(ratios):.2f}")
 
