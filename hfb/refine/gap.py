@@ -17,16 +17,25 @@ from hfb.structures import BodyParams
 
 ASSUMED_GAP = 0.25
 """Shut part of the frame time that photos start from while it is unknown."""
-MAX_GAP = 0.8
-"""Largest estimate: beyond it the motion during the exposure says nothing about the rest."""
-GRID_STEP = 0.01
+MAX_GAP = 0.75
+"""Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""
+GRID_STEP = 0.005
+PLACE_SIGMA = 0.012
+"""Error of the way of a joint from one mid-exposure to the next, m."""
+WAY_SIGMA = 0.012
+"""Error of the way of a joint during an exposure, m. Both as fits of rendered photos have them."""
+HEAVY_TAIL = 3.0
+"""Degrees of freedom of Student's t: some joints are off by far more."""
+JOINTS_ALIKE = 2.0
+"""So many joints err together, and count as one."""
 
 
 def free_settings(settings: RefineSettings) -> RefineSettings:
     """The recipe with which the gap is found: photos that do not know of each other.
 
-    Motions that are made to meet bend until they do, at whatever gap they are told. The last stage
-    is left out: what it adds is small.
+    Motions that are made to meet bend until they do, at whatever gap they are told. They start from
+    the way between the starting poses, without noise ("tangent" only), which at short exposures is
+    as large as they. The last stage is left out: what it adds is small.
 
     Args:
         settings: the recipe of the refinement.
@@ -35,7 +44,22 @@ def free_settings(settings: RefineSettings) -> RefineSettings:
         replace(stage, weights=replace(stage.weights, boundary=0.0), choose_directions=False)
         for stage in settings.stages[:-1] or settings.stages
     ]
-    return replace(settings, stages=stages)
+    settings = replace(settings, stages=stages)
+    if settings.parameterization != "tangent":
+        return settings
+    return replace(settings, start_noise=0.0, start_motion="neighbours")
+
+
+def second_settings(settings: RefineSettings) -> RefineSettings:
+    """The recipe of the fit that follows: the last stage of the one before.
+
+    It starts from the way between the poses that were found instead of the starting poses, which
+    are off by several centimetres, each photo's by others.
+
+    Args:
+        settings: from `free_settings`.
+    """
+    return replace(settings, stages=[replace(settings.stages[-1], refresh_matte=False)])
 
 
 @torch.no_grad()
@@ -49,8 +73,10 @@ def find_gaps(
     (1 - gap) exposures from one mid-exposure to the next, velocities v and accelerations a per
     exposure, and d the way of a joint in the image plane, the trapezoid rule with its end
     correction says d = H (v0 + v1) / 2 - H² (a1 - a0) / 12, exact up to the third power of time.
-    The gap that leaves least of d unexplained is taken, distances added up over joints and photos.
-    A blur may be run through either way, so each joint of each photo takes the sign that fits.
+    Both sides err, the right one H times as much as v: a least distance alone would shorten slow
+    motions' gaps and lengthen fast ones'. So each gap gets a likelihood, and their mean is
+    returned. A blur may be run through either way: each joint of each photo takes the sign that
+    fits.
 
     Args:
         motion: of each problem, fitted without the boundary restriction.
@@ -59,7 +85,7 @@ def find_gaps(
         body: the body model.
 
     Returns:
-        Shut part of the frame time of each sequence, in [0, 0.8].
+        Shut part of the frame time of each sequence, in [0, 0.75].
     """
     place, velocity, acceleration = _image_tracks(motion, betas, body)
     first, second = sequences.pairs.unbind(1)
@@ -74,22 +100,36 @@ def find_gaps(
     for span in 1.0 / (1.0 - grid):
         rest = apart + change * span**2 / 12.0
         missed = [torch.linalg.vector_norm(rest - span * way, dim=-1) for way in ways]
-        cost = torch.stack(missed).amin(0).sum(-1)
+        cost = _unlikeliness(torch.stack(missed).amin(0), span).sum(-1)
         total = cost.new_zeros(sequences.count)
         rows.append(total.index_add(0, sequences.index[second], cost))
-    return grid[torch.stack(rows).argmin(0)]
+    likelihood = torch.softmax(-torch.stack(rows) / JOINTS_ALIKE, 0)
+    return grid @ likelihood
+
+
+def _unlikeliness(missed: Float[Tensor, "M J"], span: Tensor) -> Float[Tensor, "M J"]:
+    """Minus the logarithm of Student's t in the image plane.
+
+    Whether ways in an exposure or ways between photos are the ones that are as likely long as short
+    decides about a power of `span`; this is the middle between the two.
+    """
+    sigma = torch.sqrt(PLACE_SIGMA**2 + (span * WAY_SIGMA) ** 2)
+    tail = 0.5 * (HEAVY_TAIL + 2.0) * torch.log1p((missed / sigma) ** 2 / HEAVY_TAIL)
+    return tail + 2.0 * torch.log(sigma) - torch.log(span)
 
 
 def _image_tracks(
     motion: PolynomialMotion, betas: Float[Tensor, "P K"], body: SmplBody
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Places of the joints at mid-exposure, velocities and accelerations per exposure.
+    """Places of the joints at mid-exposure, velocities and accelerations per exposure, m.
 
-    In the image plane, as tangents of angles, (P, J, 2): depth is what photos know least about.
+    In the image plane, (P, J, 2), as they would be seen at the depth that all have in the mean:
+    depth is what photos know least about.
     """
     times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
     pose_rotmat, transl = evaluate(motion, times)
     shape = betas[:, None].expand(-1, len(times), -1)
     joints = body.joints(BodyParams(shape, pose_rotmat, transl))
-    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
+    depth = joints[..., 2].mean()
+    opened, middle, closed = (depth * joints[..., :2] / joints[..., 2:]).unbind(1)
     return middle, closed - opened, 4.0 * (closed + opened - 2.0 * middle)

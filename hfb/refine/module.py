@@ -22,7 +22,7 @@ from hfb.refine.direction import MotionEnergy
 from hfb.refine.first_motion import first_velocities
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
-from hfb.refine.sequences import meeting_of
+from hfb.refine.sequences import meeting_of, neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
@@ -275,6 +275,26 @@ class RefineModule(pl.LightningModule):
         constant, moving = motion.coeffs[:, :1], motion.coeffs[:, 1:]
         parts = {"transl": constant[:, :, :1], "root": constant[:, :, 1:2]}
         self.load_state({**parts, "pose": constant[:, :, 2:], "motion": moving})
+
+    @torch.no_grad()
+    def restart_from(self, other: RefineModule) -> None:
+        """Go on where another refinement of the same consecutive photos ended, but for the motion.
+
+        What moved is forgotten: the photos start from the velocities between the poses that were
+        found ("tangent" only).
+
+        Args:
+            other: with the same photos in the same sequences.
+        """
+        sequences = self.problem.sequences
+        assert sequences is not None, "single photos do not tell each other's velocity"
+        self.load_state({name: getattr(other, name) for name in PARAMETER_GROUPS})
+        gap = None if self.gap is None else self.per_problem(self.gap)
+        middle = torch.tensor([0.5]).to(self.motion)
+        pose_rotmat, transl = evaluate(other.polynomial_motion(), middle)
+        found = BodyParams(self.per_problem(self.betas), pose_rotmat[:, 0], transl[:, 0])
+        self.motion.zero_()
+        self.motion[:, 0] = neighbour_velocities(found, sequences, gap)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go on from parameters of another refinement of the same problems.

@@ -18,7 +18,7 @@ from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.direction import likelier_direction
-from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings
+from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings, second_settings
 from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
@@ -46,7 +46,7 @@ class StepCallback(pl.Callback):
 class Refiner:
     """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
 
-    Where it is unknown how long the shutter was shut between photos, a fit of its own tells.
+    Where it is unknown how long the shutter was shut between photos, fits of their own tell.
 
     Args:
         body: the body model.
@@ -118,7 +118,7 @@ class Refiner:
     def _gap(
         self, problem: RefineProblem, state: dict[str, Tensor] | None, on_step: OnStep | None
     ) -> Tensor:
-        """That of the window before, or what a fit without the boundary restriction tells."""
+        """That of the window before, or what two fits without the boundary restriction tell."""
         sequences = problem.sequences
         assert sequences is not None, "single photos have no gap"
         size = problem.image.new_ones(sequences.count)
@@ -130,6 +130,12 @@ class Refiner:
         if state is not None:
             free.load_state(state)
         self._fit(free, settings.num_steps, on_step)
+        if settings.parameterization == "tangent":
+            settings = second_settings(settings)
+            again = self._module(free.problem, settings, ASSUMED_GAP * size)
+            again.restart_from(free)
+            self._fit(again, settings.num_steps, on_step)
+            free = again
         motion, betas = free.polynomial_motion(), free.per_problem(free.betas)
         return find_gaps(motion, betas, replace(sequences, before=None), self.body)
 
