@@ -73,10 +73,10 @@ def find_gaps(
     (1 - gap) exposures from one mid-exposure to the next, velocities v and accelerations a per
     exposure, and d the way of a joint in the image plane, the trapezoid rule with its end
     correction says d = H (v0 + v1) / 2 - H² (a1 - a0) / 12, exact up to the third power of time.
-    Both sides err, the right one H times as much as v: a least distance alone would shorten slow
-    motions' gaps and lengthen fast ones'. So each gap gets a likelihood, and their mean is
-    returned. A blur may be run through either way: each joint of each photo takes the sign that
-    fits.
+    Both sides err, the right one H times as much as v: the least distance alone would take the
+    errors of v for speed and call the gaps of slow motions 0. So each gap gets a likelihood, and
+    the mean is returned. A blur may be run through either way: each joint of each photo takes the
+    sign that fits.
 
     Args:
         motion: of each problem, fitted without the boundary restriction.
@@ -87,12 +87,13 @@ def find_gaps(
     Returns:
         Shut part of the frame time of each sequence, in [0, 0.75].
     """
-    place, velocity, acceleration = _image_tracks(motion, betas, body)
+    (place, velocity, acceleration), depth = _image_tracks(motion, betas, body)
     first, second = sequences.pairs.unbind(1)
-    apart = place[second] - place[first]
-    change = acceleration[second] - acceleration[first]
+    metre = 0.5 * (depth[first] + depth[second])[:, None, None]
+    apart = metre * (place[second] - place[first])
+    change = metre * (acceleration[second] - acceleration[first])
     ways = [
-        0.5 * (one * velocity[first] + two * velocity[second])
+        0.5 * metre * (one * velocity[first] + two * velocity[second])
         for one, two in itertools.product((1.0, -1.0), repeat=2)
     ]
     grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(place)
@@ -120,16 +121,16 @@ def _unlikeliness(missed: Float[Tensor, "M J"], span: Tensor) -> Float[Tensor, "
 
 def _image_tracks(
     motion: PolynomialMotion, betas: Float[Tensor, "P K"], body: SmplBody
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Places of the joints at mid-exposure, velocities and accelerations per exposure, m.
+) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " P"]]:
+    """Places of the joints at mid-exposure, velocities and accelerations per exposure; depth.
 
-    In the image plane, (P, J, 2), as they would be seen at the depth that all have in the mean:
-    depth is what photos know least about.
+    In the image plane, as tangents of angles, (P, J, 2): depth is what photos know least about. The
+    joints' mean depth, m, turns all of them into lengths alike.
     """
     times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
     pose_rotmat, transl = evaluate(motion, times)
     shape = betas[:, None].expand(-1, len(times), -1)
     joints = body.joints(BodyParams(shape, pose_rotmat, transl))
-    depth = joints[..., 2].mean()
-    opened, middle, closed = (depth * joints[..., :2] / joints[..., 2:]).unbind(1)
-    return middle, closed - opened, 4.0 * (closed + opened - 2.0 * middle)
+    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
+    tracks = middle, closed - opened, 4.0 * (closed + opened - 2.0 * middle)
+    return tracks, joints[..., 2].mean((1, 2))
