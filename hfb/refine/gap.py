@@ -24,6 +24,8 @@ PLACE_SIGMA = 0.012
 """Error of the way of a joint from one mid-exposure to the next, m."""
 WAY_SIGMA = 0.012
 """Error of the way of a joint during an exposure, m. Both as fits of rendered photos have them."""
+FIT_STRETCH = 1.06
+"""What undoes the shortening of ways by fits, where limbs turn back and motion has a cost."""
 HEAVY_TAIL = 3.0
 """Degrees of freedom of Student's t: some joints are off by far more."""
 JOINTS_ALIKE = 2.0
@@ -64,7 +66,11 @@ def second_settings(settings: RefineSettings) -> RefineSettings:
 
 @torch.no_grad()
 def find_gaps(
-    motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody
+    motion: PolynomialMotion,
+    betas: Float[Tensor, "P K"],
+    sequences: Sequences,
+    body: SmplBody,
+    stretch: float = 1.0,
 ) -> Float[Tensor, " Q"]:
     """The gap with which what moved during the exposures leads from each photo to the next.
 
@@ -83,6 +89,7 @@ def find_gaps(
         betas: shape of each problem.
         sequences: the photos, none of them refined before.
         body: the body model.
+        stretch: factor on the ways during exposures; `FIT_STRETCH` for motions that were fitted.
 
     Returns:
         Shut part of the frame time of each sequence, in [0, 0.75].
@@ -91,9 +98,9 @@ def find_gaps(
     first, second = sequences.pairs.unbind(1)
     metre = 0.5 * (depth[first] + depth[second])[:, None, None]
     apart = metre * (place[second] - place[first])
-    change = metre * (acceleration[second] - acceleration[first])
+    change = stretch * metre * (acceleration[second] - acceleration[first])
     ways = [
-        0.5 * metre * (one * velocity[first] + two * velocity[second])
+        0.5 * stretch * metre * (one * velocity[first] + two * velocity[second])
         for one, two in itertools.product((1.0, -1.0), repeat=2)
     ]
     grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(place)
