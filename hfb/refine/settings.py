@@ -122,7 +122,7 @@ class RefineSettings:
             prior expects of their starting poses ("tangent" only); 0: from noise alone.
         gap: "given" takes the shut time between consecutive photos from their exposures;
             "estimated" takes their openings only and finds how long the shutter stayed open by
-            a fit of its own; "auto" does so where a sample does not know how long.
+            fits of their own; "auto" does so where a sample does not know how long.
         meeting_share: share of this gap by which the earlier motion is extended to where the two
             meet; the paper's is 1, 0.5 extends both alike.
         window: photos refined together; longer clips are cut into overlapping windows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -34,6 +35,13 @@ from hfb.structures import Exposure, Layers
 
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: nobody is so sure of a joint that it must not move."""
+
+_BORDER = 4.0
+"""Weight of a boundary between windows against one inside, where the earlier photo stands still.
+
+With 1 the worst joint of a clip of 60 photos jumped 16 mm there in the median, 36 mm at most; with
+4, 1 and 22 mm.
+"""
 
 
 @dataclass(frozen=True)
@@ -209,10 +217,16 @@ def _background(prediction: Prediction, context: Context) -> Tensor:
 
 
 def _boundary(prediction: Prediction, context: Context) -> Tensor:
-    """The restriction at each boundary counts for the later of its two photos."""
+    """The restriction at each boundary counts for the later of its two photos.
+
+    Where the earlier one has been refined before, only the later one can give way, and it counts
+    `_BORDER` times.
+    """
     problem, sequences = context.problem, context.problem.sequences
     assert sequences is not None
     meeting = meeting_of(sequences, context.settings.meeting_share, prediction.gap)
     states = boundary_states(prediction.motion, prediction.betas, sequences, meeting, context.body)
-    second = sequences.pairs[:, 1]
-    return prediction.betas.new_zeros(len(problem)).index_add(0, second, boundary_loss(*states))
+    first, second = sequences.pairs.unbind(1)
+    missed = boundary_loss(*states)
+    missed = torch.where(first < 0, _BORDER * missed, missed)
+    return prediction.betas.new_zeros(len(problem)).index_add(0, second, missed)

@@ -377,4 +377,17 @@ def test_what_a_window_leaves_to_the_next_one_stays_as_it_is(body, make_known, s
     torch.testing.assert_close(fitted.betas, before.betas[None])
     assert float((fitted.texture.detach() - 0.7).abs().max()) > 0.0
     assert float(fitted.gap) == pytest.approx(0.2)
-    assert float(fitted.history[0]["boundary"][0]) > 0.0  # tied to the photo before
+    # Tied to the photo before, more firmly than photos that can both give way.
+    timed = replace(sequences, is_timed=True)
+    tied = RefineModule(
+        body, replace(problem, sequences=timed), small_settings, RenderSettings(num_threads=1)
+    )
+    with torch.no_grad():
+        prediction = tied.predict()
+        _, found = tied.losses(prediction)
+        states = boundary_states(
+            prediction.motion, prediction.betas, timed, meeting_of(timed, 0.5), body
+        )
+    missed = boundary_loss(*states)
+    assert float(missed[0]) > 0.0
+    torch.testing.assert_close(found["boundary"], missed * torch.tensor([4.0, 1.0]))
