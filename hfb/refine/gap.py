@@ -25,7 +25,7 @@ PLACE_SIGMA = 0.012
 WAY_SIGMA = 0.012
 """Error of the way of a joint during an exposure, m. Both as fits of rendered photos have them."""
 FIT_STRETCH = 1.06
-"""What undoes the shortening of ways by fits, where limbs turn back and motion has a cost."""
+"""What undoes the shortening of ways by fits: limbs turn back, and motion has a cost."""
 HEAVY_TAIL = 3.0
 """Degrees of freedom of Student's t: some joints are off by far more."""
 JOINTS_ALIKE = 2.0
@@ -66,13 +66,30 @@ def second_settings(settings: RefineSettings) -> RefineSettings:
 
 @torch.no_grad()
 def find_gaps(
-    motion: PolynomialMotion,
-    betas: Float[Tensor, "P K"],
-    sequences: Sequences,
-    body: SmplBody,
-    stretch: float = 1.0,
+    motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody
 ) -> Float[Tensor, " Q"]:
     """The gap with which what moved during the exposures leads from each photo to the next.
+
+    Args:
+        motion: of each problem, fitted without the boundary restriction.
+        betas: shape of each problem.
+        sequences: the photos, none of them refined before.
+        body: the body model.
+
+    Returns:
+        Shut part of the frame time of each sequence, in [0, 0.75].
+    """
+    times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
+    pose_rotmat, transl = evaluate(motion, times)
+    shape = betas[:, None].expand(-1, len(times), -1)
+    joints = body.joints(BodyParams(shape, pose_rotmat, transl))
+    return gaps_of_joints(joints, sequences, FIT_STRETCH)
+
+
+def gaps_of_joints(
+    joints: Float[Tensor, "P 3 J 3"], sequences: Sequences, stretch: float = 1.0
+) -> Float[Tensor, " Q"]:
+    """The gap with which the joints' ways during the exposures lead from each photo to the next.
 
     Not in the paper, which has "the exposure gap" given. Places at mid-exposure are known well and
     do not depend on the gap; the blur tells how far a joint moves within an exposure. With H = 1 /
@@ -85,25 +102,27 @@ def find_gaps(
     sign that fits.
 
     Args:
-        motion: of each problem, fitted without the boundary restriction.
-        betas: shape of each problem.
+        joints: of each photo at opening, mid-exposure and closing, camera frame, m.
         sequences: the photos, none of them refined before.
-        body: the body model.
-        stretch: factor on the ways during exposures; `FIT_STRETCH` for motions that were fitted.
+        stretch: factor on the ways during exposures.
 
     Returns:
         Shut part of the frame time of each sequence, in [0, 0.75].
     """
-    (place, velocity, acceleration), depth = _image_tracks(motion, betas, body)
+    # Depth is what photos know least about: as tangents of angles, and one depth for all joints.
+    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
+    depth = joints[..., 2].mean((1, 2))
+    velocity = stretch * (closed - opened)
+    acceleration = stretch * 4.0 * (closed + opened - 2.0 * middle)
     first, second = sequences.pairs.unbind(1)
     metre = 0.5 * (depth[first] + depth[second])[:, None, None]
-    apart = metre * (place[second] - place[first])
-    change = stretch * metre * (acceleration[second] - acceleration[first])
+    apart = metre * (middle[second] - middle[first])
+    change = metre * (acceleration[second] - acceleration[first])
     ways = [
-        0.5 * stretch * metre * (one * velocity[first] + two * velocity[second])
+        0.5 * metre * (one * velocity[first] + two * velocity[second])
         for one, two in itertools.product((1.0, -1.0), repeat=2)
     ]
-    grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(place)
+    grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(joints)
     rows = []
     for span in 1.0 / (1.0 - grid):
         rest = apart + change * span**2 / 12.0
@@ -124,20 +143,3 @@ def _unlikeliness(missed: Float[Tensor, "M J"], span: Tensor) -> Float[Tensor, "
     sigma = torch.sqrt(PLACE_SIGMA**2 + (span * WAY_SIGMA) ** 2)
     tail = 0.5 * (HEAVY_TAIL + 2.0) * torch.log1p((missed / sigma) ** 2 / HEAVY_TAIL)
     return tail + 2.0 * torch.log(sigma) - torch.log(span)
-
-
-def _image_tracks(
-    motion: PolynomialMotion, betas: Float[Tensor, "P K"], body: SmplBody
-) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " P"]]:
-    """Places of the joints at mid-exposure, velocities and accelerations per exposure; depth.
-
-    In the image plane, as tangents of angles, (P, J, 2): depth is what photos know least about. The
-    joints' mean depth, m, turns all of them into lengths alike.
-    """
-    times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
-    pose_rotmat, transl = evaluate(motion, times)
-    shape = betas[:, None].expand(-1, len(times), -1)
-    joints = body.joints(BodyParams(shape, pose_rotmat, transl))
-    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
-    tracks = middle, closed - opened, 4.0 * (closed + opened - 2.0 * middle)
-    return tracks, joints[..., 2].mean((1, 2))

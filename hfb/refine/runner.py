@@ -18,13 +18,7 @@ from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.direction import likelier_direction
-from hfb.refine.gap import (
-    ASSUMED_GAP,
-    FIT_STRETCH,
-    find_gaps,
-    free_settings,
-    second_settings,
-)
+from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings, second_settings
 from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
@@ -143,8 +137,7 @@ class Refiner:
             self._fit(again, settings.num_steps, on_step)
             free = again
         motion, betas = free.polynomial_motion(), free.per_problem(free.betas)
-        alone = replace(sequences, before=None)
-        return find_gaps(motion, betas, alone, self.body, FIT_STRETCH)
+        return find_gaps(motion, betas, replace(sequences, before=None), self.body)
 
     def _module(
         self,

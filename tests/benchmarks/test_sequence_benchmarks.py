@@ -1,18 +1,19 @@
 """What `bench_sequences.py` reads off a run: jumps between photos, and gaps against the data."""
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from datamodules.blur_folder import write_sample
 from hfb.body import load_body
 from hfb.export import write_motion
 from hfb.geometry import default_camera
 from hfb.motion import static_motion
 from hfb.refine.results import Refinement
 from hfb.refine.sequence_output import sequence_record
+from hfb.structures import BlurSample, Target
 
 
 @pytest.fixture
@@ -57,12 +58,30 @@ def test_jumps_are_those_that_the_motions_make(bench, tmp_path, step, speed):
 
 
 def test_a_found_gap_is_compared_with_the_datas(bench, tmp_path):
-    (tmp_path / "s").mkdir()
-    sample = {"exposure": [[0.0, 0.06], [0.1, 0.16]]}
-    (tmp_path / "s" / "sample.json").write_text(json.dumps(sample))
-    line, error = bench.gap_line("s", tmp_path, 0.25)
-    assert line == "s: gap 0.40, found 0.25"
-    assert error == pytest.approx(0.15)
+    """Joints that slide at one speed: the true motion tells the gap as it is."""
+    generator = torch.Generator().manual_seed(3)
+    exposure = torch.tensor([[0.0, 0.06], [0.1, 0.16]])
+    times = exposure[:, :1] + 0.06 * torch.linspace(0, 1, 5)
+    place = torch.randn(24, 3, generator=generator) * 0.3 + torch.tensor([0.0, 0.0, 4.0])
+    speed = torch.randn(24, 3, generator=generator) * torch.tensor([3.0, 3.0, 0.0])
+    joints = place + speed * times[..., None, None]
+    photos = torch.rand(2, 3, 8, 8, generator=generator)
+    sample = BlurSample(
+        "s",
+        photos,
+        torch.zeros(3, 8, 8),
+        camera=default_camera(8, 8),
+        exposure=exposure,
+        target=Target(joints, times),
+    )
+    write_sample(tmp_path / "s", sample, None)
+    gap = bench.gap_of(tmp_path / "s", 0.25)
+    assert (gap.true, gap.found) == pytest.approx((0.4, 0.25), abs=1e-6)
+    assert gap.by_truth == pytest.approx(0.4, abs=0.02)
+    lines = bench.gap_lines([gap])
+    assert lines[0].startswith("s: gap 0.40, found 0.25, with the true motion 0.")
+    assert lines[1] == "found: within 0.1 of the frame time in 0 of 1"
+    assert lines[3] == "with true motions: within 0.1 of the frame time in 1 of 1"
 
 
 def test_joints_are_pooled_over_samples(bench):
