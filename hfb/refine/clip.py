@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.init import estimate_alpha
 from hfb.refine.evaluation import Figures
+from hfb.refine.gap import gap_steps
 from hfb.refine.module import RefineModule
 from hfb.refine.pictures import photo_picture
 from hfb.refine.pipeline import Pipeline
@@ -98,10 +100,13 @@ class ClipRun:
             self.progress.begin(f"refining {part.total} photos", part.total)
         started = self._start(sample)
         is_last = part.number + 1 == part.total
-        steps, finished = self.pipeline.settings.num_steps, len(self.photos)
+        total, finished = self._steps_of_window(sample), len(self.photos)
+        fitted_again = 0 if is_last else self.pipeline.settings.overlap
+        steps = itertools.count(1)
 
-        def on_step(module: RefineModule, step: int) -> None:
-            self.progress.update(finished + len(module.problem) * step / (steps + 1))
+        def on_step(module: RefineModule, _: int) -> None:
+            share = min(next(steps) / (total + 1), 1.0)
+            self.progress.update(finished + (len(module.problem) - fitted_again) * share)
 
         done = self._windows.feed(started, is_last, on_step)
         for k, photo in enumerate(done):
@@ -110,6 +115,14 @@ class ClipRun:
         if is_last:
             self._write(sample)
         return is_last
+
+    def _steps_of_window(self, sample: BlurSample) -> int:
+        """Steps until the next photos are finished; the first ones may have a gap to be found."""
+        settings = self.pipeline.settings
+        is_unknown = settings.gap == "auto" and not sample.exposure_is_known
+        if self.photos or not (is_unknown or settings.gap == "estimated"):
+            return settings.num_steps
+        return gap_steps(settings) + settings.num_steps
 
     def _start(self, sample: BlurSample) -> StartedSample:
         """As any photo; where nobody is found, the pose before is the start."""

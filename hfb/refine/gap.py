@@ -64,6 +64,17 @@ def second_settings(settings: RefineSettings) -> RefineSettings:
     return replace(settings, stages=[replace(settings.stages[-1], refresh_matte=False)])
 
 
+def gap_steps(settings: RefineSettings) -> int:
+    """Adam steps that finding a gap takes before the refinement.
+
+    Args:
+        settings: the recipe of the refinement.
+    """
+    free = free_settings(settings)
+    second = second_settings(free) if settings.parameterization == "tangent" else None
+    return free.num_steps + (second.num_steps if second else 0)
+
+
 @torch.no_grad()
 def find_gaps(
     motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody

@@ -218,9 +218,12 @@ class HfbModule(pl.LightningModule):
         def on_step(module: RefineModule, step: int) -> None:
             if not current or current[-1] is not module:
                 current.append(module)
-                is_ranking = len(module.problem) > num_photos
-                name = "ranking starting poses" if is_ranking else "refining"
-                progress.begin(name, settings.ranking_steps if is_ranking else settings.num_steps)
+                if len(module.problem) > num_photos:
+                    progress.begin("ranking starting poses", settings.ranking_steps)
+                elif module.settings == settings:
+                    progress.begin("refining", settings.num_steps)
+                else:
+                    progress.begin("finding the exposure gap", module.settings.num_steps)
             progress.update(step)
             logger.log_step(module, step)
 

@@ -1,6 +1,7 @@
 """A clip in windows: every photo once, bounded windows, no jump where they meet."""
 
 import csv
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -148,3 +149,26 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert "largest jump of a joint" in (tmp_path / "summary.txt").read_text()
     # Nothing that grows with the size of the pictures is kept of a finished photo.
     assert run.photos[0].refinement.texture.numel() == 3
+
+
+def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path, monkeypatch):
+    stages = [Stage(2, LossWeights(pose=0.0)), Stage(1, LossWeights(pose=0.0))]
+    settings = RefineSettings(
+        stages=stages, image_size=SIZE, texture_size=32, num_subframes=2, window=3, overlap=1
+    )
+    render_settings = RenderSettings(num_threads=1)
+    pipeline = Pipeline(BlazePoseInitialiser(), settings, render_settings, body, None)
+    run = ClipRun(pipeline, tmp_path, RunProgress(False))
+    items = [
+        replace(item, sample=replace(item.sample, exposure_is_known=False))
+        for item in clip_photos(body)
+    ]
+    shown = []
+    monkeypatch.setattr(run.progress, "update", shown.append)
+    for item in items:
+        monkeypatch.setattr(run, "_start", lambda _, item=item: run._is_found.append(True) or item)
+        run.step(item.sample)
+    # Two of the first three photos are finished after 4 steps that find the gap and 3 that refine.
+    assert shown[2:10] == pytest.approx([2 * k / 8 for k in range(1, 9)])
+    assert shown == sorted(shown)
+    assert shown[-1] == NUM_PHOTOS
