@@ -23,7 +23,7 @@ GRID_STEP = 0.005
 PLACE_SIGMA = 0.012
 """Error of the way of a joint from one mid-exposure to the next, m."""
 WAY_SIGMA = 0.012
-"""Error of the way of a joint during an exposure, m. Both as fits of rendered photos have them."""
+"""Error of the way of a joint during an exposure, m; both typical of fits of rendered photos."""
 FIT_STRETCH = 1.06
 """What undoes the shortening of ways by fits: limbs turn back, and motion has a cost."""
 HEAVY_TAIL = 3.0
