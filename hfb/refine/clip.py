@@ -13,7 +13,7 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.init import estimate_alpha
 from hfb.refine.evaluation import Figures
-from hfb.refine.gap import gap_steps
+from hfb.refine.gap import LEAST_BLUR, blur_in_crop, gap_steps
 from hfb.refine.module import RefineModule
 from hfb.refine.pictures import photo_picture
 from hfb.refine.pipeline import Pipeline
@@ -246,6 +246,23 @@ class ClipRun:
             lines.append(f"  largest jump where windows meet   {max(borders):9.1f} mm")
         if lost:
             lines.append(f"  photos started from the one before {lost:8d}")
+        return lines + self._gap_lines()
+
+    def _gap_lines(self) -> list[str]:
+        """What was found in place of an exposure that was not given, and whether to believe it."""
+        gap = self.photos[0].refinement.gap
+        if gap is None:
+            return []
+        lines = [
+            f"  exposure found, of the frame time {1.0 - gap:9.2f} (--data.clip.exposure sets it)"
+        ]
+        times, body = torch.tensor([0.0, 0.5, 1.0]), self.pipeline.body
+        joints = [photo.refinement.posed(body, times).joints for photo in self.photos]
+        blur = float(blur_in_crop(torch.stack(joints), self.pipeline.settings).median())
+        if blur < LEAST_BLUR:
+            lines.append(
+                f"  a guess: joints move {blur:.1f} px of the crop within it, too little to tell"
+            )
         return lines
 
 

@@ -48,7 +48,7 @@ def known_motion(degree: int = 2) -> PolynomialMotion:
 
 @pytest.fixture(scope="session")
 def make_known(body: SmplBody) -> Callable[..., KnownProblem]:
-    """Makes a problem; `offset` shifts its start sideways, m."""
+    """Makes a problem; `offset` shifts its start sideways, m; `truth` replaces the motion."""
     return partial(known_problem, body)
 
 
@@ -57,9 +57,14 @@ def known(make_known: Callable[..., KnownProblem]) -> KnownProblem:
     return make_known()
 
 
-def known_problem(body: SmplBody, size: int = 96, offset: float = 0.0) -> KnownProblem:
+def known_problem(
+    body: SmplBody,
+    size: int = 96,
+    offset: float = 0.0,
+    truth: PolynomialMotion | None = None,
+) -> KnownProblem:
     """Render the motion with many sub-frames; start from a slightly wrong pose at rest."""
-    truth = known_motion()
+    truth = known_motion() if truth is None else truth
     camera = Camera(torch.tensor([[size * 1.7] * 2]), torch.tensor([[size / 2] * 2]), size, size)
     pose, transl = evaluate(truth, subframe_times(24))
     posed = body(BodyParams(torch.zeros(1, 1, 10), pose, transl))

@@ -8,12 +8,19 @@ import torch
 from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.geometry import default_camera, rotvec_to_rotmat
-from hfb.losses import boundary_loss
+from hfb.losses import LossWeights, boundary_loss
 from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion
 from hfb.refine import RefineModule, Refiner, RefineSettings, Stage, join_problems
 from hfb.refine import terms as refine_terms
 from hfb.refine.continuity import agreeing_starts, backward_photos, cheapest_path
-from hfb.refine.gap import FIT_STRETCH, find_gaps, free_settings, gaps_of_joints
+from hfb.refine.gap import (
+    FIT_STRETCH,
+    blur_in_crop,
+    find_gaps,
+    free_settings,
+    gaps_of_joints,
+    second_settings,
+)
 from hfb.refine.photos import photos_of
 from hfb.refine.sequences import (
     Carried,
@@ -27,6 +34,7 @@ from hfb.render import RenderSettings
 from hfb.structures import BlurSample, BodyParams, InitialEstimate
 
 GAPS = (0.0, 0.3)
+TRUNK = [0, 1, 2, 3, 6, 9, 12]
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +182,36 @@ def test_photos_go_on_from_where_others_ended_moving_as_their_places_say(
     way = 0.8 * (middle[1, 0] - middle[0, 0])
     torch.testing.assert_close(module.motion[:, 0, 0].detach(), way.expand(2, 3))
     assert float(module.motion[:, 1:].detach().abs().max()) == 0.0
+
+
+def test_blur_is_measured_in_pixels_of_the_crop():
+    rod = torch.stack([torch.zeros(9), torch.linspace(-1.0, 1.0, 9), torch.full((9,), 4.0)], -1)
+    slides = torch.tensor([-0.05, 0.0, 0.05])[:, None, None] * torch.tensor([1.0, 0.0, 0.0])
+    settings = replace(RefineSettings(), image_size=248, crop_margin=0.12)
+    assert blur_in_crop((rod + slides)[None], settings).item() == pytest.approx(10.0)
+
+
+def test_a_matte_without_its_faint_edges_does_not_shorten_ways(body, make_known, small_settings):
+    """With the weights of the fit before, the person who slides by 25 cm would go 19."""
+    still = make_known().truth
+    slide = torch.zeros_like(still.coeffs)
+    slide[:, 1, 0, 0] = 0.25
+    truth = still.with_coeffs(slide)
+    made = make_known(truth=truth).problem
+    start = BodyParams(torch.zeros(1, 10), truth.base_rotmat, truth.base_transl)
+    problem = replace(made, start=start, alpha=((made.alpha - 0.2) / 0.6).clamp(0.0, 1.0))
+    weights = LossWeights(image=50.0, matting=0.3, texture=1.0)
+    settings = quick(replace(small_settings, num_subframes=8), Stage(60, weights=weights))
+
+    def way(settings):
+        fitted = Refiner(body, settings, RenderSettings(num_threads=1))
+        motion = fitted.refine(problem, torch.arange(1)).polynomial_motion()
+        pose, transl = evaluate(motion, torch.tensor([0.0, 1.0]))
+        joints = body.joints(BodyParams(torch.zeros(1, 2, 10), pose, transl)).detach()
+        return abs(float((joints[0, 1] - joints[0, 0])[TRUNK, 0].mean()))
+
+    assert way(settings) < 0.2
+    assert way(second_settings(settings)) == pytest.approx(0.25, abs=0.025)
 
 
 def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_settings):

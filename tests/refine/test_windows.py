@@ -1,6 +1,7 @@
 """A clip in windows: every photo once, bounded windows, no jump where they meet."""
 
 import csv
+import re
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -123,17 +124,23 @@ def test_the_joined_motion_follows_the_truth(refined):
     assert float((steps - 0.03).abs().max()) < 0.01
 
 
-def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
-    refiner, photos, _ = refined
+def run_clip(refiner, fitted, folder) -> ClipRun:
+    """A clip run to its end with fits that are there already."""
     initialiser = BlazePoseInitialiser()  # its networks are loaded when used
     pipeline = Pipeline(initialiser, refiner.settings, RenderSettings(), refiner.body, None)
-    run = ClipRun(pipeline, tmp_path, RunProgress(False))
+    run = ClipRun(pipeline, folder, RunProgress(False))
     run.begin("")
-    fitted = [photo for photo, _ in photos]
-    run._windows = SimpleNamespace(feed=lambda *_: [fitted.pop(0)], last_start=None)
+    waiting = list(fitted)
+    run._windows = SimpleNamespace(feed=lambda *_: [waiting.pop(0)], last_start=None)
     run._start = lambda sample: run._is_found.append(True)
-    finished = [run.step(photo.item.sample) for photo, _ in photos]
+    finished = [run.step(photo.item.sample) for photo in fitted]
     assert finished == [False] * (NUM_PHOTOS - 1) + [True]
+    return run
+
+
+def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
+    refiner, photos, _ = refined
+    run = run_clip(refiner, [photo for photo, _ in photos], tmp_path)
     folder = tmp_path / "samples" / "clip"
     motion = read_motion(folder / "motion.npz")
     assert motion.polynomial.coeffs.shape[0] == NUM_PHOTOS
@@ -146,9 +153,22 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert {p.name for p in folder.iterdir()} == {
         "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv"
     }  # fmt: skip
-    assert "largest jump of a joint" in (tmp_path / "summary.txt").read_text()
+    summary = (tmp_path / "summary.txt").read_text()
+    assert "largest jump of a joint" in summary
+    assert "exposure found" not in summary
     # Nothing that grows with the size of the pictures is kept of a finished photo.
     assert run.photos[0].refinement.texture.numel() == 3
+
+
+def test_an_exposure_that_was_found_is_told_and_called_a_guess_where_it_is_one(refined, tmp_path):
+    refiner, photos, _ = refined
+    fitted = [replace(photo, refinement=replace(photo.refinement, gap=0.2)) for photo, _ in photos]
+    run = run_clip(refiner, fitted, tmp_path)
+    *_, found, guess = run.lines()
+    assert re.match(r"  exposure found, .* 0\.80 \(--data\.clip\.exposure sets it\)$", found)
+    assert re.match(r"  a guess: joints move 0\.[4-9] px", guess)
+    run.pipeline.settings = replace(refiner.settings, image_size=512)
+    assert run.lines()[-1] == found
 
 
 def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path, monkeypatch):
