@@ -13,7 +13,7 @@ from hfb.errors import HfbError, NoPersonError
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.init import estimate_alpha
 from hfb.refine.evaluation import Figures
-from hfb.refine.gap import LEAST_BLUR, blur_in_crop, gap_steps
+from hfb.refine.gap import LEAST_BLUR, blur_in_crop, gap_recipes
 from hfb.refine.module import RefineModule
 from hfb.refine.pictures import photo_picture
 from hfb.refine.pipeline import Pipeline
@@ -119,10 +119,9 @@ class ClipRun:
     def _steps_of_window(self, sample: BlurSample) -> int:
         """Steps until the next photos are finished; the first ones may have a gap to be found."""
         settings = self.pipeline.settings
-        is_unknown = settings.gap == "auto" and not sample.exposure_is_known
-        if self.photos or not (is_unknown or settings.gap == "estimated"):
+        if self.photos or not settings.finds_gap(sample.exposure_is_known):
             return settings.num_steps
-        return gap_steps(settings) + settings.num_steps
+        return sum(recipe.num_steps for recipe in [*gap_recipes(settings), settings])
 
     def _start(self, sample: BlurSample) -> StartedSample:
         """As any photo; where nobody is found, the pose before is the start."""

@@ -33,7 +33,8 @@ HEAVY_TAIL = 3.0
 JOINTS_ALIKE = 2.0
 """So many joints err together, and count as one."""
 LEAST_BLUR = 3.0
-"""Way of the median joint in an exposure, px of the crop, below which a gap is but a guess."""
+"""Way of the median joint in an exposure, px of the crop, below which a gap is but a guess: a fit
+errs by one to two."""
 
 
 def free_settings(settings: RefineSettings) -> RefineSettings:
@@ -71,15 +72,14 @@ def second_settings(settings: RefineSettings) -> RefineSettings:
     return replace(settings, stages=[replace(last, weights=weights, refresh_matte=False)])
 
 
-def gap_steps(settings: RefineSettings) -> int:
-    """Adam steps that finding a gap takes before the refinement.
+def gap_recipes(settings: RefineSettings) -> list[RefineSettings]:
+    """The recipes of the fits that find a gap, in their order; only tangents can be restarted.
 
     Args:
         settings: the recipe of the refinement.
     """
     free = free_settings(settings)
-    second = second_settings(free) if settings.parameterization == "tangent" else None
-    return free.num_steps + (second.num_steps if second else 0)
+    return [free, second_settings(free)] if settings.parameterization == "tangent" else [free]
 
 
 @torch.no_grad()
@@ -153,7 +153,7 @@ def gaps_of_joints(
 
 
 def blur_in_crop(joints: Float[Tensor, "P 3 J 3"], settings: RefineSettings) -> Float[Tensor, " P"]:
-    """How far the median joint moves within an exposure, as the fit sees it.
+    """How far the median joint moves within an exposure, as the fit sees it; not in the paper.
 
     Args:
         joints: of each photo at opening, mid-exposure and closing, camera frame, m.

@@ -18,7 +18,7 @@ from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MotionPrior, PosePrior
 from hfb.refine.direction import likelier_direction
-from hfb.refine.gap import ASSUMED_GAP, find_gaps, free_settings, second_settings
+from hfb.refine.gap import ASSUMED_GAP, find_gaps, gap_recipes
 from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
@@ -110,10 +110,10 @@ class Refiner:
 
     def _must_find_gap(self, problem: RefineProblem) -> bool:
         """Whether it is unknown how long the shutter was shut between consecutive photos."""
-        sequences, choice = problem.sequences, self.settings.gap
+        sequences = problem.sequences
         if sequences is None or not len(sequences.pairs):
             return False
-        return choice == "estimated" or (choice == "auto" and not sequences.is_timed)
+        return self.settings.finds_gap(sequences.is_timed)
 
     def _gap(
         self, problem: RefineProblem, state: dict[str, Tensor] | None, on_step: OnStep | None
@@ -125,16 +125,15 @@ class Refiner:
         before = sequences.before
         if before is not None and before.gap is not None:
             return size * before.gap
-        settings = free_settings(self.settings)
-        free = self._module(problem, settings, ASSUMED_GAP * size)
+        first, *others = gap_recipes(self.settings)
+        free = self._module(problem, first, ASSUMED_GAP * size)
         if state is not None:
             free.load_state(state)
-        self._fit(free, settings.num_steps, on_step)
-        if settings.parameterization == "tangent":
-            settings = second_settings(settings)
-            again = self._module(free.problem, settings, ASSUMED_GAP * size)
+        self._fit(free, first.num_steps, on_step)
+        for recipe in others:
+            again = self._module(free.problem, recipe, ASSUMED_GAP * size)
             again.restart_from(free)
-            self._fit(again, settings.num_steps, on_step)
+            self._fit(again, recipe.num_steps, on_step)
             free = again
         motion, betas = free.polynomial_motion(), free.per_problem(free.betas)
         return find_gaps(motion, betas, replace(sequences, before=None), self.body)

@@ -180,6 +180,14 @@ class RefineSettings:
         judges = any(stage.weights.adversarial for stage in self.stages)
         return expects or judges or self.choose_direction
 
+    def finds_gap(self, is_timed: bool) -> bool:
+        """Whether the gap of consecutive photos has to be found before they are refined.
+
+        Args:
+            is_timed: whether their exposures are known from opening to closing.
+        """
+        return self.gap == "estimated" or (self.gap == "auto" and not is_timed)
+
     @property
     def num_steps(self) -> int:
         """Adam steps of the whole optimisation."""
