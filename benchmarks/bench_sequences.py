@@ -22,7 +22,7 @@ from datamodules.blur_folder import read_sample
 from hfb.body import SmplBody, load_body
 from hfb.export import read_motion
 from hfb.motion import PolynomialMotion
-from hfb.refine.gap import gaps_of_joints
+from hfb.refine.gap_likelihood import gaps_of_joints
 from hfb.refine.sequences import Sequences, boundary_states, meeting_of
 
 MM_PER_M = 1000.0

@@ -4,6 +4,7 @@ from hfb.prior.heading import MotionSketch, heading_free_turn, sketch_motion, tu
 from hfb.prior.motion import MotionPrior
 from hfb.prior.motion_file import load_motion_prior, save_motion_prior
 from hfb.prior.patterns import MotionPriorSettings
+from hfb.prior.places import place_covariance
 from hfb.prior.pose import MixturePosePrior, PosePriorKind
 from hfb.prior.pose_choice import PosePrior, PosePriorName, load_pose_prior
 from hfb.prior.pose_vae import PoseVaeSettings, VaePosePrior, load_pose_vae, save_pose_vae
@@ -22,6 +23,7 @@ __all__ = [
     "load_motion_prior",
     "load_pose_prior",
     "load_pose_vae",
+    "place_covariance",
     "save_motion_prior",
     "save_pose_vae",
     "sketch_motion",

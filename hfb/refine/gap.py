@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import torch
@@ -11,27 +10,17 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.motion import PolynomialMotion, evaluate
+from hfb.refine.gap_likelihood import gaps_of_joints
 from hfb.refine.sequences import Sequences
 from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
 ASSUMED_GAP = 0.25
 """Shut part of the frame time that photos start from while it is unknown."""
-MAX_GAP = 0.75
-"""Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""
-GRID_STEP = 0.005
 PHOTO_FACTOR = 8.0
 """Times the photo's weight, in the second fit: mattes make the trunk's ways 4 to 7 % too short."""
-PLACE_SIGMA = 0.012
-"""Error of the way of a joint from one mid-exposure to the next, m."""
-WAY_SIGMA = 0.008
-"""Error of the way of a joint during an exposure, m; both typical of fits of rendered photos."""
 FIT_STRETCH = 1.03
 """What undoes the shortening of ways by fits: limbs turn back, and motion has a cost."""
-HEAVY_TAIL = 3.0
-"""Degrees of freedom of Student's t: some joints are off by far more."""
-JOINTS_ALIKE = 2.0
-"""So many joints err together, and count as one."""
 LEAST_BLUR = 3.0
 """Way of the median joint in an exposure, px of the crop, below which a gap is but a guess: a fit
 errs by one to two."""
@@ -104,54 +93,6 @@ def find_gaps(
     return gaps_of_joints(joints, sequences, FIT_STRETCH)
 
 
-def gaps_of_joints(
-    joints: Float[Tensor, "P 3 J 3"], sequences: Sequences, stretch: float = 1.0
-) -> Float[Tensor, " Q"]:
-    """The gap with which the joints' ways during the exposures lead from each photo to the next.
-
-    Not in the paper, which has "the exposure gap" given. Places at mid-exposure are known well and
-    do not depend on the gap; the blur tells how far a joint moves within an exposure. With H = 1 /
-    (1 - gap) exposures from one mid-exposure to the next, velocities v and accelerations a per
-    exposure, and d the way of a joint in the image plane, the trapezoid rule with its end
-    correction says d = H (v0 + v1) / 2 - H² (a1 - a0) / 12, exact up to the third power of time.
-    Both sides err, the right one H times as much as v: the least distance alone would take the
-    errors of v for speed and call the gaps of slow motions 0. So each gap gets a likelihood, and
-    the mean is returned. A blur may be run through either way: each joint of each photo takes the
-    sign that fits.
-
-    Args:
-        joints: of each photo at opening, mid-exposure and closing, camera frame, m.
-        sequences: the photos, none of them refined before.
-        stretch: factor on the ways during exposures.
-
-    Returns:
-        Shut part of the frame time of each sequence, in [0, 0.75].
-    """
-    # Depth is what photos know least about: as tangents of angles, and one depth for all joints.
-    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
-    depth = joints[..., 2].mean((1, 2))
-    velocity = stretch * (closed - opened)
-    acceleration = stretch * 4.0 * (closed + opened - 2.0 * middle)
-    first, second = sequences.pairs.unbind(1)
-    metre = 0.5 * (depth[first] + depth[second])[:, None, None]
-    apart = metre * (middle[second] - middle[first])
-    change = metre * (acceleration[second] - acceleration[first])
-    ways = [
-        0.5 * metre * (one * velocity[first] + two * velocity[second])
-        for one, two in itertools.product((1.0, -1.0), repeat=2)
-    ]
-    grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(joints)
-    rows = []
-    for span in 1.0 / (1.0 - grid):
-        rest = apart + change * span**2 / 12.0
-        missed = [torch.linalg.vector_norm(rest - span * way, dim=-1) for way in ways]
-        cost = _unlikeliness(torch.stack(missed).amin(0), span).sum(-1)
-        total = cost.new_zeros(sequences.count)
-        rows.append(total.index_add(0, sequences.index[second], cost))
-    likelihood = torch.softmax(-torch.stack(rows) / JOINTS_ALIKE, 0)
-    return grid @ likelihood
-
-
 def blur_in_crop(joints: Float[Tensor, "P 3 J 3"], settings: RefineSettings) -> Float[Tensor, " P"]:
     """How far the median joint moves within an exposure, as the fit sees it; not in the paper.
 
@@ -166,14 +107,3 @@ def blur_in_crop(joints: Float[Tensor, "P 3 J 3"], settings: RefineSettings) -> 
     extent = (middle.amax(1) - middle.amin(1)).amax(-1)
     way = torch.linalg.vector_norm(closed - opened, dim=-1).median(-1).values
     return way / extent * settings.image_size / (1.0 + 2.0 * settings.crop_margin)
-
-
-def _unlikeliness(missed: Float[Tensor, "M J"], span: Tensor) -> Float[Tensor, "M J"]:
-    """Minus the logarithm of Student's t in the image plane.
-
-    Whether ways in an exposure or ways between photos are the ones that are as likely long as short
-    decides about a power of `span`; this is the middle between the two.
-    """
-    sigma = torch.sqrt(PLACE_SIGMA**2 + (span * WAY_SIGMA) ** 2)
-    tail = 0.5 * (HEAVY_TAIL + 2.0) * torch.log1p((missed / sigma) ** 2 / HEAVY_TAIL)
-    return tail + 2.0 * torch.log(sigma) - torch.log(span)

@@ -18,9 +18,9 @@ from hfb.refine.gap import (
     blur_in_crop,
     find_gaps,
     free_settings,
-    gaps_of_joints,
     second_settings,
 )
+from hfb.refine.gap_likelihood import gaps_of_joints
 from hfb.refine.photos import photos_of
 from hfb.refine.sequences import (
     Carried,
@@ -163,7 +163,7 @@ def test_an_unknown_gap_is_not_shortened_by_the_noise_of_slow_motions(body64):
         coeffs[:, 1] += 0.02 * noise
         sequences = Sequences(torch.zeros(2, dtype=torch.long), exposure, False)
         errors.append(read_gaps(motion.with_coeffs(coeffs), sequences, body64)[0] - 0.5)
-    assert float(torch.stack(errors).mean()) > -0.18  # without the noise in the reckoning -0.23
+    assert float(torch.stack(errors).mean()) > -0.12  # ways taken as they are: -0.23
 
 
 def test_photos_go_on_from_where_others_ended_moving_as_their_places_say(
