@@ -21,14 +21,12 @@ from hfb.refine.sequences import Sequences
 MAX_GAP = 0.75
 """Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""
 GRID_STEP = 0.01
-WAY_SIGMA = 0.008
-"""Error of the way of a joint during an exposure, m; like the next two typical of good fits."""
-ACCELERATION_SIGMA = 0.03
-"""Error of its acceleration, m per squared exposure."""
-PLACE_SIGMA = 0.008
-"""Error of its way from one mid-exposure to the next, m."""
-ERROR_FACTORS = ((1.0, 0.6), (2.0, 0.3), (4.0, 0.1))
-"""Some joints are off by more: how much, and how many."""
+ERRORS = ((0.006, 0.1), (0.03, 0.3), (0.004, 0.05))
+"""Errors of what fits of rendered photos typically say of a joint: of its way in an exposure, of
+its acceleration (per squared exposure) and of its way from one mid-exposure to the next; m, and as
+shares of what joints as lively do. The blur hardly shows how a speed changes."""
+ERROR_FACTORS = ((1.0, 0.55), (2.5, 0.25), (6.0, 0.15), (20.0, 0.05))
+"""Some joints are off by more, some are lost: how much, and how many."""
 LIVELINESS = (0.06, 0.12, 0.25, 0.5, 1.0)
 """How much a joint moves, times the mean of motion capture; all as likely."""
 JOINTS_ALIKE = 4.0
@@ -43,7 +41,7 @@ _DIFFERENCES = (
     (0.0, 0.0, 0.0, -1.0, 0.0, 1.0),
     (0.0, 0.0, 0.0, 4.0, -8.0, 4.0),
 )
-_SIGMAS = (WAY_SIGMA, ACCELERATION_SIGMA, PLACE_SIGMA, WAY_SIGMA, ACCELERATION_SIGMA)
+_ERRORS = (ERRORS[0], ERRORS[1], ERRORS[2], ERRORS[0], ERRORS[1])
 
 
 def gaps_of_joints(
@@ -102,7 +100,7 @@ def log_likelihood(
     differences = grid.new_tensor(_DIFFERENCES)
     places = place_covariance(torch.cat([within, period + within], 1))
     moved = differences @ places @ differences.mT
-    error = torch.diag(grid.new_tensor(_SIGMAS) ** 2)
+    steady, relative = grid.new_tensor(_ERRORS).square().unbind(1)
     directions = grid.new_tensor(
         [[one, 1.0, 1.0, two, 1.0] for one, two in itertools.product((1.0, -1.0), repeat=2)]
     )
@@ -110,7 +108,9 @@ def log_likelihood(
     right = (seen[..., None] * directions.mT).permute(kind, joint, direction, axis).flatten(1)
     likely = []
     for liveliness, (factor, share) in itertools.product(LIVELINESS, ERROR_FACTORS):
-        factored = torch.linalg.cholesky(liveliness**2 * moved + factor**2 * error)
+        lively = liveliness**2 * moved
+        error = steady + relative * lively.diagonal(dim1=-2, dim2=-1)
+        factored = torch.linalg.cholesky(lively + factor**2 * torch.diag_embed(error))
         off = torch.linalg.solve_triangular(factored, right.expand(len(grid), -1, -1), upper=False)
         squares = off.square().sum(-2).unflatten(-1, (len(seen), len(directions), 2)).sum(-1)
         volume = factored.diagonal(dim1=-2, dim2=-1).log().sum(-1)

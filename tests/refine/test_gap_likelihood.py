@@ -43,11 +43,14 @@ def test_likelihoods_are_those_of_a_slow_loop():
         ways = np.zeros((5, 6))
         ways[0, [0, 2]], ways[3, [3, 5]], ways[2, [1, 4]] = (-1, 1), (-1, 1), (-1, 1)
         ways[1, :3] = ways[4, 3:] = (4, -8, 4)
-        error = np.diag(np.array([0.008, 0.03, 0.008, 0.008, 0.03]) ** 2)
+        steady = np.array([0.006, 0.03, 0.004, 0.006, 0.03])
+        relative = np.array([0.1, 0.3, 0.05, 0.1, 0.3])
         total = 0.0
         for liveliness in LIVELINESS:
             for factor, share in ERROR_FACTORS:
-                covariance = liveliness**2 * ways @ places @ ways.T + factor**2 * error
+                lively = liveliness**2 * ways @ places @ ways.T
+                error = steady**2 + relative**2 * np.diag(lively)
+                covariance = lively + factor**2 * np.diag(error)
                 normal = scipy.stats.multivariate_normal(np.zeros(5), covariance)
                 for one, two in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
                     turned = seen[0].numpy() * np.array([one, 1, 1, two, 1])
