@@ -23,7 +23,7 @@ from hfb.body import SmplBody, load_body
 from hfb.export import read_motion
 from hfb.motion import PolynomialMotion
 from hfb.refine.gap_likelihood import gaps_of_joints
-from hfb.refine.sequences import Sequences, boundary_states, meeting_of
+from hfb.refine.sequences import Gap, Sequences, boundary_states, meeting_of
 
 MM_PER_M = 1000.0
 FAST = 0.7
@@ -84,7 +84,7 @@ def spread(values: Tensor) -> str:
 
 
 @dataclass(frozen=True)
-class Gap:
+class SampleGap:
     """Shut part of a sample's frame time.
 
     Attributes:
@@ -96,22 +96,20 @@ class Gap:
 
     name: str
     true: float
-    found: float
-    by_truth: float
+    found: Gap
+    by_truth: Gap
 
     def __str__(self) -> str:
-        return (
-            f"{self.name}: gap {self.true:.2f}, found {self.found:.2f}, "
-            f"with the true motion {self.by_truth:.2f}"
-        )
+        found, by_truth = (f"{g.share:.2f} ± {g.sigma:.2f}" for g in (self.found, self.by_truth))
+        return f"{self.name}: gap {self.true:.2f}, found {found}, with the true motion {by_truth}"
 
 
-def gap_of(folder: Path, found: float) -> Gap:
+def gap_of(folder: Path, found: Gap) -> SampleGap:
     """A found gap beside the data's.
 
     Args:
         folder: of the sample in the data.
-        found: shut part of the frame time.
+        found: by the fits.
     """
     sample = read_sample(folder)
     exposure, target = sample.exposure.double(), sample.target
@@ -121,8 +119,8 @@ def gap_of(folder: Path, found: float) -> Gap:
     times = (target.times.double() - exposure[:, :1]) / length
     joints = quadratic_joints(target.joints.double(), times)
     sequences = Sequences(torch.zeros(len(joints), dtype=torch.long), exposure, is_timed=False)
-    by_truth = float(gaps_of_joints(joints, sequences))
-    return Gap(folder.name, (following - closing) / (following - opening), found, by_truth)
+    [by_truth] = gaps_of_joints(joints, sequences)
+    return SampleGap(folder.name, (following - closing) / (following - opening), found, by_truth)
 
 
 def quadratic_joints(joints: Tensor, times: Tensor) -> Tensor:
@@ -138,16 +136,22 @@ def quadratic_joints(joints: Tensor, times: Tensor) -> Tensor:
     return (at @ coeffs).unflatten(-1, joints.shape[2:])
 
 
-def gap_lines(gaps: list[Gap]) -> list[str]:
-    """One line a sample, then how near they are."""
+def gap_lines(gaps: list[SampleGap]) -> list[str]:
+    """One line a sample, then how near they are, and whether it is known which are."""
     lines = [str(gap) for gap in gaps]
     kinds = ("found", [g.found for g in gaps]), ("with true motions", [g.by_truth for g in gaps])
     true = torch.tensor([gap.true for gap in gaps])
     for name, values in kinds:
-        errors = (torch.tensor(values) - true).abs()
-        near = int((errors <= NEAR).sum())
-        lines.append(f"{name}: within {NEAR} of the frame time in {near} of {len(gaps)}")
+        errors = (torch.tensor([gap.share for gap in values]) - true).abs()
+        sigma = torch.tensor([gap.sigma for gap in values])
+        near, sure = errors <= NEAR, sigma <= NEAR
+        lines.append(f"{name}: within {NEAR} of the frame time in {near.sum()} of {len(gaps)}")
         lines.append(f"  error: {spread(errors)}, mean {float(errors.mean()):.3f}")
+        lines.append(
+            f"  of those with a deviation up to {NEAR}: {near[sure].sum()} of {sure.sum()}"
+        )
+        squares = (errors / sigma).square()
+        lines.append(f"  error, root mean square, deviations: {squares.mean().sqrt():.2f}")
     return lines
 
 
@@ -176,7 +180,7 @@ def main() -> None:
     change = torch.cat([own.change for own in found])
     console.print(f"change of velocity, % of speed: {spread(100 * change)}")
     gaps = [
-        gap_of(options.data / name, own["gap"])
+        gap_of(options.data / name, Gap(own["gap"], own["gap_sigma"]))
         for name, own in zip(names, figures, strict=True)
         if own["gap"] is not None
     ]

@@ -198,7 +198,7 @@ class ClipRun:
                 "has_own_start": str(int(photo.has_own_start)),
                 "reblur_psnr_db": f"{photo.figures.reblur_psnr_db:.4f}",
                 "matte_iou": f"{photo.figures.matte_iou:.4f}",
-                "gap": "" if photo.refinement.gap is None else f"{photo.refinement.gap:.4f}",
+                "gap": "" if photo.refinement.gap is None else f"{photo.refinement.gap.share:.4f}",
                 "jump_from_before_mm": "" if k == 0 else f"{jumps[k - 1][0]:.4f}",
                 "velocity_jump_from_before": (
                     "" if k == 0 or jumps[k - 1][1] is None else f"{jumps[k - 1][1]:.4f}"
@@ -252,9 +252,8 @@ class ClipRun:
         gap = self.photos[0].refinement.gap
         if gap is None:
             return []
-        lines = [
-            f"  exposure found, of the frame time {1.0 - gap:9.2f} (--data.clip.exposure sets it)"
-        ]
+        found = f"{1.0 - gap.share:9.2f} ± {gap.sigma:.2f}"
+        lines = [f"  exposure found, of the frame time {found} (--data.clip.exposure sets it)"]
         times, body = torch.tensor([0.0, 0.5, 1.0]), self.pipeline.body
         joints = [photo.refinement.posed(body, times).joints for photo in self.photos]
         blur = float(blur_in_crop(torch.stack(joints), self.pipeline.settings).median())

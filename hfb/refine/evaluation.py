@@ -51,6 +51,7 @@ class Figures:
         boundary_velocity_jump: of consecutive photos: difference of the joints' velocities there,
             as a share of their speed; mean.
         gap: of consecutive photos: shut part of the frame time, where it was estimated.
+        gap_sigma: how far that may be off, standard deviation.
         per_joint_mm: error of each joint, by name, in the direction of `mpjpe_best_direction_mm`.
     """
 
@@ -69,6 +70,7 @@ class Figures:
     boundary_jump_mm: float | None = None
     boundary_velocity_jump: float | None = None
     gap: float | None = None
+    gap_sigma: float | None = None
     per_joint_mm: dict[str, float] | None = None
 
 

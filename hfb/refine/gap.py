@@ -11,7 +11,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.refine.gap_likelihood import gaps_of_joints
-from hfb.refine.sequences import Sequences
+from hfb.refine.sequences import Gap, Sequences
 from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
@@ -74,7 +74,7 @@ def gap_recipes(settings: RefineSettings) -> list[RefineSettings]:
 @torch.no_grad()
 def find_gaps(
     motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody
-) -> Float[Tensor, " Q"]:
+) -> list[Gap]:
     """The gap with which what moved during the exposures leads from each photo to the next.
 
     Args:
@@ -84,7 +84,7 @@ def find_gaps(
         body: the body model.
 
     Returns:
-        Shut part of the frame time of each sequence, in [0, 0.75].
+        That of each sequence, in [0, 0.75].
     """
     times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
     pose_rotmat, transl = evaluate(motion, times)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hfb.prior import place_covariance
-from hfb.refine.sequences import Sequences
+from hfb.refine.sequences import Gap, Sequences
 
 MAX_GAP = 0.75
 """Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""
@@ -31,6 +31,8 @@ LIVELINESS = (0.06, 0.12, 0.25, 0.5, 1.0)
 """How much a joint moves, times the mean of motion capture; all as likely."""
 JOINTS_ALIKE = 4.0
 """So many joints err together, and count as one."""
+LOST_PAIRS = 0.03
+"""Share of neighbouring photos whose fits tell nothing: a person facing the wrong way."""
 
 # From places at opening, mid-exposure and closing of two photos: way and acceleration in the first,
 # way between them, way and acceleration in the second.
@@ -46,11 +48,11 @@ _ERRORS = (ERRORS[0], ERRORS[1], ERRORS[2], ERRORS[0], ERRORS[1])
 
 def gaps_of_joints(
     joints: Float[Tensor, "P 3 J 3"], sequences: Sequences, stretch: float = 1.0
-) -> Float[Tensor, " Q"]:
+) -> list[Gap]:
     """The gap that the joints' ways during the exposures and between them speak for.
 
-    The mean of all gaps, each as often as it is likely. A blur may be run through either way: each
-    joint of each photo is taken both ways round.
+    Mean and deviation of all gaps, each as often as it is likely. A blur may be run through either
+    way: each joint of each photo is taken both ways round.
 
     Args:
         joints: of each photo at opening, mid-exposure and closing, camera frame, m.
@@ -59,7 +61,7 @@ def gaps_of_joints(
         stretch: factor on the motion during exposures.
 
     Returns:
-        Shut part of the frame time of each sequence, in [0, 0.75].
+        That of each sequence, in [0, 0.75].
     """
     first, second = sequences.pairs.unbind(1)
     opening = sequences.exposure[:, 0].double()
@@ -68,9 +70,16 @@ def gaps_of_joints(
     grid = torch.arange(0.0, MAX_GAP + GRID_STEP / 2, GRID_STEP).to(seen)
     # Pair by pair: the covariances of all pairs of a long sequence would need gigabytes.
     rows = [log_likelihood(*pair, grid) for pair in zip(seen, period, strict=True)]
-    total = seen.new_zeros(sequences.count, len(grid))
-    total = total.index_add(0, sequences.index[second], torch.stack(rows))
-    return (torch.softmax(total / JOINTS_ALIKE, -1) @ grid).to(joints.dtype)
+    told = torch.softmax(torch.stack(rows) / JOINTS_ALIKE, -1)
+    told = (1.0 - LOST_PAIRS) * told + LOST_PAIRS / len(grid)
+    # What is wrong with one pair is wrong with the next one, too: all pairs together count as one.
+    index = sequences.index[second][:, None].expand(-1, len(grid))
+    mean = told.new_zeros(sequences.count, len(grid))
+    mean = mean.scatter_reduce(0, index, told.log(), "mean", include_self=False)
+    likely = torch.softmax(mean, -1)
+    share = likely @ grid
+    sigma = (likely * (grid - share[:, None]) ** 2).sum(-1).sqrt()
+    return [Gap(*found) for found in zip(share.tolist(), sigma.tolist(), strict=True)]
 
 
 def _differences(

@@ -22,7 +22,7 @@ from hfb.refine.direction import MotionEnergy
 from hfb.refine.first_motion import first_velocities
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
-from hfb.refine.sequences import meeting_of, neighbour_velocities
+from hfb.refine.sequences import Gap, meeting_of, neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.refine.terms import Context, Prediction, available_weights, loss_terms
 from hfb.render import RenderSettings, render, render_exposure
@@ -64,6 +64,8 @@ class RefineModule(pl.LightningModule):
         self._shared = (body, pose_prior)
         self.problem = problem
         self.gap = gap
+        self.found_gaps: list[Gap] = []
+        """Those of the sequences that had to be found, with what is known of their errors."""
         self.settings = settings
         self.render_settings = render_settings
         self._base = static_motion(

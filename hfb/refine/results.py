@@ -12,6 +12,7 @@ from hfb.body import SmplBody
 from hfb.formation import composite_layers, linear_to_srgb, srgb_to_linear
 from hfb.motion import PolynomialMotion, evaluate, subframe_times
 from hfb.refine.module import RefineModule
+from hfb.refine.sequences import Gap
 from hfb.render import RenderSettings, render
 from hfb.structures import BodyParams, Camera, Layers, Mesh, PosedBody
 
@@ -29,7 +30,7 @@ class Refinement:
         num_subframes: N of eq. 2 that it was fitted with.
         formation: "linear" or "srgb": what was averaged.
         energy: eq. 11 at the end.
-        gap: of consecutive photos: shut part of the frame time, where it was estimated.
+        gap: between consecutive photos, where it was estimated.
     """
 
     sample_id: str
@@ -40,7 +41,7 @@ class Refinement:
     num_subframes: int
     formation: str
     energy: float
-    gap: float | None = None
+    gap: Gap | None = None
 
     def posed(self, body: SmplBody, t: Float[Tensor, " N"]) -> PosedBody:
         """The body at given times in [0, 1]."""
@@ -119,7 +120,9 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     betas, texture = (
         module.per_problem(values).detach() for values in (module.betas, module.texture)
     )
-    gap = None if module.gap is None else module.per_problem(module.gap)
+    gaps: list[Gap | None] = [None] * len(module.problem)
+    if module.found_gaps and module.problem.sequences:
+        gaps = [module.found_gaps[q] for q in module.problem.sequences.index.tolist()]
     return [
         Refinement(
             sample_id=name.rsplit("/", 1)[0],
@@ -136,7 +139,7 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
             energy=float(energy[p]),
-            gap=None if gap is None else float(gap[p]),
+            gap=gaps[p],
         )
         for p, name in enumerate(module.problem.names)
     ]

@@ -22,6 +22,7 @@ from hfb.refine.gap import ASSUMED_GAP, find_gaps, gap_recipes
 from hfb.refine.memory import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem
+from hfb.refine.sequences import Gap
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 
@@ -89,7 +90,8 @@ class Refiner:
         Returns:
             The finished module, one problem a sample, in the order of the group numbers.
         """
-        state, gap = None, None
+        state: dict[str, Tensor] | None = None
+        found: list[Gap] = []
         if len(torch.unique(group)) < len(problem):
             ranking = self._module(problem.alone())
             self._fit(ranking, self.settings.ranking_steps, on_step)
@@ -97,8 +99,10 @@ class Refiner:
             state = ranking.state_of(best)
             problem = replace(problem.select(best), sequences=problem.sequences_of(best))
         if self._must_find_gap(problem):
-            gap = self._gap(problem, state, on_step)
-        module = self._module(problem, gap=gap)
+            found = self._gaps(problem, state, on_step)
+        shares = problem.image.new_tensor([gap.share for gap in found])
+        module = self._module(problem, gap=shares if found else None)
+        module.found_gaps = found
         if state is not None:
             module.load_state(state)
         self._fit(module, self.settings.num_steps, on_step)
@@ -115,23 +119,23 @@ class Refiner:
             return False
         return self.settings.finds_gap(sequences.is_timed)
 
-    def _gap(
+    def _gaps(
         self, problem: RefineProblem, state: dict[str, Tensor] | None, on_step: OnStep | None
-    ) -> Tensor:
-        """That of the window before, or what two fits without the boundary restriction tell."""
+    ) -> list[Gap]:
+        """Those of the window before, or what two fits without the boundary restriction tell."""
         sequences = problem.sequences
         assert sequences is not None, "single photos have no gap"
-        size = problem.image.new_ones(sequences.count)
         before = sequences.before
         if before is not None and before.gap is not None:
-            return size * before.gap
+            return [before.gap]
+        assumed = problem.image.new_full((sequences.count,), ASSUMED_GAP)
         first, *others = gap_recipes(self.settings)
-        free = self._module(problem, first, ASSUMED_GAP * size)
+        free = self._module(problem, first, assumed)
         if state is not None:
             free.load_state(state)
         self._fit(free, first.num_steps, on_step)
         for recipe in others:
-            again = self._module(free.problem, recipe, ASSUMED_GAP * size)
+            again = self._module(free.problem, recipe, assumed)
             again.restart_from(free)
             self._fit(again, recipe.num_steps, on_step)
             free = again

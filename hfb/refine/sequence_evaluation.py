@@ -58,11 +58,13 @@ def _joined(
 ) -> Figures:
     """Means over the photos, and the jumps between them."""
     jump, change = boundary_jumps(refinements, sample.exposure, body, meeting_share)
+    gap = refinements[0].gap
     return replace(
         mean_figures(figures),
         boundary_jump_mm=jump,
         boundary_velocity_jump=change,
-        gap=refinements[0].gap,
+        gap=gap.share if gap else None,
+        gap_sigma=gap.sigma if gap else None,
     )
 
 
@@ -138,7 +140,7 @@ def meeting_states(
     index = torch.zeros(len(motions), dtype=torch.long)
     sequences = Sequences(index, exposure.to(betas))
     gap = refinements[0].gap
-    estimated = None if gap is None else betas.new_tensor([gap])
+    estimated = None if gap is None else betas.new_tensor([gap.share])
     meeting = meeting_of(sequences, meeting_share, estimated)
     return boundary_states(motion, betas, sequences, meeting, body)
 

@@ -18,6 +18,19 @@ from hfb.structures import BodyParams
 
 
 @dataclass(frozen=True)
+class Gap:
+    """What the photos of a sequence tell of how long the shutter stayed shut between them.
+
+    Attributes:
+        share: of the frame time.
+        sigma: how far that may be off, standard deviation; large where little moves.
+    """
+
+    share: float
+    sigma: float
+
+
+@dataclass(frozen=True)
 class Carried:
     """What the photos refined before leave to those that follow; all of it stays as it is.
 
@@ -26,14 +39,14 @@ class Carried:
         texture: sRGB in [0, 1]; the one thing that goes on being fitted.
         motion: of the last photo before, with one batch axis of length 1.
         exposure: its opening and closing, s.
-        gap: shut part of the frame time, where it was estimated.
+        gap: between the photos, where it was estimated.
     """
 
     betas: Float[Tensor, " K"]
     texture: Float[Tensor, "3 TH TW"]
     motion: PolynomialMotion
     exposure: Float[Tensor, " 2"]
-    gap: float | None = None
+    gap: Gap | None = None
 
 
 @dataclass(frozen=True)
@@ -124,20 +137,20 @@ def check_exposures(name: str, exposure: Float[Tensor, "T 2"]) -> None:
             )
 
 
-def shutter_times(exposure: Float[Tensor, "T 2"], gaps: list[float | None]) -> Float[Tensor, "T 2"]:
+def shutter_times(exposure: Float[Tensor, "T 2"], gaps: list[Gap | None]) -> Float[Tensor, "T 2"]:
     """When each shutter opened and closed, as given or as estimated.
 
     Args:
         exposure: opening and closing as given, s.
-        gaps: of each photo: shut part of the frame time, where it was estimated; the openings are
-            taken as given, and the last frame takes as long as the one before.
+        gaps: of each photo, where it was estimated; the openings are taken as given, and the last
+            frame takes as long as the one before.
     """
     if len(exposure) < 2:
         return exposure
     period = exposure[1:, 0] - exposure[:-1, 0]
     period = torch.cat([period, period[-1:]])
     rows = [
-        row if gap is None else torch.stack([row[0], row[0] + (1.0 - gap) * length])
+        row if gap is None else torch.stack([row[0], row[0] + (1.0 - gap.share) * length])
         for row, length, gap in zip(exposure, period, gaps, strict=True)
     ]
     return torch.stack(rows)

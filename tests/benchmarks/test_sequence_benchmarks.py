@@ -1,6 +1,7 @@
 """What `bench_sequences.py` reads off a run: jumps between photos, and gaps against the data."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hfb.geometry import default_camera
 from hfb.motion import static_motion
 from hfb.refine.results import Refinement
 from hfb.refine.sequence_output import sequence_record
+from hfb.refine.sequences import Gap
 from hfb.structures import BlurSample, Target
 
 
@@ -75,13 +77,19 @@ def test_a_found_gap_is_compared_with_the_datas(bench, tmp_path):
         target=Target(joints, times),
     )
     write_sample(tmp_path / "s", sample, None)
-    gap = bench.gap_of(tmp_path / "s", 0.25)
-    assert (gap.true, gap.found) == pytest.approx((0.4, 0.25), abs=1e-6)
-    assert gap.by_truth == pytest.approx(0.4, abs=0.02)
-    lines = bench.gap_lines([gap])
-    assert lines[0].startswith("s: gap 0.40, found 0.25, with the true motion 0.")
-    assert lines[1] == "found: within 0.1 of the frame time in 0 of 1"
-    assert lines[3] == "with true motions: within 0.1 of the frame time in 1 of 1"
+    gap = bench.gap_of(tmp_path / "s", Gap(0.25, 0.05))
+    assert gap.true == pytest.approx(0.4, abs=1e-6)
+    assert gap.by_truth.share == pytest.approx(0.4, abs=0.02)
+    other = replace(gap, found=Gap(0.45, 0.2))
+    lines = bench.gap_lines([gap, other])
+    assert lines[0].startswith("s: gap 0.40, found 0.25 ± 0.05, with the true motion 0.")
+    assert lines[2:6] == [
+        "found: within 0.1 of the frame time in 1 of 2",
+        "  error: median 0.05, largest 0.15, mean 0.100",
+        "  of those with a deviation up to 0.1: 0 of 1",
+        "  error, root mean square, deviations: 2.13",
+    ]
+    assert lines[6] == "with true motions: within 0.1 of the frame time in 2 of 2"
 
 
 def test_joints_are_pooled_over_samples(bench):

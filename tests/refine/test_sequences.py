@@ -22,8 +22,10 @@ from hfb.refine.gap import (
 )
 from hfb.refine.gap_likelihood import gaps_of_joints
 from hfb.refine.photos import photos_of
+from hfb.refine.results import refinements_of
 from hfb.refine.sequences import (
     Carried,
+    Gap,
     Sequences,
     boundary_states,
     check_exposures,
@@ -137,17 +139,17 @@ def test_an_unknown_gap_is_read_off_the_motions_whichever_way_they_run(generator
     sequences = Sequences(torch.tensor([0, 0, 0, 1, 1, 1]), unknown, False)
     found = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
     # The mean over what is likely cannot lie on the edge, 0.
-    assert found.tolist() == pytest.approx([truth, truth], abs=0.03)
-    torch.testing.assert_close(shutter_times(unknown[:3], [truth] * 3), exposure)
+    assert [gap.share for gap in found] == pytest.approx([truth, truth], abs=0.04)
+    torch.testing.assert_close(shutter_times(unknown[:3], [Gap(truth, 0.1)] * 3), exposure)
     # Each for itself: the other one may be ten times as far away.
     shift = torch.tensor([0.0] * 3 + [40.0] * 3, dtype=torch.float64)
     coeffs[:, 0, 0, 2] += shift
     again = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
-    assert float(again[0]) == pytest.approx(float(found[0]), abs=1e-9)
+    assert again[0].share == pytest.approx(found[0].share, abs=1e-9)
     # Fits come out shorter.
     coeffs[:, 1:] /= FIT_STRETCH
     again = find_gaps(motion.with_coeffs(coeffs), exposure.new_zeros(6, 10), sequences, body64)
-    assert float(again[0]) == pytest.approx(float(found[0]), abs=5e-3)
+    assert again[0].share == pytest.approx(found[0].share, abs=5e-3)
 
 
 def test_an_unknown_gap_is_not_shortened_by_the_noise_of_slow_motions(body64):
@@ -162,8 +164,9 @@ def test_an_unknown_gap_is_not_shortened_by_the_noise_of_slow_motions(body64):
         coeffs = motion.coeffs.clone()
         coeffs[:, 1] += 0.02 * noise
         sequences = Sequences(torch.zeros(2, dtype=torch.long), exposure, False)
-        errors.append(read_gaps(motion.with_coeffs(coeffs), sequences, body64)[0] - 0.5)
-    assert float(torch.stack(errors).mean()) > -0.12  # ways taken as they are: -0.23
+        [found] = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
+        errors.append(found.share - 0.5)
+    assert sum(errors) / len(errors) > -0.12  # ways taken as they are: -0.23
 
 
 def test_photos_go_on_from_where_others_ended_moving_as_their_places_say(
@@ -229,6 +232,11 @@ def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_
     assert steps == [1, 2, 3, 4, 1, 2, 3, 4, *range(1, 8)]
     assert fitted.gap.shape == (1,)
     assert 0.0 <= float(fitted.gap) <= 0.75
+    cameras = [default_camera(8, 8)] * 2
+    one, two = (refinement.gap for refinement in refinements_of(fitted, cameras))
+    assert one == two == fitted.found_gaps[0]
+    assert float(fitted.gap) == pytest.approx(one.share)
+    assert one.sigma > 0.05  # of a few steps nothing is sure
     # Told the closings that this gap means, the same fit begins. (Where photos are alike, the signs
     # of L1 differences soon depend on rounding.)
     closing = 0.1 * (1.0 - float(fitted.gap))
@@ -236,6 +244,7 @@ def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_
     told = replace(problem, sequences=replace(problem.sequences, exposure=exposure))
     other = refiner.refine(told, torch.arange(2))
     assert other.gap is None
+    assert [refinement.gap for refinement in refinements_of(other, cameras)] == [None, None]
     for name, value in fitted.history[0].items():
         torch.testing.assert_close(other.history[0][name], value, atol=1e-5, rtol=1e-4)
 
@@ -417,7 +426,7 @@ def test_what_a_window_leaves_to_the_next_one_stays_as_it_is(body, make_known, s
             motion.coeffs[:1].detach(), motion.base_rotmat[:1], motion.base_transl[:1], 0.5
         ),
         exposure=torch.tensor([-0.1, 0.0]),
-        gap=0.2,
+        gap=Gap(0.2, 0.1),
     )
     sequences = replace(problem.sequences, before=before, is_timed=False)
     refiner = Refiner(body, quick(small_settings, Stage(3)), RenderSettings(num_threads=1))
@@ -425,6 +434,7 @@ def test_what_a_window_leaves_to_the_next_one_stays_as_it_is(body, make_known, s
     torch.testing.assert_close(fitted.betas, before.betas[None])
     assert float((fitted.texture.detach() - 0.7).abs().max()) > 0.0
     assert float(fitted.gap) == pytest.approx(0.2)
+    assert fitted.found_gaps == [before.gap]
     # Tied to the photo before, more firmly than photos that can both give way.
     timed = replace(sequences, is_timed=True)
     tied = RefineModule(

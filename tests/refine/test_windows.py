@@ -21,6 +21,7 @@ from hfb.refine.clip import ClipRun
 from hfb.refine.pipeline import Pipeline
 from hfb.refine.progress import RunProgress
 from hfb.refine.sequence_evaluation import boundary_jumps
+from hfb.refine.sequences import Gap
 from hfb.refine.start import StartedSample
 from hfb.refine.windows import WindowFit
 from hfb.render import RenderSettings, render_exposure
@@ -162,10 +163,15 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
 
 def test_an_exposure_that_was_found_is_told_and_called_a_guess_where_it_is_one(refined, tmp_path):
     refiner, photos, _ = refined
-    fitted = [replace(photo, refinement=replace(photo.refinement, gap=0.2)) for photo, _ in photos]
+    fitted = [
+        replace(photo, refinement=replace(photo.refinement, gap=Gap(0.2, 0.07)))
+        for photo, _ in photos
+    ]
     run = run_clip(refiner, fitted, tmp_path)
     *_, found, guess = run.lines()
-    assert re.match(r"  exposure found, .* 0\.80 \(--data\.clip\.exposure sets it\)$", found)
+    assert re.match(
+        r"  exposure found, .* 0\.80 ± 0\.07 \(--data\.clip\.exposure sets it\)$", found
+    )
     assert re.match(r"  a guess: joints move 0\.[4-9] px", guess)
     run.pipeline.settings = replace(refiner.settings, image_size=512)
     assert run.lines()[-1] == found
