@@ -185,7 +185,7 @@ def main() -> None:
         if own["gap"] is not None
     ]
     for line in gap_lines(gaps) if gaps else []:
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

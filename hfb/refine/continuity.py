@@ -23,6 +23,13 @@ neighbours that agree outvote it, two that disagree by a few centimetres leave i
 twenty pairs of photos 2.5 left plain starts 112 mm off and 5 left them 124 mm off; lifted ones were
 alike with both.
 """
+SWAPPED_LEGS_COST = 0.1
+"""Score that a start loses whose legs are exchanged. From the side the two look the same; beside a
+neighbour in step a walker's cost 0.1 more."""
+LEGS_KEEP_STEP_S = 0.1
+"""Time from photo to photo in which legs do not pass each other unseen; a step takes 0.3 to 0.6."""
+
+_LEFT_LEG, _RIGHT_LEG = [1, 4, 7, 10], [2, 5, 8, 11]
 
 
 def cheapest_path(
@@ -106,26 +113,38 @@ def _chains(pairs: Int[Tensor, "M 2"]) -> list[list[int]]:
 
 @torch.no_grad()
 def agreeing_starts(
-    estimates: list[InitialEstimate], body: SmplBody, is_settled: bool = False
+    estimates: list[InitialEstimate],
+    exposure: Float[Tensor, "T 2"],
+    body: SmplBody,
+    is_settled: bool = False,
 ) -> list[InitialEstimate]:
     """The starting poses of consecutive photos with those first that agree with their neighbours.
 
     Not in the paper, whose initialiser has one pose a photo. Scores and root-aligned distances of
-    the joints from photo to photo are weighed against each other over the whole sequence.
+    the joints from photo to photo are weighed against each other over the whole sequence. Of three
+    photos or more, soon after each other, each pose may also stand with its legs exchanged: seen
+    from the side, detectors take one for the other.
 
     Args:
         estimates: of each photo, best first as far as the photo alone can tell.
+        exposure: opening and closing of each photo's shutter, s.
         body: the body model.
         is_settled: the first photo's first pose is not up for choice.
 
     Returns:
-        The estimates, reordered. Plain registrations that stand beside lifted ones are chosen among
+        The estimates, reordered, legs exchanged in the first one where that is chosen. Plain
+        registrations that stand beside lifted ones are chosen among
         themselves, as if nothing had been lifted.
     """
     plain = [estimate.unlifted for estimate in estimates if estimate.unlifted is not None]
     if len(plain) == len(estimates):
-        agreed = agreeing_starts(plain, body)
+        agreed = agreeing_starts(plain, exposure, body)
         estimates = [replace(e, unlifted=p) for e, p in zip(estimates, agreed, strict=True)]
+    counts = [len(estimate) for estimate in estimates]
+    opening = exposure[:, 0].double()
+    # Of two that disagree nobody knows which one is wrong.
+    if len(estimates) > 2 and float(opening.diff().max()) < LEGS_KEEP_STEP_S:
+        estimates = [_with_legs_exchanged(estimate) for estimate in estimates]
     count = max(len(estimate) for estimate in estimates)
     unary = estimates[0].score.new_full((len(estimates), count), torch.inf)
     joints = []
@@ -141,12 +160,32 @@ def agreeing_starts(
         apart = torch.linalg.vector_norm(one[:, None] - two[None], dim=-1).mean(-1)
         distance[row, : len(one), : len(two)] = SWITCH_COST * apart
     states, _ = cheapest_path(unary, distance)
-    return [_first(e, k) for e, k in zip(estimates, states.tolist(), strict=True)]
+    return [_first(*parts) for parts in zip(estimates, states.tolist(), counts, strict=True)]
 
 
-def _first(estimate: InitialEstimate, k: int) -> InitialEstimate:
-    """The same hypotheses with number k moved to the front."""
-    order = torch.tensor([k, *(i for i in range(len(estimate)) if i != k)])
+def _with_legs_exchanged(estimate: InitialEstimate) -> InitialEstimate:
+    """The hypotheses, then each of them with the left leg where the right one was."""
+    mirror = torch.tensor([1.0, -1.0, -1.0]).to(estimate.pose_rotmat)
+    order = torch.arange(estimate.pose_rotmat.shape[1])
+    order[_LEFT_LEG + _RIGHT_LEG] = torch.tensor(_RIGHT_LEG + _LEFT_LEG)
+    pose = estimate.pose_rotmat[:, order]
+    legs = _LEFT_LEG + _RIGHT_LEG
+    # A rotation seen in the mirror x -> -x.
+    pose[:, legs] = pose[:, legs] * mirror[:, None] * mirror
+    sigma = estimate.joint_sigma
+    return replace(
+        estimate,
+        betas=estimate.betas.repeat(2, 1),
+        pose_rotmat=torch.cat([estimate.pose_rotmat, pose]),
+        transl=estimate.transl.repeat(2, 1),
+        score=torch.cat([estimate.score, estimate.score - SWAPPED_LEGS_COST]),
+        joint_sigma=None if sigma is None else torch.cat([sigma, sigma[:, order]]),
+    )
+
+
+def _first(estimate: InitialEstimate, k: int, count: int) -> InitialEstimate:
+    """Hypothesis number k and then the others of the first `count`."""
+    order = torch.tensor([k, *(i for i in range(count) if i != k)])
     sigma = estimate.joint_sigma
     return replace(
         estimate,

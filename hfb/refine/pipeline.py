@@ -127,7 +127,8 @@ class Pipeline:
             for photo, frame in zip(photos, frames, strict=True)
         ]
         if len(started) > 1:
-            agreed = agreeing_starts([photo.estimate for photo in started], self.body)
+            estimates = [photo.estimate for photo in started]
+            agreed = agreeing_starts(estimates, sample.exposure, self.body)
             started = [replace(p, estimate=e) for p, e in zip(started, agreed, strict=True)]
         return StartedPhotos(sample, tuple(started))
 

@@ -87,7 +87,8 @@ class WindowFit:
     def _fit(self, on_step: OnStep | None) -> list[FittedPhoto]:
         settings, body = self.refiner.settings, self.refiner.body
         estimates = [item.estimate for item in self._waiting]
-        agreed = agreeing_starts(estimates, body, is_settled=self._carried is not None)
+        exposure = torch.cat([item.sample.exposure for item in self._waiting])
+        agreed = agreeing_starts(estimates, exposure, body, is_settled=self._carried is not None)
         items = [replace(p, estimate=e) for p, e in zip(self._waiting, agreed, strict=True)]
         whole = StartedPhotos(items[0].sample, tuple(items))
         problem, group, _ = join_photos([whole], settings)

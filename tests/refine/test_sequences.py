@@ -309,14 +309,52 @@ def test_a_pose_with_sides_swapped_is_outvoted_by_its_neighbours(body64):
         )
 
     starts = [estimate(pose, other), estimate(other, pose), estimate(pose, other)]
-    agreed = agreeing_starts(starts, body64)
+    agreed = agreeing_starts(starts, exposures(3, 0.3), body64)
     for found in agreed:
         torch.testing.assert_close(found.pose_rotmat[0], rotvec_to_rotmat(pose)[0])
     assert agreed[1].score.tolist() == [0.85, 1.0]
     lifted = [replace(start, unlifted=other) for start, other in zip(agreed, starts, strict=True)]
-    for both, plain in zip(agreeing_starts(lifted, body64), agreed, strict=True):
+    for both, plain in zip(agreeing_starts(lifted, exposures(3, 0.3), body64), agreed, strict=True):
         assert both.score.tolist() == plain.score.tolist()
         torch.testing.assert_close(both.unlifted.pose_rotmat, plain.pose_rotmat)
+
+
+def test_a_detector_that_takes_one_leg_for_the_other_is_outvoted(generator, body64):
+    """A stride; in the middle photo the legs are exchanged, and nothing else is offered."""
+    pose = 0.1 * torch.randn(1, 24, 3, dtype=torch.float64, generator=generator)
+    pose[:, 1, 0], pose[:, 2, 0], pose[:, 5, 0] = -0.6, 0.5, 0.4
+    exchanged = pose.clone()
+    legs, others = [1, 4, 7, 10, 2, 5, 8, 11], [2, 5, 8, 11, 1, 4, 7, 10]
+    exchanged[:, legs] = pose[:, others] * torch.tensor([1.0, -1.0, -1.0])
+    sigma = torch.rand(1, 24, dtype=torch.float64, generator=generator)
+
+    def estimate(rotvec: torch.Tensor) -> InitialEstimate:
+        return InitialEstimate(
+            betas=torch.zeros(1, 10, dtype=torch.float64),
+            pose_rotmat=rotvec_to_rotmat(rotvec),
+            transl=torch.zeros(1, 3, dtype=torch.float64),
+            camera=default_camera(8, 8),
+            score=torch.ones(1, dtype=torch.float64),
+            body=body64.identity,
+            source="test",
+            joint_sigma=sigma,
+        )
+
+    photos = [estimate(pose), estimate(exchanged), estimate(pose)]
+    soon = 0.5 * exposures(3, 0.3)
+    agreed = agreeing_starts(photos, soon, body64)
+    for found in agreed:
+        torch.testing.assert_close(found.pose_rotmat[0], rotvec_to_rotmat(pose)[0])
+    assert [len(found) for found in agreed] == [1, 2, 1]
+    torch.testing.assert_close(agreed[1].joint_sigma[0, legs], sigma[0, others])
+    # Two photos cannot tell which of them is wrong, and in half a second a step is taken.
+    later = 5.0 * soon
+    for agreed in (
+        agreeing_starts(photos[:2], soon[:2], body64),
+        agreeing_starts(photos, later, body64),
+    ):
+        for found, start in zip(agreed, photos, strict=False):
+            torch.testing.assert_close(found.pose_rotmat, start.pose_rotmat)
 
 
 def test_exposures_that_overlap_or_have_no_length_are_one_clear_line():
