@@ -166,10 +166,10 @@ def agreeing_starts(
 def _with_legs_exchanged(estimate: InitialEstimate) -> InitialEstimate:
     """The hypotheses, then each of them with the left leg where the right one was."""
     mirror = torch.tensor([1.0, -1.0, -1.0]).to(estimate.pose_rotmat)
-    order = torch.arange(estimate.pose_rotmat.shape[1])
-    order[_LEFT_LEG + _RIGHT_LEG] = torch.tensor(_RIGHT_LEG + _LEFT_LEG)
-    pose = estimate.pose_rotmat[:, order]
     legs = _LEFT_LEG + _RIGHT_LEG
+    order = torch.arange(estimate.pose_rotmat.shape[1])
+    order[legs] = torch.tensor(_RIGHT_LEG + _LEFT_LEG)
+    pose = estimate.pose_rotmat[:, order]
     # A rotation seen in the mirror x -> -x.
     pose[:, legs] = pose[:, legs] * mirror[:, None] * mirror
     sigma = estimate.joint_sigma
