@@ -5,9 +5,9 @@ from pathlib import Path
 
 from datamodules.captured import CapturedDataModule
 from datamodules.sample_module import SampleDataModule
+from hfb.app import HfbModule
+from hfb.app.hfb_cli import HfbCLI
 from hfb.cli import KeepConfig, user_errors_as_one_line
-from hfb.refine import HfbModule
-from hfb.refine.cli import HfbCLI
 
 CONFIGS = Path(__file__).resolve().parent / "lightning_configs"
 DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}

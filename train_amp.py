@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from datamodules.mocap import MocapDataModule
-from hfb.amp import AmpModule
-from hfb.amp.cli import AmpCLI
+from datamodules.mocap.data_module import MocapDataModule
 from hfb.cli import run_training
+from hfb.training.motion_prior import AmpModule
+from hfb.training.motion_prior.cli import AmpCLI
 
 DEFAULTS = Path(__file__).resolve().parent / "lightning_configs" / "train_amp.yaml"
 

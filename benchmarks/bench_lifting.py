@@ -32,18 +32,18 @@ from rich.progress import track
 from torch import Tensor
 
 from datamodules.blur_folder import ESTIMATE_NAME, list_samples, read_sample
-from datamodules.lifting import read_pairs
-from datamodules.lifting_shards import PairMaker, draw_scenes
+from datamodules.lifting.data_module import read_pairs
+from datamodules.lifting.shards import PairMaker, draw_scenes
 from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError
 from hfb.export import write_image
 from hfb.init import BlazePoseInitialiser, write_estimate
-from hfb.init.landmarks import Landmarks
-from hfb.init.lifting_file import load_lifting
-from hfb.lifting.batch import batch_of
-from hfb.lifting.figures import LiftingFigures, figures_of, join_figures
+from hfb.init.detect.landmarks import Landmarks
+from hfb.init.lift.checkpoint import load_lifting
 from hfb.metrics.functional import mpjpe, pa_mpjpe
 from hfb.structures import BodyParams, Camera
+from hfb.training.lifting.batch import batch_of
+from hfb.training.lifting.metrics import LiftingMetrics, join_metrics, metrics_of
 
 EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, 9.0)
 
@@ -184,7 +184,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     print(f"\n{missed} pictures without a person that the search would find")
 
 
-def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingFigures:
+def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingMetrics:
     """What the network expects, and what it does, on pairs."""
     arrays, _ = read_pairs(pairs)
     network, _ = load_lifting(checkpoint)
@@ -194,24 +194,24 @@ def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> Lif
         with torch.no_grad():
             pose = network(seen)
             joints = body.joints(BodyParams(pose.betas, pose.rotmat, torch.zeros(len(rows), 3)))
-        parts.append(figures_of(pose, joints - joints[:, :1], truth))
-    return join_figures(parts)
+        parts.append(metrics_of(pose, joints - joints[:, :1], truth))
+    return join_metrics(parts)
 
 
 def calibrate(arguments: argparse.Namespace) -> None:
     """Draw expected against actual errors, joint by joint, and print what the plot shows."""
     body = load_body()
-    figures = figures_on_pairs(arguments.pairs, arguments.checkpoint, body)
+    metrics = figures_on_pairs(arguments.pairs, arguments.checkpoint, body)
     panels = [
-        _panel(figures.expected_mm[:, 1:], figures.distance_mm[:, 1:], "joint error, mm", 400.0),
-        _panel(figures.expected_deg, figures.angle_deg, "joint rotation error, degrees", 80.0),
+        _panel(metrics.expected_mm[:, 1:], metrics.distance_mm[:, 1:], "joint error, mm", 400.0),
+        _panel(metrics.expected_deg, metrics.angle_deg, "joint rotation error, degrees", 80.0),
     ]
     picture = np.concatenate(panels, axis=1)
     write_image(arguments.plot, torch.from_numpy(picture).permute(2, 0, 1).float() / 255)
     print("| joint | expected mm | actual mm | expected deg | actual deg |\n|---|---|---|---|---|")
     for number, name in enumerate(body.joint_names):
-        columns = (figures.expected_mm, figures.distance_mm, figures.expected_deg,
-                   figures.angle_deg)  # fmt: skip
+        columns = (metrics.expected_mm, metrics.distance_mm, metrics.expected_deg,
+                   metrics.angle_deg)  # fmt: skip
         cells = " | ".join(f"{float(values[:, number].mean()):.1f}" for values in columns)
         print(f"| {name} | {cells} |")
 

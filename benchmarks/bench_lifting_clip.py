@@ -28,14 +28,14 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from datamodules.captured_samples import only_region, sample_from_video
-from datamodules.video_files import parse_frames, read_video_frames
+from datamodules.files.video import parse_frames, read_video_frames
+from datamodules.photos.samples import only_region, sample_from_video
 from hfb.body import SmplBody, load_body
 from hfb.errors import HfbError
 from hfb.export import write_image
 from hfb.geometry import default_camera, project
 from hfb.init import BlazePoseInitialiser
-from hfb.init.blazepose import BlazePose
+from hfb.init.detect.blazepose import BlazePose
 from hfb.structures import BlurSample
 
 # Joints of the body and landmarks of BlazePose, left and right.

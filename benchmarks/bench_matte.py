@@ -15,36 +15,36 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from datamodules.synthetic import embedded_example
+from datamodules.synthetic.data_module import embedded_example
 from hfb.body import load_body
 from hfb.errors import HfbError
+from hfb.fit import Fitter, RefineSettings, build_problem
+from hfb.fit.initialise import initialise_frame
+from hfb.fit.problem import full_matte
+from hfb.fit.result import refinements_of, render_views
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import texel_pairs
 from hfb.prior import MixturePosePrior, load_motion_prior
-from hfb.refine import Refiner, RefineSettings, build_problem
-from hfb.refine.problem import full_matte
-from hfb.refine.results import refinements_of, render_views
-from hfb.refine.start import start_sample
 from hfb.render import RenderSettings
 
 
 def mattes_of(
-    seed: int, refiner: Refiner, initialiser: BlazePoseInitialiser
+    seed: int, fitter: Fitter, initialiser: BlazePoseInitialiser
 ) -> tuple[str, list[Tensor], Tensor]:
     """Name; first matte, refreshed matte and the body's coverage; the true matte."""
     sample = embedded_example(seed)
     if sample.target is None or sample.target.silhouettes is None:
         raise HfbError(f"{sample.sample_id} has no true silhouettes")
-    settings = refiner.settings
-    started = start_sample(sample, refiner.body, initialiser)
+    settings = fitter.settings
+    started = initialise_frame(sample, fitter.body, initialiser)
     problem = build_problem(
         sample, started.estimate, started.alpha, settings.image_size, settings.crop_margin
     )
-    module = refiner.refine(problem, torch.zeros(1, dtype=torch.long))
+    module = fitter.refine(problem, torch.zeros(1, dtype=torch.long))
     refreshed = full_matte(module.problem, started.alpha, settings.crop_margin)
     refinement = refinements_of(module, [started.camera])[0]
     views = render_views(
-        refinement, refiner.body, started.camera, sample.background, refiner.render_settings
+        refinement, fitter.body, started.camera, sample.background, fitter.render_settings
     )
     truth = sample.target.silhouettes[0].float().mean(0, keepdim=True)
     return sample.sample_id, [started.alpha, refreshed, views.alpha], truth
@@ -63,12 +63,12 @@ def main() -> None:
     body, settings = load_body(), RefineSettings()
     pairs = texel_pairs(body.faces, body.uv, body.faces_uv, settings.texture_size)
     parts = MixturePosePrior(), pairs, load_motion_prior()
-    refiner = Refiner(body, settings, RenderSettings(), *parts)
+    fitter = Fitter(body, settings, RenderSettings(), *parts)
     initialiser = BlazePoseInitialiser()
     rows = []
     print("| sample | first matte | refreshed | the body |\n|---|---|---|---|")
     for seed in track(args.seeds, "fitting", console=Console(stderr=True), transient=True):
-        name, found, truth = mattes_of(seed, refiner, initialiser)
+        name, found, truth = mattes_of(seed, fitter, initialiser)
         rows.append([soft_iou(matte, truth) for matte in found])
         print(f"| {name} |" + "".join(f" {value:.3f} |" for value in rows[-1]), flush=True)
     print("| mean |" + "".join(f" {v:.3f} |" for v in torch.tensor(rows).mean(0).tolist()))

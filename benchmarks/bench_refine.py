@@ -17,13 +17,13 @@ from dataclasses import replace
 import torch
 
 from hfb.body import load_body, load_texture, texture_names
+from hfb.fit import Fitter, RefineModule, RefineProblem, RefineSettings, Stage
+from hfb.fit.motion_energy import MotionEnergy
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA
 from hfb.losses import texel_pairs
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, load_motion_prior
-from hfb.refine import RefineModule, RefineProblem, Refiner, RefineSettings, Stage
-from hfb.refine.direction import MotionEnergy
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
@@ -132,12 +132,12 @@ def main() -> None:
     settings = replace(RefineSettings(), stages=[Stage(arguments.steps)], image_size=arguments.size)
     render_settings = RenderSettings(num_threads=arguments.threads)
     pairs = texel_pairs(body.faces, body.uv, body.faces_uv, settings.texture_size)
-    refiner = Refiner(body, settings, render_settings, MixturePosePrior(), pairs)
+    fitter = Fitter(body, settings, render_settings, MixturePosePrior(), pairs)
     group = torch.zeros(1, dtype=torch.long)
-    Refiner(body, replace(settings, stages=[Stage(3)]), render_settings).refine(problem, group)
+    Fitter(body, replace(settings, stages=[Stage(3)]), render_settings).refine(problem, group)
 
     begin = time.perf_counter()
-    module = refiner.refine(problem, group)
+    module = fitter.refine(problem, group)
     total = time.perf_counter() - begin
     step = 1e3 * total / arguments.steps
 

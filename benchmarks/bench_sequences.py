@@ -21,9 +21,9 @@ from torch import Tensor
 from datamodules.blur_folder import read_sample
 from hfb.body import SmplBody, load_body
 from hfb.export import read_motion
+from hfb.fit.sequence.boundaries import Gap, Sequences, boundary_states, boundary_times
+from hfb.fit.sequence.gap_likelihood import gaps_of_joints
 from hfb.motion import PolynomialMotion
-from hfb.refine.gap_likelihood import gaps_of_joints
-from hfb.refine.sequences import Gap, Sequences, boundary_states, meeting_of
 
 MM_PER_M = 1000.0
 FAST = 0.7
@@ -61,7 +61,7 @@ def meetings(path: Path, body: SmplBody, share: float) -> Meetings:
     exposure = record.exposure.to(part.coeffs)
     sequences = Sequences(torch.zeros(count, dtype=torch.long), exposure)
     betas = record.betas[: body.num_betas].expand(count, -1)
-    meeting = meeting_of(sequences, share)
+    meeting = boundary_times(sequences, share)
     end, start = boundary_states(motion, betas, sequences, meeting, body)
     jump = torch.linalg.vector_norm(end.joints - start.joints, dim=-1) * MM_PER_M
     change, one, two = (
@@ -71,10 +71,10 @@ def meetings(path: Path, body: SmplBody, share: float) -> Meetings:
     return Meetings(jump, 2.0 * change / (one + two))
 
 
-def right_joints(figures: list[dict]) -> str:
+def right_joints(metrics: list[dict]) -> str:
     """Joints that run the right way, of those that move over 5 cm."""
-    moving = sum(f["moving_joints"] for f in figures)
-    right = sum((f["joint_direction_accuracy"] or 0.0) * f["moving_joints"] for f in figures)
+    moving = sum(f["moving_joints"] for f in metrics)
+    right = sum((f["joint_direction_accuracy"] or 0.0) * f["moving_joints"] for f in metrics)
     return f"{100 * right / max(moving, 1):.1f} % of {moving}"
 
 
@@ -165,13 +165,13 @@ def main() -> None:
     options = parser.parse_args()
     console, body = Console(highlight=False), load_body()
     records = [json.loads(p.read_text()) for p in sorted(options.run.glob("samples/*/result.json"))]
-    figures = [record["methods"]["hfb"] for record in records]
-    fast = [f for f, r in zip(figures, records, strict=True) if r["blur_rate"] >= FAST]
-    console.print(f"{len(records)} samples; joints the right way: {right_joints(figures)}")
+    metrics = [record["methods"]["hfb"] for record in records]
+    fast = [f for f, r in zip(metrics, records, strict=True) if r["blur_rate"] >= FAST]
+    console.print(f"{len(records)} samples; joints the right way: {right_joints(metrics)}")
     console.print(f"  from a blur rate of {FAST} on: {right_joints(fast)}")
     names = [record["sample_id"] for record in records]
     found = [
-        meetings(options.run / "samples" / name / "motion.npz", body, options.meeting_share)
+        meetings(options.run / "samples" / name / "motion.npz", body, options.gap_fraction)
         for name in names
     ]
     jump = torch.cat([own.jump for own in found])
@@ -181,7 +181,7 @@ def main() -> None:
     console.print(f"change of velocity, % of speed: {spread(100 * change)}")
     gaps = [
         gap_of(options.data / name, Gap(own["gap"], own["gap_sigma"]))
-        for name, own in zip(names, figures, strict=True)
+        for name, own in zip(names, metrics, strict=True)
         if own["gap"] is not None
     ]
     for line in gap_lines(gaps) if gaps else []:

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from hfb.init.landmarks import Landmarks
-from hfb.init.reading import Reading
+from hfb.init.detect.detector_output import DetectorOutput
+from hfb.init.detect.landmarks import Landmarks
 
 
 def write_landmarks(guesses: list[Landmarks], path: Path) -> None:
     """Keep guesses and their readings in one file."""
-    readings = [reading for guess in guesses for reading in guess.readings]
+    outputs = [output for guess in guesses for output in guess.outputs]
     arrays: dict[str, Any] = {
-        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in readings])
-        for name in Reading.__dataclass_fields__
+        f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in outputs])
+        for name in DetectorOutput.__dataclass_fields__
     }
     for name in ("xy", "world", "visibility", "score", "roi", "next_roi"):
         arrays[name] = np.stack([np.asarray(getattr(guess, name)) for guess in guesses])
     spreads = [np.zeros(33) if g.spread_px is None else g.spread_px for g in guesses]
     arrays["spread_px"] = np.stack(spreads)
-    arrays["num_readings"] = np.array([len(guess.readings) for guess in guesses])
+    arrays["num_readings"] = np.array([len(guess.outputs) for guess in guesses])
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
 
@@ -31,8 +31,8 @@ def read_landmarks(path: Path) -> list[Landmarks]:
     """What `write_landmarks` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
-    readings = [
-        Reading(
+    outputs = [
+        DetectorOutput(
             points=arrays["reading_points"][k],
             heat=arrays["reading_heat"][k],
             world=arrays["reading_world"][k],
@@ -52,7 +52,7 @@ def read_landmarks(path: Path) -> list[Landmarks]:
             roi=tuple(arrays["roi"][k].tolist()),
             next_roi=tuple(arrays["next_roi"][k].tolist()),
             spread_px=arrays["spread_px"][k],
-            readings=tuple(readings[end - arrays["num_readings"][k] : end]),
+            outputs=tuple(outputs[end - arrays["num_readings"][k] : end]),
         )
         for k, end in enumerate(ends)
     ]

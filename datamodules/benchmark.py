@@ -57,7 +57,7 @@ def make_built_in(folder: Path, workers: int = 0) -> None:
         workers: processes; 0: one a processor.
     """
     # Imported here: it brings the body and the renderer, which reading samples does not need.
-    from datamodules.synthetic_command import Command, generate
+    from datamodules.synthetic.command import Command, generate
 
     if (folder / "complete").is_file():
         return

@@ -18,11 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.captured_samples import check_pair, sample_name
-from datamodules.image_files import read_image, read_matte
-from datamodules.npz_file import check_npz_size
-from datamodules.sample_module import SampleDataModule
-from datamodules.sample_record import (
+from datamodules.files.images import read_image, read_matte
+from datamodules.files.npz import check_npz_size
+from datamodules.files.sample_record import (
     RECORD_NAME,
     make_record,
     read_blur_rate,
@@ -31,7 +29,9 @@ from datamodules.sample_record import (
     read_record,
     read_timing,
 )
-from datamodules.target_file import read_target, write_target
+from datamodules.files.target import read_target, write_target
+from datamodules.photos.samples import check_pair, sample_name
+from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
 from hfb.formation import linear_to_srgb

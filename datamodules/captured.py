@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from datamodules.captured_clip import ClipPhotos, ClipSettings
-from datamodules.captured_samples import (
+from datamodules.files.video import read_clip_info
+from datamodules.photos.clip import ClipPhotos, ClipSettings
+from datamodules.photos.samples import (
     only_region,
     sample_from_image,
     sample_from_video,
@@ -17,7 +18,6 @@ from datamodules.captured_samples import (
     with_options,
 )
 from datamodules.sample_module import SampleDataModule
-from datamodules.video_files import read_clip_info
 from hfb.errors import InputError
 from hfb.structures import BlurSample
 
@@ -145,6 +145,6 @@ class CapturedDataModule(SampleDataModule):
         if stray:
             raise InputError(f"{' and '.join(stray)} given, but neither an image nor a video")
         # imported here: it brings the body and the renderer, which photos do not need
-        from datamodules.synthetic import embedded_example
+        from datamodules.synthetic.data_module import embedded_example
 
         return embedded_example(seed=self.example_seed)

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.captured_samples import sample_from_image, sample_from_video, sample_name
+from datamodules.files.target import read_target
+from datamodules.photos.samples import sample_from_image, sample_from_video, sample_name
 from datamodules.sample_module import SampleDataModule
-from datamodules.target_file import read_target
 from hfb.errors import InputError
 from hfb.structures import BlurSample
 

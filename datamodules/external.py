@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import auto_cli
 
-from datamodules.external_poses import Tool, convert_poses
+from datamodules.convert.poses import Tool, convert_poses
 from hfb.errors import HfbError, InputError
 
 

@@ -2,7 +2,7 @@
 
 A pair is what the real landmark detector says about a blurry picture, and the pose that the picture
 shows at mid-exposure. Mocap pose, random body, clothes, place, camera and light come from
-`datamodules.lifting_scene`; nothing is licensed, nobody labels anything.
+`datamodules.lifting.scene`; nothing is licensed, nobody labels anything.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from datamodules.count_bar import count_bar
-from datamodules.lifting_shards import SHARD_SIZE, PairMaker, write_shard
+from datamodules.files.count_bar import count_bar
+from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write
 

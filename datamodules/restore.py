@@ -14,7 +14,7 @@ from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_folder, write_image
-from hfb.init import estimate_alpha
+from hfb.matte import estimate_alpha
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Who may import whom: a walk over the syntax trees of hfb/ and datamodules/.
 
-The table lets data flow one way: data, init, motion, body, render, formation, losses, refine,
-metrics, export. Rooms that do not exist yet are listed too, so that they find their rule waiting.
+The table lets data flow one way: matte, init, motion, body, render, formation, losses, fit,
+evaluate, report, app.
 """
 
 import ast
@@ -21,21 +21,21 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "assets": set(),
     "cli": set(),
-    "network_file": set(),
+    "checkpoint": set(),
     "geometry": set(),
     "motion": {"geometry"},
-    # The response curve is image formation's: init compares pictures in linear light, so does the
+    # The response curve is image formation's: mattes compare images in linear light, so does the
     # re-blur PSNR among the metrics.
     "formation": {"geometry"},
     "losses": {"geometry"},
     "metrics": {"geometry", "formation"},
     "body": {"geometry", "assets"},
     "render": {"geometry"},
-    "prior": {"motion", "geometry", "assets", "network_file"},
-    # Registration weighs poses with the pose prior; priors know
-    # nothing of init, so no cycle comes of it.
-    "init": {"geometry", "body", "assets", "network_file", "formation", "prior"},
-    # Pictures of a motion need projection and the response curve, but neither body nor renderer:
+    "prior": {"motion", "geometry", "assets", "checkpoint"},
+    "matte": {"geometry", "formation"},
+    # Registration weighs poses with the pose prior; priors know nothing of init: no cycle.
+    "init": {"geometry", "body", "assets", "checkpoint", "formation", "prior", "matte"},
+    # Images of a motion need projection and the response curve, but neither body nor renderer:
     # they get vertices and images.
     "export": {"geometry", "formation"},
     "viz": {"geometry", "formation"},
@@ -44,50 +44,65 @@ ROOMS: dict[str, set[str]] = {
         "geometry",
         "motion",
         "formation",
+        "matte",
         "init",
         "body",
         "render",
         "losses",
         "export",
     },
-    # The training room of the lifting network, which itself belongs to the initialiser.
-    "lifting": {"cli", "init", "geometry", "body"},
-    "amp": {"cli", "motion", "prior", "metrics", "viz", "geometry", "body"},
+    "training": {
+        "cli",
+        "assets",
+        "motion",
+        "prior",
+        "metrics",
+        "viz",
+        "geometry",
+        "body",
+        "init",
+        "checkpoint",
+    },
 }
-EVERY_ROOM = set(ROOMS) | {"refine"}
-ROOMS["refine"] = EVERY_ROOM - {"amp", "lifting"}
-# Data sets hold pictures, cameras and motions, and write them in the formats that export owns;
-# only the generator of synthetic pictures poses and renders bodies.
+BELOW_FIT = set(ROOMS) - {"cli", "metrics", "baselines", "export", "viz", "training", "checkpoint"}
+# The floors of the top half, each built on those below it: fit, evaluate, report, app.
+ROOMS["fit"] = BELOW_FIT
+ROOMS["evaluate"] = BELOW_FIT | {"fit", "metrics", "baselines", "viz", "export"}
+ROOMS["report"] = BELOW_FIT | {"fit", "evaluate", "baselines", "export", "viz"}
+ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
+# Data sets hold images, cameras and motions, and write them in the formats that export owns;
+# only the generator of synthetic images poses and renders bodies.
 DATAMODULES = {"motion", "geometry", "formation", "export", "assets"}
 GENERATOR = DATAMODULES | {"body", "render"}
-GENERATOR_FILES = ("synthetic*.py", "shading.py")
-# Restoring sub-frames needs a matte and the method itself.
-RESTORER = DATAMODULES | {"init", "baselines"}
-RESTORER_FILES = ("restore*.py",)
-# Pairs to learn lifting from are drawn by the generator and read by the real detector.
-LIFTING_PAIRS = GENERATOR | {"init", "lifting", "prior"}
-LIFTING_FILES = ("lifting*.py",)
+# By folder or file below datamodules/, what it may use; everything else: DATAMODULES.
+DATA_ROOMS = {
+    "synthetic": GENERATOR,
+    # Restoring sub-frames needs a matte and the method itself.
+    "restore.py": DATAMODULES | {"matte", "baselines"},
+    # Pairs to learn lifting from are drawn by the generator and read by the real detector.
+    "lifting": GENERATOR | {"init", "matte", "training", "prior"},
+    "lifting_pairs.py": GENERATOR | {"init", "training", "prior"},
+}
 
 # Where each library may be imported; a pattern without a slash stands for the whole room.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "roma": ("hfb/geometry.py",),
     "torchmetrics": ("hfb/metrics/*",),
     "smplx": ("hfb/body/smpl.py",),
-    "numba": ("hfb/render/numba_*.py", "hfb/body/skinning_*.py"),
+    "numba": ("hfb/render/numba/*", "hfb/body/skinning_*.py"),
     "kaolin": ("hfb/render/kaolin*.py",),
     "pytorch_lightning": (
         "hfb/cli.py",
-        "hfb/refine/*",
-        "hfb/amp*",
-        "hfb/lifting/*",
+        "hfb/fit/*",
+        "hfb/app/*",
+        "hfb/training/*",
         "datamodules/*",
     ),
     "trimesh": ("hfb/export/*", "hfb/viz/*"),
     "pygltflib": ("hfb/export/*",),
-    "imageio": ("hfb/export/*", "hfb/viz/*"),
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
-    "pymatting": ("hfb/init/*",),
+    "pymatting": ("hfb/matte/*",),
     # One spelling of the library: mixing the two packages breaks isinstance checks.
     "lightning": (),
     "sklearn": (),
@@ -165,11 +180,7 @@ def _room_problems(item: Import) -> list[str]:
         return []
     other = item.module.split(".")[1]
     if room == "datamodules":
-        is_generator = any(fnmatch(Path(item.path).name, pattern) for pattern in GENERATOR_FILES)
-        is_lifting = any(fnmatch(Path(item.path).name, pattern) for pattern in LIFTING_FILES)
-        allowed = GENERATOR if is_generator else LIFTING_PAIRS if is_lifting else DATAMODULES
-        if any(fnmatch(Path(item.path).name, pattern) for pattern in RESTORER_FILES):
-            allowed = RESTORER
+        allowed = DATA_ROOMS.get(Path(item.path).parts[1], DATAMODULES)
     elif room not in ROOMS:
         return [f"{item}: the room {room} has no row in this test's table"]
     else:
@@ -225,13 +236,17 @@ def test_no_star_imports_and_no_devices_by_name():
         ("hfb/losses/image.py", "from hfb import render", "losses may only use geometry"),
         ("hfb/losses/image.py", "from ..body import load_body", "losses may only use geometry"),
         ("hfb/geometry.py", "def f():\n    import hfb.motion", "geometry may only use nothing"),
-        ("hfb/refine/module.py", "import datamodules.synthetic", "never imports what is built"),
+        (
+            "hfb/fit/module.py",
+            "import datamodules.synthetic",
+            "never imports what is built",
+        ),
         ("hfb/newroom/a.py", "import hfb.geometry", "newroom has no row"),
         ("hfb/motion/fitting.py", "import roma", "roma belongs in hfb/geometry.py"),
         ("hfb/motion/fitting.py", "import scipy.linalg", "nothing but torch"),
         ("hfb/body/skinning.py", "from smplx import SMPL", "smplx belongs in hfb/body/smpl.py"),
-        ("hfb/refine/module.py", "import lightning as L", "lightning belongs in nowhere"),
-        ("hfb/init/blazepose.py", "import ai_edge_litert", "inside the function"),
+        ("hfb/fit/module.py", "import lightning as L", "lightning belongs in nowhere"),
+        ("hfb/init/detect/blazepose.py", "import ai_edge_litert", "inside the function"),
         ("datamodules/captured.py", "from hfb.render import render", "datamodules may only use"),
     ],
 )
@@ -245,9 +260,9 @@ def test_the_walk_finds_forbidden_imports(path, source, part):
     ("path", "source"),
     [
         ("hfb/render/api.py", "import hfb.geometry\nfrom hfb.structures import Mesh\nimport math"),
-        ("hfb/refine/module.py", "from hfb.render import render\nimport pytorch_lightning as pl"),
-        ("hfb/init/blazepose.py", "def f():\n    import ai_edge_litert"),
-        ("datamodules/synthetic_scene.py", "from hfb.body import load_body"),
+        ("hfb/fit/module.py", "from hfb.render import render\nimport pytorch_lightning as pl"),
+        ("hfb/init/detect/blazepose.py", "def f():\n    import ai_edge_litert"),
+        ("datamodules/synthetic/scene.py", "from hfb.body import load_body"),
     ],
 )
 def test_the_walk_allows_what_the_table_allows(path, source):

@@ -1,8 +1,8 @@
-"""Fit how far joints get in a time to motion capture; print the constants of `hfb.prior.places`.
+"""Fit how far joints get in a time to motion capture: constants of `hfb.prior.trajectory_gp`.
 
     python tools/fit_place_prior.py --mocap <file or folder>
 
-Reads what `datamodules.mocap_files.iterate_mocap` reads: AMASS files or a packed collection. Of
+Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. Of
 collections that say whom to keep for reports, only the training subjects are learned from. The
 joints are the free body's at its mean shape; one curve serves them all.
 """
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.optimize import lsq_linear
 
-from datamodules.mocap_files import MocapClip, iterate_mocap
+from datamodules.mocap.files import MocapClip, iterate_mocap
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
-from hfb.prior.places import TIMES_S
+from hfb.prior.trajectory_gp import TIMES_S
 from hfb.structures import BodyParams
 
 LAGS_S = np.geomspace(1 / 120, 2.5, 30)
@@ -85,7 +85,7 @@ def fit_variances(mean_square: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def main() -> None:
-    """Print what to write into `hfb/prior/places.py`."""
+    """Print what to write into `hfb/prior/trajectory_gp.py`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mocap", type=Path, required=True)
     clips = [clip for clip in iterate_mocap(parser.parse_args().mocap) if clip.split != "val"]

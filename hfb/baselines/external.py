@@ -1,7 +1,7 @@
 """Results of any other program, read from a folder: poses, or pictures of the sub-frames.
 
-`<root>/<sample>/poses.hfbinit.npz` holds a pose a sub-frame (see `hfb.init.read_moments`; other
-tools' files are converted by `python -m hfb.baselines.convert`). Without it,
+`<root>/<sample>/poses.hfbinit.npz` holds a pose a sub-frame (see `hfb.init.read_timed_estimates`;
+other tools' files are converted by `python -m datamodules.external`). Without it,
 `<root>/<sample>/000_000.png` and so on (photo, sub-frame) are sharp pictures in the order of time,
 which our initialiser estimates one by one: "restore, then estimate".
 """
@@ -20,7 +20,7 @@ from hfb.baselines.pose_track import PoseTrack, track_of
 from hfb.baselines.subframe_files import list_subframes, read_subframe
 from hfb.body import SmplBody
 from hfb.errors import InputError, NoPersonError
-from hfb.init import Moment, read_moments
+from hfb.init import TimedEstimate, read_timed_estimates
 from hfb.motion import subframe_times
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
@@ -86,7 +86,7 @@ def read_poses(path: Path, sample: BlurSample, body: SmplBody) -> list[ExternalE
         InputError: if the file is unusable, or a photo has no pose.
     """
     height, width = sample.blurry.shape[-2:]
-    moments = read_moments(path, body.identity, (height, width), sample.camera)
+    moments = read_timed_estimates(path, body.identity, (height, width), sample.camera)
     count = len(sample.blurry)
     numbers = sorted({moment.frame for moment in moments})
     if numbers != list(range(count)):
@@ -100,7 +100,9 @@ def read_poses(path: Path, sample: BlurSample, body: SmplBody) -> list[ExternalE
     ]
 
 
-def _photo_of(moments: list[Moment], sample: BlurSample, k: int, path: Path) -> ExternalEstimate:
+def _photo_of(
+    moments: list[TimedEstimate], sample: BlurSample, k: int, path: Path
+) -> ExternalEstimate:
     """The poses of one photo, in the order of time."""
     times = subframe_times(len(moments), torch.float64)
     known = [moment.time for moment in moments if moment.time is not None]

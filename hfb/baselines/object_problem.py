@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hfb.errors import ShapeError
 from hfb.formation import srgb_to_linear
-from hfb.init import CropBox, crop_image, crop_valid, find_region
+from hfb.matte import CropBox, crop_image, crop_valid, find_region
 from hfb.structures import BlurSample
 
 REGION_FLOOR = 0.05

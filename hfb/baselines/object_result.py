@@ -11,7 +11,7 @@ from torch import Tensor
 from hfb.baselines.object_fit import OnStep, Snapshot, fit_object
 from hfb.baselines.object_problem import ObjectProblem
 from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe
-from hfb.init import paste_crop
+from hfb.matte import paste_crop
 from hfb.render import RenderSettings
 from hfb.structures import Layers
 

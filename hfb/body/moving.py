@@ -11,10 +11,10 @@ from hfb.body.smpl import SmplBody
 from hfb.structures import BodyParams
 
 
-def moving_joints(
+def joint_velocities(
     body: SmplBody,
     params: BodyParams,
-    spin: Float[Tensor, "*B J 3"],
+    angular_velocity: Float[Tensor, "*B J 3"],
     velocity: Float[Tensor, "*B 3"],
 ) -> tuple[Float[Tensor, "*B J 3"], Float[Tensor, "*B J 3"]]:
     """Joints and their velocities, exactly and without skinning.
@@ -25,7 +25,7 @@ def moving_joints(
     Args:
         body: the body model.
         params: shape and pose; betas with the pose's batch axes.
-        spin: angular velocity of each joint in its parent's frame, rad per unit of time.
+        angular_velocity: of each joint in its parent's frame, rad per unit of time.
         velocity: of the translation, m per unit of time.
 
     Returns:
@@ -40,7 +40,7 @@ def moving_joints(
         -3,
     )  # fmt: skip
     chain = _chain_matrix(body.parents).to(velocity)
-    turning = chain @ (above @ spin.unsqueeze(-1)).squeeze(-1)
+    turning = chain @ (above @ angular_velocity.unsqueeze(-1)).squeeze(-1)
     bones = frames.position[..., 1:, :] - frames.position[..., parents, :]
     swing = torch.linalg.cross(turning[..., parents, :], bones)
     moved = chain @ torch.cat([torch.zeros_like(swing[..., :1, :]), swing], -2)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
 from hfb.export.atomic import atomic_write
-from hfb.export.pictures import encode_png
+from hfb.export.images import encode_png
 from hfb.structures import Mesh
 
 # camera frame (y down, z forward) to glTF's (y up, z towards the viewer); a half turn about x, so

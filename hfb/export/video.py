@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from hfb.errors import InputError
 from hfb.export.atomic import atomic_write
-from hfb.export.pictures import quantise
+from hfb.export.images import quantise
 
 # swscale's and H.264's number of ITU-R BT.709, what players assume for video without tags
 BT709 = 1

@@ -16,21 +16,22 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.errors import InputError, NoPersonError
 from hfb.geometry import default_camera
-from hfb.init.blazepose import BlazePose
-from hfb.init.consensus import find_consensus, mean_of, with_first
-from hfb.init.hypotheses import search_landmarks
-from hfb.init.landmarks import Landmarks, swap_sides
-from hfb.init.lifted_start import LiftedStart, lift_readings
-from hfb.init.lifting import LiftingNetwork
-from hfb.init.lifting_file import fits_body, fits_shape, load_lifting
-from hfb.init.pose_limits import MixtureQuadratic
-from hfb.init.region import foreground_mask
-from hfb.init.registration import (
+from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.landmarks import Landmarks, swap_sides
+from hfb.init.detect.search import search_landmarks
+from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
+from hfb.init.lift.consensus import find_consensus, mean_of, with_first
+from hfb.init.lift.lift import lift_outputs
+from hfb.init.lift.network import LiftingNetwork
+from hfb.init.register.lifted_prior import LiftedStart
+from hfb.init.register.priors import MixtureQuadratic
+from hfb.init.register.registration import (
     PosePrior,
     Registration,
     RegistrationSettings,
     register_landmarks,
 )
+from hfb.matte.region import foreground_mask
 from hfb.prior import MixturePosePrior
 from hfb.structures import BodyParams, Camera, InitialEstimate
 
@@ -210,7 +211,7 @@ class BlazePoseInitialiser:
             lifted,
             posed.to(lifted.betas),
             torch.tensor([guess.score for guess in guesses]),
-            torch.tensor([float(len(guess.readings)) for guess in guesses]),
+            torch.tensor([float(len(guess.outputs)) for guess in guesses]),
         )
         first = found.index
         in_order = [guesses[first], *guesses[:first], *guesses[first + 1 :]]
@@ -228,8 +229,8 @@ class BlazePoseInitialiser:
                     "for this body, or turn it off with --model.initialiser.lifting false"
                 )
             self._lifter, self._lifts_shape = network, fits_shape(card, body)
-        readings = [guess.readings for guess in guesses]
-        lifted = lift_readings(readings, fitted.pose_rotmat, camera, self._lifter, body)
+        outputs = [guess.outputs for guess in guesses]
+        lifted = lift_outputs(outputs, fitted.pose_rotmat, camera, self._lifter, body)
         if not self._lifts_shape:
             lifted = replace(lifted, betas=torch.zeros_like(lifted.betas))
         return lifted

@@ -16,13 +16,13 @@ class BoundaryState:
 
     Attributes:
         pose_rotmat: rotation of each joint relative to its parent, root first.
-        spin: angular velocity of each joint, parent's frame, rad per unit of time.
+        angular_velocity: angular velocity of each joint, parent's frame, rad per unit of time.
         joints: camera frame, m.
         velocity: of the joints, m per unit of time.
     """
 
     pose_rotmat: Float[Tensor, "*B J 3 3"]
-    spin: Float[Tensor, "*B J 3"]
+    angular_velocity: Float[Tensor, "*B J 3"]
     joints: Float[Tensor, "*B J 3"]
     velocity: Float[Tensor, "*B J 3"]
 
@@ -42,7 +42,12 @@ def boundary_loss(end: BoundaryState, start: BoundaryState) -> Float[Tensor, "*B
         One value a boundary.
     """
     turn = rotmat_to_rotvec(end.pose_rotmat.mT @ start.pose_rotmat)
-    parts = (turn, end.spin - start.spin, end.joints - start.joints, end.velocity - start.velocity)
+    parts = (
+        turn,
+        end.angular_velocity - start.angular_velocity,
+        end.joints - start.joints,
+        end.velocity - start.velocity,
+    )
     total = parts[0].abs().sum((-2, -1))
     for part in parts[1:]:
         total = total + part.abs().sum((-2, -1))

@@ -18,14 +18,14 @@ class MovingPose:
 
     Attributes:
         pose_rotmat: rotation of each joint, root first.
-        spin: angular velocity of each joint in its parent's frame (the root's: camera frame), rad
-            per exposure.
+        angular_velocity: of each joint in its parent's frame (the root's: camera frame), rad per
+            exposure.
         transl: camera frame, m.
         velocity: of the translation, m per exposure.
     """
 
     pose_rotmat: Float[Tensor, "*B J 3 3"]
-    spin: Float[Tensor, "*B J 3"]
+    angular_velocity: Float[Tensor, "*B J 3"]
     transl: Float[Tensor, "*B 3"]
     velocity: Float[Tensor, "*B 3"]
 
@@ -51,10 +51,10 @@ def evaluate_moving(motion: PolynomialMotion, t: Float[Tensor, "*B"]) -> MovingP
         tracks, rates = _moving_direction_times_size(tracks, rates)
     turn, turn_rate = tracks[..., 1:, :], rates[..., 1:, :]
     base = motion.base_rotmat
-    spin = base @ spin_of_rotvec(turn, turn_rate).unsqueeze(-1)
+    angular_velocity = base @ spin_of_rotvec(turn, turn_rate).unsqueeze(-1)
     return MovingPose(
         pose_rotmat=base @ rotvec_to_rotmat(turn),
-        spin=spin.squeeze(-1),
+        angular_velocity=angular_velocity.squeeze(-1),
         transl=motion.base_transl + tracks[..., 0, :],
         velocity=rates[..., 0, :],
     )

@@ -1,6 +1,6 @@
 """From a refinement's motion to the prior's input: the heading-free frame.
 
-At mid-exposure the person faces +z with y up: see `datamodules.mocap_windows` for the frame the
+At mid-exposure the person faces +z with y up: see `datamodules.mocap.windows` for the frame the
 prior is trained in. A single photo does not show gravity; "up" is taken to be -y of the camera,
 which is right for an upright camera. Training tilts its windows at random so that a camera held
 ten degrees askew does no harm.
@@ -25,7 +25,7 @@ _NUM_SAMPLES = 9
 
 
 @dataclass(frozen=True)
-class MotionSketch:
+class CanonicalMotion:
     """What the motion prior sees of a motion.
 
     Attributes:
@@ -39,20 +39,20 @@ class MotionSketch:
     coeffs: Float[Tensor, "*B D K C"]
     mid_rotmat: Float[Tensor, "*B J 3 3"]
 
-    def with_coeffs(self, coeffs: Float[Tensor, "*B D K C"]) -> MotionSketch:
+    def with_coeffs(self, coeffs: Float[Tensor, "*B D K C"]) -> CanonicalMotion:
         """The same pose with another motion."""
-        return MotionSketch(coeffs, self.mid_rotmat)
+        return CanonicalMotion(coeffs, self.mid_rotmat)
 
-    def reversed(self) -> MotionSketch:
+    def reversed(self) -> CanonicalMotion:
         """The same motion played backwards: odd coefficients change their sign."""
         return self.with_coeffs(self.coeffs * reversal_signs(self.coeffs))
 
 
-def sketch_motion(
+def canonical_motion(
     motion: PolynomialMotion,
     degree: int,
     mid_rotmat: Float[Tensor, "*B J 3 3"] | None = None,
-) -> MotionSketch:
+) -> CanonicalMotion:
     """Sketch of a motion in the camera frame (x right, y down, z forward).
 
     Tangent motions about mid-exposure are taken as they are; the rotation of their base by the
@@ -84,7 +84,7 @@ def sketch_motion(
     coeffs = torch.cat([transl, coeffs[..., 1:, :]], -2)
     if degree > motion.degree:
         coeffs = torch.cat([coeffs, missing], -3)
-    return MotionSketch(coeffs, turned_root(mid_rotmat, turn))
+    return CanonicalMotion(coeffs, turned_root(mid_rotmat, turn))
 
 
 def heading_free_turn(root_rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]:

@@ -88,7 +88,7 @@ class LimbKinematics(nn.Module):
         Exact at first order; at higher ones, products of turning rates are left out.
 
         Args:
-            coeffs: tangent coefficients from the first order on, see `MotionSketch`.
+            coeffs: tangent coefficients from the first order on, see `CanonicalMotion`.
             turns: of the joints at mid-exposure, from `place`.
             positions: of the joints at mid-exposure, m.
         """
@@ -96,9 +96,9 @@ class LimbKinematics(nn.Module):
         moments = torch.linalg.cross(rates, positions.unsqueeze(-3).expand_as(rates))
         # Sum over the joints k of a chain that carry joint j of rate_k x (position_j - position_k).
         both = torch.einsum("ljk,...dkx->...ldjx", self.moves, torch.cat([rates, moments], -1))
-        spin, shift = both.split(3, -1)
-        arms = positions[..., None, None, :, :].expand_as(spin)
-        velocity = torch.linalg.cross(spin, arms) - shift
+        angular_velocity, shift = both.split(3, -1)
+        arms = positions[..., None, None, :, :].expand_as(angular_velocity)
+        velocity = torch.linalg.cross(angular_velocity, arms) - shift
         velocity = velocity + self.carried * coeffs[..., None, :, :1, :]
         amplitude = _amplitude(velocity)
         relative = velocity / amplitude[..., None, None, None, None]

@@ -10,21 +10,22 @@ from torch import Tensor, nn
 
 from hfb.motion.polynomial import channels_of
 from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
-from hfb.prior.heading import MotionSketch
+from hfb.prior.heading import CanonicalMotion
 from hfb.prior.kinematics import NUM_JOINTS, LimbKinematics, LimbMotion
-from hfb.prior.patterns import ChainPatterns, MotionPriorSettings
+from hfb.prior.patterns import ChainReversalClassifier, MotionPriorSettings
 
 # Logarithmic compression: a coefficient of the typical size is worth 1.4, ten times it 3.7.
 _COMPRESSION = 2.0
 
 
-class Verdict(NamedTuple):
+class PriorOutput(NamedTuple):
     """What the prior says of a motion.
 
     Attributes:
         logits: D(C), of each entry being wrong.
         corrected: G(D(C), C).
-        pattern_scores: logits of the patterns of `ChainPatterns`: how likely each makes it true.
+        pattern_scores: logits of the patterns of `ChainReversalClassifier`: how likely each makes
+            it true.
     """
 
     logits: Float[Tensor, "*B D K"]
@@ -89,38 +90,33 @@ class MotionPrior(nn.Module):
         self.register_buffer("scale", torch.ones(shape) if scale is None else scale.clone())
         self.register_buffer("ancestors", ancestor_matrix().T, persistent=False)
         self.kinematics = LimbKinematics()
-        self.patterns = ChainPatterns(settings, self.channels, num_pose)
+        self.patterns = ChainReversalClassifier(settings, self.channels, num_pose)
         self.discriminator = _perceptron(num_inputs, num_entries, settings)
         num_outputs = num_entries * (1 + self.channels)
         self.generator = _perceptron(num_inputs + num_entries, num_outputs, settings)
         self.expectation = _perceptron(num_pose, NUM_TRACKS * self.channels, settings)
 
-    def discriminate(self, sketch: MotionSketch) -> Float[Tensor, "*B D K"]:
+    def discriminate(self, canonical: CanonicalMotion) -> Float[Tensor, "*B D K"]:
         """D(C): logit of each entry being wrong."""
-        return self.judge(sketch)[0]
-
-    def judge(self, sketch: MotionSketch) -> tuple[Float[Tensor, "*B D K"], Float[Tensor, "*B S"]]:
-        """D(C), and the scores of the patterns that it comes from."""
-        view = self._view(sketch)
-        scores = self._scores(view)
-        return self._of_joints(view) + self._of_chains(scores), scores
+        view = self._view(canonical)
+        return self._of_joints(view) + self._of_chains(self._scores(view))
 
     def contrast(
-        self, sketch: MotionSketch, backward: Float[Tensor, "B L"], num_others: int
+        self, canonical: CanonicalMotion, backward: Float[Tensor, "B L"], num_others: int
     ) -> Float[Tensor, "M B S"]:
-        """Each member's scores of the patterns of `ChainPatterns.contrast`, to be trained by.
+        """Each member's scores of the patterns of `ChainReversalClassifier.contrast`, for training.
 
         Args:
-            sketch: motions with faults.
+            canonical: motions with faults.
             backward: 1 for the chains that run backwards.
             num_others: patterns drawn by lot.
         """
-        view = self._view(sketch)
+        view = self._view(canonical)
         signs = self.patterns.contrast(backward, num_others)
         return self.patterns.each(view.moving, view.limbs, view.pose, signs)
 
     def indicate(
-        self, logits: Float[Tensor, "*B D K"], doubt: float | None = None
+        self, logits: Float[Tensor, "*B D K"], correction_threshold: float | None = None
     ) -> Float[Tensor, "*B D K"]:
         """The indicator I_C: nearly 1 where D is sure that an entry is wrong, else nearly 0.
 
@@ -128,50 +124,53 @@ class MotionPrior(nn.Module):
 
         Args:
             logits: D(C).
-            doubt: other log odds than those of the settings to be sure at.
+            correction_threshold: other log odds than those of the settings to be sure at.
         """
-        at = self.settings.doubt if doubt is None else doubt
-        return torch.sigmoid(self.settings.sharpness * (logits - at))
+        if correction_threshold is None:
+            correction_threshold = self.settings.correction_threshold
+        return torch.sigmoid(self.settings.sharpness * (logits - correction_threshold))
 
     def correct(
-        self, sketch: MotionSketch, indicator: Float[Tensor, "*B D K"]
+        self, canonical: CanonicalMotion, indicator: Float[Tensor, "*B D K"]
     ) -> Float[Tensor, "*B D K C"]:
         """G(I, C): what the coefficients should be.
 
         Args:
-            sketch: the motion.
+            canonical: the motion.
             indicator: 1 where an entry is wrong, 0 where it is to be kept.
         """
-        return self._correct(self._view(sketch), sketch.coeffs, indicator)
+        return self._correct(self._view(canonical), canonical.coeffs, indicator)
 
-    def forward(self, sketch: MotionSketch) -> Verdict:
+    def forward(self, canonical: CanonicalMotion) -> PriorOutput:
         """D and G of a motion."""
-        view = self._view(sketch)
+        view = self._view(canonical)
         scores = self._scores(view)
         logits = self._of_joints(view) + self._of_chains(scores)
-        return Verdict(logits, self._correct(view, sketch.coeffs, self.indicate(logits)), scores)
+        return PriorOutput(
+            logits, self._correct(view, canonical.coeffs, self.indicate(logits)), scores
+        )
 
-    def energy(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
+    def energy(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
         """|G(D(C), C) - C|_1 of eq. (10): how much of a motion has to be corrected, rad and m."""
-        return correction_size(self(sketch).corrected, sketch)
+        return correction_size(self(canonical).corrected, canonical)
 
-    def energy_gap(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
+    def energy_gap(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
         """Energy (eq. 10) of the reversed motion minus its own: positive if it runs the right way.
 
         Changes its sign under reversal.
         """
-        return self.energy(sketch.reversed()) - self.energy(sketch)
+        return self.energy(canonical.reversed()) - self.energy(canonical)
 
-    def direction_score(self, sketch: MotionSketch) -> Float[Tensor, "*B"]:
+    def direction_score(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
         """Log odds of a motion against its reverse: positive where it runs the likely way.
 
         Not in the paper, which uses eq. (10) as a loss only. From D's scores of "all chains
         forwards" and "all chains backwards". Changes its sign under reversal.
         """
-        scores = self._scores(self._view(sketch))
+        scores = self._scores(self._view(canonical))
         return scores[..., 0] - scores[..., -1]
 
-    def likely_velocity(self, mid_rotmat: Float[Tensor, "*B J 3 3"]) -> Float[Tensor, "*B K C"]:
+    def expected_velocity(self, mid_rotmat: Float[Tensor, "*B J 3 3"]) -> Float[Tensor, "*B K C"]:
         """Mean first-order coefficients of motions through a pose, in typical sizes.
 
         Of motions scaled to a mean square of 1, so that the length of the result says how sure it
@@ -183,15 +182,15 @@ class MotionPrior(nn.Module):
         positions = self.kinematics.place(mid_rotmat)[1]
         return self.expectation(positions.flatten(-2)).unflatten(-1, (NUM_TRACKS, self.channels))
 
-    def _view(self, sketch: MotionSketch) -> _View:
-        turns, positions = self.kinematics.place(sketch.mid_rotmat)
+    def _view(self, canonical: CanonicalMotion) -> _View:
+        turns, positions = self.kinematics.place(canonical.mid_rotmat)
         is_tangent = self.settings.parameterization == "tangent"
         return _View(
-            moving=torch.asinh((_COMPRESSION / self.scale).unsqueeze(-1) * sketch.coeffs),
+            moving=torch.asinh((_COMPRESSION / self.scale).unsqueeze(-1) * canonical.coeffs),
             pose=positions.flatten(-2),
-            limbs=self.kinematics(sketch.coeffs, turns, positions)
+            limbs=self.kinematics(canonical.coeffs, turns, positions)
             if is_tangent
-            else self.kinematics.nothing(sketch.coeffs),
+            else self.kinematics.nothing(canonical.coeffs),
         )
 
     def _scores(self, view: _View) -> Float[Tensor, "*B S"]:
@@ -226,10 +225,10 @@ class MotionPrior(nn.Module):
 
 
 def correction_size(
-    corrected: Float[Tensor, "*B D K C"], sketch: MotionSketch
+    corrected: Float[Tensor, "*B D K C"], canonical: CanonicalMotion
 ) -> Float[Tensor, "*B"]:
     """L1 distance of eq. (10)."""
-    return (corrected - sketch.coeffs).abs().sum((-3, -2, -1))
+    return (corrected - canonical.coeffs).abs().sum((-3, -2, -1))
 
 
 def _perceptron(num_inputs: int, num_outputs: int, settings: MotionPriorSettings) -> nn.Sequential:

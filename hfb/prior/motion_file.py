@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from hfb.assets import find_asset
+from hfb.checkpoint import CheckpointFile
 from hfb.errors import InputError
 from hfb.motion import Parameterization
 from hfb.motion.tracks import SMPL_PARENTS
-from hfb.network_file import NetworkFile
 from hfb.prior.motion import MotionPrior
 from hfb.prior.patterns import MotionPriorSettings
 
 MOTION_PRIOR_FILE = "amp.ckpt"
-_FILE = NetworkFile(
-    "motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior", version=3
+_FILE = CheckpointFile(
+    "motion prior", MOTION_PRIOR_FILE, "train_amp.py", "hfb-motion-prior", version=4
 )
 
 

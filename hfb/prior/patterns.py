@@ -28,7 +28,7 @@ class MotionPriorSettings:
         num_members: networks whose scores of the patterns are averaged.
         wrong_chains: how often none, one, ..., all six chains of a motion that D is shown run
             backwards, relative to each other.
-        doubt: log odds of being wrong at which an entry is half corrected.
+        correction_threshold: log odds of being wrong at which an entry is half corrected.
         sharpness: how fast the correction goes from nothing to all about there.
     """
 
@@ -39,7 +39,7 @@ class MotionPriorSettings:
     dropout: float = 0.3
     num_members: int = 3
     wrong_chains: tuple[float, ...] = (0.55, 0.13, 0.13, 0.13, 0.005, 0.005, 0.15)
-    doubt: float = 0.8
+    correction_threshold: float = 0.8
     sharpness: float = 4.0
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class MotionPriorSettings:
         return self.degree + 1 - first_order(self.parameterization)
 
 
-class ChainPatterns(nn.Module):
+class ChainReversalClassifier(nn.Module):
     """Scores all ways of playing chains of the body forwards or backwards.
 
     Several networks do so; each is trained on its own and the scores are averaged, since what each
@@ -177,7 +177,7 @@ class PatternScorer(nn.Module):
         pose: Float[Tensor, "*B P"],
         signs: Float[Tensor, "*P S L"],
     ) -> Float[Tensor, "*B S"]:
-        """Score of each pattern; see `ChainPatterns`."""
+        """Score of each pattern; see `ChainReversalClassifier`."""
         odd = moving[..., self.odd, :, :].movedim(-2, -3).flatten(-2)
         even = moving[..., self.even, :, :].flatten(-3)
         by_chain = self.chains @ torch.einsum("...kf,kfh->...kh", odd, self.tracks)

@@ -14,6 +14,7 @@ from hfb.errors import InputError
 POSE_PRIOR_FILE = "pose_prior.npz"
 
 PosePriorKind = Literal["mahalanobis", "likelihood"]
+PosePriorName = Literal["mixture", "none"]
 
 
 class MixturePosePrior(nn.Module):
@@ -101,3 +102,12 @@ def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
     whiteners = packed.new_zeros(len(means), size, size)
     whiteners[:, rows, columns] = packed
     return means, whiteners, weights
+
+
+def load_pose_prior(name: PosePriorName) -> MixturePosePrior | None:
+    """The shipped pose prior of a name, or None for "none".
+
+    Raises:
+        AssetNotFoundError: if its file is not there.
+    """
+    return MixturePosePrior() if name == "mixture" else None

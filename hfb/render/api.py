@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hfb.errors import InputError
-from hfb.render import torch_backend
 from hfb.render.scene import Scene, build_scene, build_untextured_scene
 from hfb.render.settings import RenderSettings
+from hfb.render.torch import backend as torch_backend
 from hfb.structures import Camera, Exposure, Layers, Mesh
 
 DEFAULT_SETTINGS = RenderSettings()
@@ -129,7 +129,7 @@ def _backend(scene: Scene, settings: RenderSettings) -> ModuleType:
                 "RenderSettings.backend is 'numba', which is not installed: pip install numba, or "
                 "use 'torch'"
             )
-        from hfb.render import numba_backend
+        from hfb.render.numba import backend as numba_backend
 
         return numba_backend
     if name == "kaolin":

@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.errors import InputError
-from hfb.render import torch_backend
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
-from hfb.render.torch_shading import sample_texture
-from hfb.render.torch_visibility import classify_faces, project_to_grid
+from hfb.render.torch import backend as torch_backend
+from hfb.render.torch.shading import sample_texture
+from hfb.render.torch.visibility import classify_faces, project_to_grid
 
 _MULTIPLIER = 1000
 _MIN_INVERSE_DEPTH = 1e-12

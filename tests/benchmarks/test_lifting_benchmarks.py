@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfb.init.landmarks import Landmarks
-from hfb.init.reading import Reading
+from hfb.init.detect.detector_output import DetectorOutput
+from hfb.init.detect.landmarks import Landmarks
 
 
 @pytest.fixture
@@ -55,23 +55,25 @@ def test_kept_landmarks_come_back(tmp_path):
     rng = np.random.default_rng(0)
 
     def guess(num_readings, spread):
-        readings = tuple(
-            Reading(rng.normal(size=(39, 5)), rng.random((39, 3)), rng.normal(size=(39, 3)), 0.9,
-                    (1.0, 2.0, 3.0, 0.1 * k), mirrored_width=400 * (k % 2))
+        outputs = tuple(
+            DetectorOutput(
+                rng.normal(size=(39, 5)), rng.random((39, 3)), rng.normal(size=(39, 3)), 0.9,
+                (1.0, 2.0, 3.0, 0.1 * k), mirrored_width=400 * (k % 2),
+            )
             for k in range(num_readings)
         )  # fmt: skip
         xy, world, seen = rng.normal(size=(33, 2)), rng.normal(size=(33, 3)), rng.random(33)
         roi = (5.0, 6.0, 7.0, 0.2)
-        return Landmarks(xy, world, seen, 1.1, roi, roi, spread_px=spread, readings=readings)
+        return Landmarks(xy, world, seen, 1.1, roi, roi, spread_px=spread, outputs=outputs)
 
     guesses = [guess(3, np.ones(33)), guess(1, None)]
     write_landmarks(guesses, tmp_path / "found.npz")
     again = read_landmarks(tmp_path / "found.npz")
-    assert [len(g.readings) for g in again] == [3, 1]
+    assert [len(g.outputs) for g in again] == [3, 1]
     for old, new in zip(guesses, again, strict=True):
         np.testing.assert_array_equal(old.xy, new.xy)
         assert (old.score, old.roi) == (new.score, new.roi)
-        for before, after in zip(old.readings, new.readings, strict=True):
+        for before, after in zip(old.outputs, new.outputs, strict=True):
             np.testing.assert_array_equal(before.heat, after.heat)
             assert before.roi == after.roi
             assert before.mirrored_width == after.mirrored_width

@@ -10,11 +10,11 @@ import torch
 from datamodules.blur_folder import write_sample
 from hfb.body import load_body
 from hfb.export import write_motion
+from hfb.fit.result import Refinement
+from hfb.fit.sequence.boundaries import Gap
 from hfb.geometry import default_camera
 from hfb.motion import static_motion
-from hfb.refine.results import Refinement
-from hfb.refine.sequence_output import sequence_record
-from hfb.refine.sequences import Gap
+from hfb.report.write_sequence import sequence_record
 from hfb.structures import BlurSample, Target
 
 
@@ -93,9 +93,9 @@ def test_a_found_gap_is_compared_with_the_datas(bench, tmp_path):
 
 
 def test_joints_are_pooled_over_samples(bench):
-    figures = [
+    metrics = [
         {"moving_joints": 3, "joint_direction_accuracy": 1.0},
         {"moving_joints": 1, "joint_direction_accuracy": 0.0},
         {"moving_joints": 0, "joint_direction_accuracy": None},
     ]
-    assert bench.right_joints(figures) == "75.0 % of 4"
+    assert bench.right_joints(metrics) == "75.0 % of 4"

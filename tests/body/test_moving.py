@@ -2,7 +2,7 @@
 
 import torch
 
-from hfb.body import load_body, moving_joints
+from hfb.body import joint_velocities, load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import evaluate, evaluate_moving, static_motion
 from hfb.structures import BodyParams
@@ -19,7 +19,7 @@ def test_velocities_are_finite_differences_of_the_joints(generator):
     t = torch.tensor([1.0, 0.2], dtype=torch.float64)
     moving = evaluate_moving(motion, t)
     params = BodyParams(betas, moving.pose_rotmat, moving.transl)
-    joints, velocity = moving_joints(body, params, moving.spin, moving.velocity)
+    joints, velocity = joint_velocities(body, params, moving.angular_velocity, moving.velocity)
 
     def at(shift: float) -> torch.Tensor:
         pose, transl = evaluate(motion, (t + shift)[:, None])

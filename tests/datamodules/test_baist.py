@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from datamodules.baist import BaistDataModule, BaistDataset, usable_runs
-from datamodules.safe_pickle import read_pickled_arrays
+from datamodules.files.safe_pickle import read_pickled_arrays
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb, srgb_to_linear
 

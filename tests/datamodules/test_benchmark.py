@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datamodules import synthetic_command
 from datamodules.benchmark import BenchmarkDataModule
+from datamodules.synthetic import command as synthetic_command
 
 
 def test_built_in_samples_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

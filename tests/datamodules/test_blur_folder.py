@@ -15,7 +15,7 @@ from datamodules.blur_folder import (
     read_sample,
     write_sample,
 )
-from datamodules.target_file import pack_silhouettes, unpack_silhouettes
+from datamodules.files.target import pack_silhouettes, unpack_silhouettes
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb
 from hfb.geometry import rotvec_to_rotmat

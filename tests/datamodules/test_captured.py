@@ -14,20 +14,20 @@ from PIL import Image
 
 from datamodules import captured
 from datamodules.captured import CapturedDataModule
-from datamodules.captured_samples import (
-    check_pair,
-    only_region,
-    sample_from_image,
-    sample_from_video,
-    sample_name,
-)
-from datamodules.video_files import (
+from datamodules.files.video import (
     _sample_by_seeking,
     average_frames,
     median_background,
     parse_frames,
     read_clip_info,
     read_video_frames,
+)
+from datamodules.photos.samples import (
+    check_pair,
+    only_region,
+    sample_from_image,
+    sample_from_video,
+    sample_name,
 )
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb, srgb_to_linear
@@ -271,7 +271,7 @@ def test_one_matte_for_two_exposures(tmp_path: Path, clip: Path) -> None:
 
 
 def test_clip_too_large_for_the_memory(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datamodules.memory.available_memory", lambda: 2**20)
+    monkeypatch.setattr("datamodules.files.memory.available_memory", lambda: 2**20)
     with pytest.raises(InputError, match="too little memory for the asked size: 48 x 32 px"):
         sample_from_video(clip, "0:3")
 
@@ -361,7 +361,7 @@ def test_nothing_given_shows_the_example(monkeypatch: pytest.MonkeyPatch) -> Non
 
     # a stand-in: making the example itself renders for seconds and is tested with its generator
     synthetic = SimpleNamespace(embedded_example=example)
-    monkeypatch.setitem(sys.modules, "datamodules.synthetic", synthetic)
+    monkeypatch.setitem(sys.modules, "datamodules.synthetic.data_module", synthetic)
     ((sample,),) = list(CapturedDataModule(example_seed=5).predict_dataloader())
     assert sample.sample_id == "example"
     assert seeds == [5]

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules import captured_clip
 from datamodules.captured import CapturedDataModule
-from datamodules.captured_clip import ClipSettings
+from datamodules.photos import clip as captured_clip
+from datamodules.photos.clip import ClipSettings
 from hfb.errors import InputError
 
 HEIGHT, WIDTH, FPS, FRAMES = 24, 32, 25, 9
@@ -40,13 +40,13 @@ def clip(tmp_path: Path, pictures: np.ndarray) -> Path:
     return path
 
 
-def photos_of(clip: Path, **changes) -> list:
+def frames_of(clip: Path, **changes) -> list:
     data = CapturedDataModule(video=str(clip), clip=ClipSettings(**changes))
     return [sample for batch in data.predict_dataloader() for sample in batch]
 
 
 def test_each_frame_is_a_photo_with_the_median_behind(clip: Path, pictures: np.ndarray):
-    samples = photos_of(clip)
+    samples = frames_of(clip)
     assert [sample.part.number for sample in samples] == list(range(FRAMES))
     assert {sample.part.total for sample in samples} == {FRAMES}
     wall = np.median(pictures, 0)
@@ -60,7 +60,7 @@ def test_each_frame_is_a_photo_with_the_median_behind(clip: Path, pictures: np.n
 
 
 def test_averaged_frames_and_a_known_exposure(clip: Path):
-    samples = photos_of(clip, part="1:8", average=3, exposure=0.5)
+    samples = frames_of(clip, part="1:8", average=3, exposure=0.5)
     assert [sample.part.first_frame for sample in samples] == [1, 4]
     assert samples[1].exposure.tolist() == [[4 / FPS, 6.5 / FPS]]
     assert samples[0].fps == pytest.approx(FPS / 3)
@@ -73,7 +73,7 @@ def test_every_frame_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch
     calls = []
     read = captured_clip.read_video_frames
     monkeypatch.setattr(captured_clip, "read_video_frames", lambda *a: calls.append(a) or read(*a))
-    assert len(photos_of(clip)) == FRAMES
+    assert len(frames_of(clip)) == FRAMES
     assert len(calls) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_region_hides_the_rest_of_every_photo(clip: Path):
 )
 def test_what_cannot_be_a_clip_is_refused_in_one_line(clip: Path, changes: dict, message: str):
     with pytest.raises(InputError, match=message) as error:
-        photos_of(clip, **changes)
+        frames_of(clip, **changes)
     assert "\n" not in str(error.value)
 
 
@@ -113,5 +113,5 @@ def test_a_background_of_another_size_is_refused(clip: Path, tmp_path: Path):
 
 
 def test_times_of_a_late_frame_keep_their_digits(clip: Path):
-    samples = photos_of(clip)
+    samples = frames_of(clip)
     assert samples[-1].exposure.dtype == torch.float64

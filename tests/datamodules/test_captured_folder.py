@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from datamodules.captured_folder import CapturedFolderDataModule, read_captured
-from datamodules.target_file import write_target
+from datamodules.files.target import write_target
 from hfb.errors import InputError
 from hfb.export import write_image, write_video
 from hfb.structures import BrokenSample, Target

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.convert.poses import convert_poses
 from datamodules.external import main
-from datamodules.external_poses import convert_poses
 from hfb.body import load_body
 from hfb.errors import BodyModelError, InputError
 from hfb.geometry import project, rotvec_to_rotmat
-from hfb.init import read_moments
+from hfb.init import read_timed_estimates
 
 ROWS, WIDTH, HEIGHT = 4, 640, 480
 
@@ -27,7 +27,7 @@ def transl(generator):
 
 
 def _read(path):
-    return read_moments(path, load_body().identity, (HEIGHT, WIDTH))
+    return read_timed_estimates(path, load_body().identity, (HEIGHT, WIDTH))
 
 
 def _check(path, rotvec, transl, focal, num_joints=24):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from datamodules import memory
-from datamodules.image_files import read_camera, read_image, read_matte
-from datamodules.memory import available_memory, check_memory
+from datamodules.files import memory
+from datamodules.files.images import read_camera, read_image, read_matte
+from datamodules.files.memory import available_memory, check_memory
 from hfb.errors import InputError
 
 

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import lifting_shards
-from datamodules.lifting import LiftingDataModule, mirrored_pairs, read_pairs
-from datamodules.lifting_outfits import Wardrobe
+from datamodules.lifting import shards as lifting_shards
+from datamodules.lifting.data_module import LiftingDataModule, mirrored_pairs, read_pairs
+from datamodules.lifting.outfits import Wardrobe
+from datamodules.lifting.scene import PICTURE_SIZE
+from datamodules.lifting.shards import PairMaker, draw_scenes, pair_of, random_roi
 from datamodules.lifting_pairs import main
-from datamodules.lifting_scene import PICTURE_SIZE
-from datamodules.lifting_shards import PairMaker, draw_scenes, pair_of, random_roi
-from datamodules.mocap_windows import join_clips
+from datamodules.mocap.windows import join_clips
 from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.geometry import project, rotvec_to_rotmat
-from hfb.init.correspondence import correspondence
-from hfb.init.landmarks import Landmarks
-from hfb.init.reading import Reading
-from hfb.lifting.batch import batch_of
+from hfb.init.detect.detector_output import DetectorOutput
+from hfb.init.detect.landmarks import Landmarks
+from hfb.init.register.correspondence import correspondence
 from hfb.structures import BodyParams, Camera
+from hfb.training.lifting.batch import batch_of
 from tests.datamodules.test_mocap import make_clip
 
 
@@ -44,9 +44,9 @@ def pairs(maker):
         points[:24, :2] = (xy - np.array(roi[:2])) / roi[2] * 256 + 128
         world = np.zeros((39, 3))
         world[:24] = joints - joints[0]
-        reading = Reading(points, np.full((39, 3), 0.1), world, 0.9, roi)
+        output = DetectorOutput(points, np.full((39, 3), 0.1), world, 0.9, roi)
         found_xy = np.zeros((33, 2))
-        guess = Landmarks(found_xy, world[:33], np.ones(33), 1.0, roi, roi, readings=(reading,))
+        guess = Landmarks(found_xy, world[:33], np.ones(33), 1.0, roi, roi, outputs=(output,))
         found.append(pair_of(scene, guess, subject))
     return {name: np.stack([pair[name] for pair in found]) for name in found[0]}
 
@@ -126,11 +126,11 @@ def test_registration_of_perfect_landmarks_comes_near_the_pose(maker):
     xy = torch.stack(
         [project(p, Camera(c[:2], c[2:], 320, 320)) for p, c in zip(landmarks, camera, strict=True)]
     )
-    reading, world = torch.zeros(2, 39, 5), torch.zeros(2, 39, 3)
-    reading[:, :33, :2], reading[:, :33, 3] = (xy - 160.0) / 300.0 * 256 + 128, 8.0
+    output, world = torch.zeros(2, 39, 5), torch.zeros(2, 39, 3)
+    output[:, :33, :2], output[:, :33, 3] = (xy - 160.0) / 300.0 * 256 + 128, 8.0
     world[:, :33] = landmarks - landmarks[:, [23, 24]].mean(1, keepdim=True)
     arrays = {
-        "points": reading.numpy(),
+        "points": output.numpy(),
         "world": world.numpy(),
         "roi": np.array([[160.0, 160.0, 300.0, 0.0]] * 2, np.float32),
         "camera": camera.numpy(),

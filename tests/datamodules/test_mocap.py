@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.mocap import MocapDataModule, split_clips
-from datamodules.mocap_files import MocapClip
-from datamodules.mocap_pairs import KINDS, CorruptionSettings, lowered_degree, make_pairs
-from datamodules.mocap_windows import (
-    Windows,
-    WindowSettings,
-    draw_windows,
-    fit_windows,
-    join_clips,
-)
+from datamodules.mocap.data_module import MocapDataModule, split_clips
+from datamodules.mocap.files import MocapClip
+from datamodules.mocap.pairs import KINDS, CorruptionSettings, lowered_degree, make_pairs
+from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit_windows, join_clips
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate

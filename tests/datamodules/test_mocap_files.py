@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datamodules.mocap_files import iterate_mocap, read_mocap_clip, split_of_subject
+from datamodules.mocap.files import iterate_mocap, read_mocap_clip, split_of_subject
 from hfb.errors import InputError
 
 

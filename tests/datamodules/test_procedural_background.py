@@ -3,12 +3,12 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules.camera_placement import CameraRange, place_camera
-from datamodules.exposure_window import coarse_times, window_for_blur
-from datamodules.procedural_background import background_image, photograph
-from datamodules.procedural_scenes import indoor_world, outdoor_world
-from datamodules.procedural_solids import Ball, Box, Ground
-from datamodules.shading import Light
+from datamodules.synthetic.camera_placement import CameraRange, place_camera
+from datamodules.synthetic.exposure_window import coarse_times, window_for_blur
+from datamodules.synthetic.shading import Light
+from datamodules.synthetic.world.background import background_image, photograph
+from datamodules.synthetic.world.scenes import indoor_world, outdoor_world
+from datamodules.synthetic.world.solids import Ball, Box, Ground
 from hfb.errors import InputError
 from hfb.geometry import project
 from hfb.structures import BodyParams

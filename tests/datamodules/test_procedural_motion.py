@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import action_library
-from datamodules.action_library import ANGLES, LIMITS, load_library
-from datamodules.anatomy import angles_to_rotmat, soft_limit
-from datamodules.grounding import GRAVITY, root_path, sole_positions
-from datamodules.mocap_action import random_mocap_action
-from datamodules.mocap_files import MocapClip
-from datamodules.procedural_motion import random_action
+from datamodules.mocap.files import MocapClip
+from datamodules.synthetic.movement import action_library
+from datamodules.synthetic.movement.action_library import ANGLES, LIMITS, load_library
+from datamodules.synthetic.movement.anatomy import angles_to_rotmat, soft_limit
+from datamodules.synthetic.movement.grounding import GRAVITY, root_path, sole_positions
+from datamodules.synthetic.movement.mocap_action import random_mocap_action
+from datamodules.synthetic.movement.procedural import random_action
 from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec

@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.sensor import Sensor
-from datamodules.shading import Light, irradiance, map_texels, shaded_exposure, vertex_normals
+from datamodules.synthetic.sensor import Sensor
+from datamodules.synthetic.shading import (
+    Light,
+    irradiance,
+    map_texels,
+    shaded_exposure,
+    vertex_normals,
+)
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import Camera, Mesh
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from datamodules.blur_folder import read_sample
-from datamodules.mocap_action import random_mocap_action
-from datamodules.mocap_files import iterate_mocap
-from datamodules.synthetic import (
+from datamodules.mocap.files import iterate_mocap
+from datamodules.synthetic.command import main
+from datamodules.synthetic.data_module import (
     SyntheticDataModule,
     SyntheticSettings,
     embedded_example,
     make_sample,
     make_scene,
 )
-from datamodules.synthetic_command import main
+from datamodules.synthetic.movement.mocap_action import random_mocap_action
 from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb, srgb_to_linear

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from datamodules.blur_folder import read_sample
-from datamodules.mocap_files import MocapClip, split_of_subject
-from datamodules.synthetic_cape import CapeClothes, CapeData, fit_betas
-from datamodules.synthetic_clothes import draw_garments
-from datamodules.synthetic_command import main
-from datamodules.synthetic_protocol import MotionLibrary, Recipe, plan_in_bin
-from datamodules.synthetic_scene import draw_scene, plan_scene
-from datamodules.synthetic_shot import SyntheticSettings
-from datamodules.synthetic_writer import slots_of
+from datamodules.mocap.files import MocapClip, split_of_subject
+from datamodules.synthetic.cape import CapeClothes, CapeData, fit_betas
+from datamodules.synthetic.clothes import draw_garments
+from datamodules.synthetic.command import main
+from datamodules.synthetic.protocol import MotionLibrary, Recipe, plan_in_bin
+from datamodules.synthetic.scene import draw_scene, plan_scene
+from datamodules.synthetic.shot import SyntheticSettings
+from datamodules.synthetic.writer import slots_of
 from hfb.body import SmplBody, load_body
 from hfb.body.kinematics import joint_frames
 from hfb.errors import InputError
@@ -89,7 +89,7 @@ def test_the_same_recipe_gives_the_same_bytes_and_goes_on(
     capsys: pytest.CaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("datamodules.synthetic_protocol.SUBFRAME_HZ", 60.0)
+    monkeypatch.setattr("datamodules.synthetic.protocol.SUBFRAME_HZ", 60.0)
     options = ["--protocol=bt_amass", f"--mocap={mocap}", "--subjects=all", "--height=96",
                "--width=80", "--table=table1", "--per-bin=[1,0,1,0,0,0,0,0,0,0]"]  # fmt: skip
     for name in ("one", "two"):

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hfb.init.blazepose import (
+from hfb.init.detect.blazepose import (
     decode_detections,
     detector_anchors,
     refine_with_heatmap,
@@ -12,7 +12,7 @@ from hfb.init.blazepose import (
     rotate_world,
     sigmoid,
 )
-from hfb.init.landmarks import (
+from hfb.init.detect.landmarks import (
     FLIP,
     LANDMARK_NAMES,
     LEG_LANDMARKS,

@@ -7,11 +7,11 @@ import torch
 from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser
-from hfb.init.consensus import find_consensus, mean_of, with_first
-from hfb.init.landmarks import Landmarks
-from hfb.init.lifted_start import LiftedStart
-from hfb.init.reading import Reading
-from hfb.init.registration import Registration
+from hfb.init.detect.detector_output import DetectorOutput
+from hfb.init.detect.landmarks import Landmarks
+from hfb.init.lift.consensus import find_consensus, mean_of, with_first
+from hfb.init.register.lifted_prior import LiftedStart
+from hfb.init.register.registration import Registration
 from hfb.structures import BodyParams, Camera
 
 LEFT_ELBOW = 18
@@ -94,10 +94,10 @@ def test_the_initialiser_puts_the_agreed_guess_first(body, monkeypatch):
     lifted = guesses([0.0, 0.0, 0.1])
     lifted = with_first(lifted, turned_away(lifted))
     blank, roi = np.zeros((33, 3)), (0.0, 0.0, 1.0, 0.0)
-    reading = Reading(np.zeros((39, 5)), np.ones((39, 3)), np.zeros((39, 3)), 1.0, roi)
+    output = DetectorOutput(np.zeros((39, 5)), np.ones((39, 3)), np.zeros((39, 3)), 1.0, roi)
     landmarks = [
         Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, (float(k), 0.0, 1.0, 0.0), roi,
-                  readings=(reading,))
+                  outputs=(output,))
         for k in range(3)
     ]  # fmt: skip
     fitted = Registration(

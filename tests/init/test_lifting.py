@@ -10,19 +10,20 @@ from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.geometry import project, rotation_from_6d, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser, Registration, RegistrationSettings, register_landmarks
-from hfb.init.correspondence import correspondence
-from hfb.init.gauss_newton import BodyState
-from hfb.init.landmarks import LIMB_LANDMARKS, Landmarks, swap_sides
-from hfb.init.lifted_start import (
-    LiftedStart,
-    lift_readings,
-    lifted_term,
-    mean_rotation,
-    mirrored_pose,
+from hfb.init.detect.detector_output import DetectorOutput, heat_widths
+from hfb.init.detect.landmarks import LIMB_LANDMARKS, Landmarks, swap_sides
+from hfb.init.lift.checkpoint import load_lifting, save_lifting
+from hfb.init.lift.lift import lift_outputs, mean_rotation, mirrored_pose
+from hfb.init.lift.network import (
+    LiftingInput,
+    LiftingNetwork,
+    LiftingSettings,
+    encode,
+    view_rotation,
 )
-from hfb.init.lifting import LiftingInput, LiftingNetwork, LiftingSettings, encode, view_rotation
-from hfb.init.lifting_file import load_lifting, save_lifting
-from hfb.init.reading import Reading, heat_widths
+from hfb.init.register.correspondence import correspondence
+from hfb.init.register.gauss_newton import BodyState
+from hfb.init.register.lifted_prior import LiftedStart, lifted_term
 from hfb.structures import BodyParams, Camera
 
 SMALL = LiftingSettings(width=32, num_blocks=1)
@@ -48,24 +49,24 @@ def random_reading(seed, **changes):
     rng = np.random.default_rng(seed)
     points = rng.normal(0.0, 1.0, (39, 5))
     points[:, :2] = 128.0 + 40.0 * points[:, :2]
-    reading = Reading(
+    output = DetectorOutput(
         points=points,
         heat=rng.uniform(0.02, 0.9, (39, 3)),
         world=rng.normal(0.0, 0.3, (39, 3)),
         presence=0.9,
         roi=(260.0, 200.0, 300.0, 0.3),
     )
-    return replace(reading, **changes)
+    return replace(output, **changes)
 
 
-def as_input(reading, camera=CAMERA):
+def as_input(output, camera=CAMERA):
     values = {
-        name: torch.from_numpy(np.asarray(getattr(reading, name), np.float64))[None]
+        name: torch.from_numpy(np.asarray(getattr(output, name), np.float64))[None]
         for name in ("points", "heat", "world")
     }
     return LiftingInput(
         **values,
-        roi=torch.tensor([reading.roi], dtype=torch.float64),
+        roi=torch.tensor([output.roi], dtype=torch.float64),
         camera=torch.cat([camera.focal, camera.principal_point])[None].double(),
         registered=POSE.double(),
     )
@@ -110,11 +111,11 @@ def test_a_person_looks_the_same_anywhere_in_the_picture():
 def test_lifting_a_mirrored_picture_gives_the_mirrored_pose(network, body):
     width = 400
     mirrored_camera = replace(CAMERA, principal_point=torch.tensor([width - 200.0, 240.0]))
-    reading = random_reading(3)
-    plain = lift_readings([[reading]], POSE, mirrored_camera, network, body)
+    output = random_reading(3)
+    plain = lift_outputs([[output]], POSE, mirrored_camera, network, body)
     before = mirrored_pose(POSE, body.joint_names)
-    as_mirrored = replace(reading, mirrored_width=width)
-    turned = lift_readings([[as_mirrored]], before, CAMERA, network, body)
+    as_mirrored = replace(output, mirrored_width=width)
+    turned = lift_outputs([[as_mirrored]], before, CAMERA, network, body)
     mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     names = list(body.joint_names)
     left, right = names.index("left_elbow"), names.index("right_elbow")
@@ -124,9 +125,9 @@ def test_lifting_a_mirrored_picture_gives_the_mirrored_pose(network, body):
 
 
 def test_several_readings_are_averaged(network, body, generator):
-    readings = [random_reading(seed) for seed in (4, 5)]
-    both = lift_readings([readings, readings[:1]], POSE.repeat(2, 1, 1, 1), CAMERA, network, body)
-    single = lift_readings([readings[:1]], POSE, CAMERA, network, body)
+    outputs = [random_reading(seed) for seed in (4, 5)]
+    both = lift_outputs([outputs, outputs[:1]], POSE.repeat(2, 1, 1, 1), CAMERA, network, body)
+    single = lift_outputs([outputs[:1]], POSE, CAMERA, network, body)
     torch.testing.assert_close(both.rotmat[1], single.rotmat[0])
     middle = rotvec_to_rotmat(torch.randn(7, 3, generator=generator))
     step = rotvec_to_rotmat(0.4 * torch.randn(7, 3, generator=generator))
@@ -136,20 +137,20 @@ def test_several_readings_are_averaged(network, body, generator):
 
 
 def test_swapped_landmarks_swap_their_readings():
-    reading = random_reading(6)
+    output = random_reading(6)
     found = Landmarks(
-        xy=reading.points[:33, :2],
-        world=reading.world[:33],
+        xy=output.points[:33, :2],
+        world=output.world[:33],
         visibility=np.ones(33),
         score=1.0,
-        roi=reading.roi,
-        next_roi=reading.roi,
-        readings=(reading,),
+        roi=output.roi,
+        next_roi=output.roi,
+        outputs=(output,),
     )
-    swapped = swap_sides(found).readings[0]
-    np.testing.assert_array_equal(swapped.points[11, :2], reading.points[12, :2])
-    np.testing.assert_array_equal(swapped.world[11], reading.world[12] * [1, 1, -1])
-    np.testing.assert_array_equal(swap_sides(swap_sides(found)).readings[0].world, reading.world)
+    swapped = swap_sides(found).outputs[0]
+    np.testing.assert_array_equal(swapped.points[11, :2], output.points[12, :2])
+    np.testing.assert_array_equal(swapped.world[11], output.world[12] * [1, 1, -1])
+    np.testing.assert_array_equal(swap_sides(swap_sides(found)).outputs[0].world, output.world)
 
 
 def test_heat_widths_of_known_maps():
@@ -282,7 +283,7 @@ def test_the_initialiser_tells_how_sure_it_is(network, body, tmp_path):
     xy, world = observed(body, rotmat, torch.tensor([0.0, 0.2, 3.0]))
     found = Landmarks(
         xy.double().numpy(), world.double().numpy(), np.ones(33), 1.0, (200.0, 240.0, 300.0, 0.0),
-        (200.0, 240.0, 300.0, 0.0), readings=(random_reading(8),),
+        (200.0, 240.0, 300.0, 0.0), outputs=(random_reading(8),),
     )  # fmt: skip
     lifting = lifting_initialiser(network, list(body.parents), tmp_path)
     estimate = lifting.estimate([found], CAMERA, body)
@@ -311,9 +312,7 @@ def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, t
     )
     roi = (200.0, 240.0, 300.0, 0.0)
     blank = np.zeros((33, 3))
-    found = Landmarks(
-        blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, readings=(random_reading(3),)
-    )
+    found = Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, outputs=(random_reading(3),))
     parents = list(body.parents)
     own = lifting_initialiser(network, parents, tmp_path)._lift([found], fitted, CAMERA, body)
     other = lifting_initialiser(network, parents, tmp_path, "another body")
@@ -325,5 +324,5 @@ def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, t
 
 def test_an_untrained_network_agrees_with_the_registration(body):
     fresh = LiftingNetwork(SMALL).eval().requires_grad_(False)
-    lifted = lift_readings([[random_reading(9)]], POSE, CAMERA, fresh, body)
+    lifted = lift_outputs([[random_reading(9)]], POSE, CAMERA, fresh, body)
     torch.testing.assert_close(lifted.rotmat, POSE, atol=1e-5, rtol=0)

@@ -7,12 +7,12 @@ from hfb.body import load_body
 from hfb.errors import ShapeError
 from hfb.geometry import default_camera, project, rotvec_to_rotmat
 from hfb.init import RegistrationSettings, register_landmarks, register_vertices
-from hfb.init.correspondence import CHANNEL_NAMES, correspondence
-from hfb.init.gauss_newton import BodyState, robust_quadratic, rotvec_and_jacobian, solve
-from hfb.init.pose_limits import JointLimits, MixtureQuadratic
-from hfb.init.registration import place_points
-from hfb.init.sparse_body import SparseBody
-from hfb.init.swing import best_rotation
+from hfb.init.register.bone_ik import best_rotation
+from hfb.init.register.correspondence import CHANNEL_NAMES, correspondence
+from hfb.init.register.gauss_newton import BodyState, robust_quadratic, rotvec_and_jacobian, solve
+from hfb.init.register.priors import JointLimits, MixtureQuadratic
+from hfb.init.register.registration import place_points
+from hfb.init.register.sparse_body import SparseBody
 from hfb.prior import MixturePosePrior
 from hfb.structures import BodyParams, Camera
 

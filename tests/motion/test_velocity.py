@@ -28,7 +28,9 @@ def test_value_is_evaluate_and_derivative_is_its_finite_difference(generator, pa
     torch.testing.assert_close(moving.transl, around[1][1][:, 0])
     rate = (around[2][0] - around[0][0])[:, 0] / (2 * STEP)
     skew = torch.linalg.cross(
-        moving.spin.unsqueeze(-1), torch.eye(3, dtype=torch.float64).expand(3, 4, 3, 3), dim=-2
+        moving.angular_velocity.unsqueeze(-1),
+        torch.eye(3, dtype=torch.float64).expand(3, 4, 3, 3),
+        dim=-2,
     )
     torch.testing.assert_close(skew @ moving.pose_rotmat, rate, atol=1e-7, rtol=1e-6)
     speed = (around[2][1] - around[0][1])[:, 0] / (2 * STEP)
@@ -55,7 +57,7 @@ def test_gradients(generator):
 
     def parts(coeffs, t):
         moving = evaluate_moving(motion.with_coeffs(coeffs), t)
-        return moving.pose_rotmat, moving.spin, moving.transl, moving.velocity
+        return moving.pose_rotmat, moving.angular_velocity, moving.transl, moving.velocity
 
     assert gradcheck(parts, (motion.coeffs.requires_grad_(), t.requires_grad_()))
     still = torch.zeros_like(motion.coeffs).requires_grad_()
@@ -66,5 +68,5 @@ def test_a_motion_of_degree_zero_has_no_velocity(generator):
     motion = motions(generator, "tangent")
     still = motion.with_coeffs(motion.coeffs[:, :1])
     moving = evaluate_moving(still, torch.ones(3, dtype=torch.float64))
-    assert float(moving.spin.abs().max()) == 0.0
+    assert float(moving.angular_velocity.abs().max()) == 0.0
     assert float(moving.velocity.abs().max()) == 0.0

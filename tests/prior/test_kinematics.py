@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from hfb.amp.evaluation import bone_offsets, joints_of
 from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.tracks import CHAINS, reversal_signs
 from hfb.prior.kinematics import LimbKinematics
+from hfb.training.motion_prior.evaluation import bone_offsets, joints_of
 
 
 @pytest.fixture(scope="module")

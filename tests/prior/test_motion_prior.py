@@ -18,12 +18,12 @@ from hfb.motion.tracks import (
     mirror_motion,
 )
 from hfb.prior import (
+    CanonicalMotion,
     MotionPrior,
     MotionPriorSettings,
-    MotionSketch,
+    canonical_motion,
     load_motion_prior,
     save_motion_prior,
-    sketch_motion,
 )
 
 SMALL = MotionPriorSettings(width=16, num_layers=1, dropout=0.0)
@@ -62,7 +62,7 @@ def test_the_heading_is_taken_away(generator):
 
 def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
     motion = _motion(generator)
-    sketch = sketch_motion(motion, 2)
+    canonical = canonical_motion(motion, 2)
     # Turn the world about the camera's vertical and move it.
     turn = MODEL_TO_CAMERA @ rotvec_to_rotmat(torch.tensor([0.0, 1.1, 0.0])) @ MODEL_TO_CAMERA
     base = motion.base_rotmat.clone()
@@ -70,18 +70,18 @@ def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
     coeffs = motion.coeffs.clone()
     coeffs[:, :, 0] = coeffs[:, :, 0] @ turn.T
     turned = PolynomialMotion(coeffs, base, motion.base_transl + 3.0)
-    other = sketch_motion(turned, 2)
-    torch.testing.assert_close(other.coeffs, sketch.coeffs, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(other.mid_rotmat, sketch.mid_rotmat, atol=1e-5, rtol=1e-4)
+    other = canonical_motion(turned, 2)
+    torch.testing.assert_close(other.coeffs, canonical.coeffs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(other.mid_rotmat, canonical.mid_rotmat, atol=1e-5, rtol=1e-4)
 
 
 def test_sampling_and_reading_off_give_the_same_sketch(generator):
     motion = _motion(generator, size=0.1)
-    direct = sketch_motion(motion, 2)
+    direct = canonical_motion(motion, 2)
     rotmat, _ = evaluate(motion, torch.tensor([0.5]))
     # The same motion about its own middle pose, which the paper's origin of 0 does not change.
     shifted = _about_zero(motion)
-    fitted = sketch_motion(shifted, 2)
+    fitted = canonical_motion(shifted, 2)
     torch.testing.assert_close(direct.mid_rotmat[:, 1:], rotmat[:, 0, 1:], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(fitted.coeffs, direct.coeffs, atol=6e-3, rtol=0.05)
 
@@ -95,35 +95,35 @@ def _about_zero(motion):
 
 def test_a_motion_of_too_high_a_degree_is_refused(generator):
     with pytest.raises(InputError, match="degree 3, the motion prior was trained for at most 2"):
-        sketch_motion(_motion(generator, degree=3), 2)
+        canonical_motion(_motion(generator, degree=3), 2)
 
 
 def test_missing_orders_are_zero(generator):
     motion = _motion(generator)
-    sketch = sketch_motion(motion, 3)
-    assert sketch.coeffs.shape == (3, 3, 25, 3)
-    assert (sketch.coeffs[:, 2] == 0).all()
+    canonical = canonical_motion(motion, 3)
+    assert canonical.coeffs.shape == (3, 3, 25, 3)
+    assert (canonical.coeffs[:, 2] == 0).all()
 
 
 def test_the_direction_score_changes_its_sign_with_time(generator):
     prior, motion = _prior(generator), _motion(generator)
-    for judge in (prior.direction_score, prior.energy_gap):
-        score = judge(sketch_motion(motion, 3))
-        backward = judge(sketch_motion(reverse(motion), 3))
+    for discriminate in (prior.direction_score, prior.energy_gap):
+        score = discriminate(canonical_motion(motion, 3))
+        backward = discriminate(canonical_motion(reverse(motion), 3))
         assert (score.abs() > 1e-4).all()
         torch.testing.assert_close(backward, -score, atol=1e-4, rtol=1e-3)
 
 
 def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
     prior = _prior(generator)
-    sketch = sketch_motion(_motion(generator), 3)
-    scores = prior(sketch).pattern_scores
+    canonical = canonical_motion(_motion(generator), 3)
+    scores = prior(canonical).pattern_scores
     assert scores.shape == (3, 64)
     for row in (0, 5, 40, 63):
         signs = prior.patterns.signs[row] @ prior.patterns.chains
-        coeffs = sketch.coeffs.clone()
+        coeffs = canonical.coeffs.clone()
         coeffs[:, [0, 2]] *= signs[:, None]
-        turned = prior(sketch.with_coeffs(coeffs)).pattern_scores
+        turned = prior(canonical.with_coeffs(coeffs)).pattern_scores
         torch.testing.assert_close(turned[:, 0], scores[:, row])
     # D's probability of a chain is the share of the patterns that turn it round, each as often
     # expected as the number of its backward chains is, over the ways of choosing them.
@@ -138,7 +138,7 @@ def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
 
 def test_members_learn_from_the_true_pattern_against_others(generator):
     prior = _prior(generator)
-    sketch = sketch_motion(_motion(generator), 3)
+    canonical = canonical_motion(_motion(generator), 3)
     backward = torch.zeros(3, 6)
     backward[:, 2] = 1.0  # the left arm
     signs = prior.patterns.contrast(backward, 5)
@@ -146,25 +146,25 @@ def test_members_learn_from_the_true_pattern_against_others(generator):
     assert (signs[:, 0] == 1.0 - 2.0 * backward).all()
     assert (signs[:, 1] == -signs[:, 0]).all()
     assert len(signs[0].unique(dim=0)) == 13
-    scores = prior.contrast(sketch, backward, 5)
+    scores = prior.contrast(canonical, backward, 5)
     assert scores.shape == (SMALL.num_members, 3, 13)
     row = int((prior.patterns.signs == signs[0, 0]).all(1).nonzero())
-    torch.testing.assert_close(scores[..., 0].mean(0), prior(sketch).pattern_scores[:, row])
+    torch.testing.assert_close(scores[..., 0].mean(0), prior(canonical).pattern_scores[:, row])
 
 
 def test_the_gap_is_the_difference_of_the_energies_of_eq_10(generator):
     prior = _prior(generator)
-    sketch = sketch_motion(_motion(generator), 3)
-    logits = prior.discriminate(sketch)
-    corrected = prior.correct(sketch, prior.indicate(logits))
-    energy = (corrected - sketch.coeffs).abs().flatten(1).sum(1)
-    torch.testing.assert_close(prior.energy(sketch), energy)
-    expected = prior.energy(sketch.reversed()) - energy
-    torch.testing.assert_close(prior.energy_gap(sketch), expected, atol=1e-4, rtol=1e-4)
+    canonical = canonical_motion(_motion(generator), 3)
+    logits = prior.discriminate(canonical)
+    corrected = prior.correct(canonical, prior.indicate(logits))
+    energy = (corrected - canonical.coeffs).abs().flatten(1).sum(1)
+    torch.testing.assert_close(prior.energy(canonical), energy)
+    expected = prior.energy(canonical.reversed()) - energy
+    torch.testing.assert_close(prior.energy_gap(canonical), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_indicator_is_nearly_binary_about_its_doubt(generator):
-    prior = _prior(generator, replace(SMALL, doubt=1.0, sharpness=8.0))
+    prior = _prior(generator, replace(SMALL, correction_threshold=1.0, sharpness=8.0))
     indicator = prior.indicate(torch.tensor([[0.0, 1.0, 2.0]]))
     torch.testing.assert_close(indicator, torch.tensor([[0.0, 0.5, 1.0]]), atol=1e-3, rtol=0)
 
@@ -177,18 +177,18 @@ def test_shares_of_wrong_chains_must_be_seven_and_positive():
 
 def test_what_is_believed_is_left_alone(generator):
     prior = _prior(generator)
-    sketch = sketch_motion(_motion(generator), 3)
-    kept = prior.correct(sketch, torch.zeros(3, 3, 25))
-    torch.testing.assert_close(kept, sketch.coeffs)
+    canonical = canonical_motion(_motion(generator), 3)
+    kept = prior.correct(canonical, torch.zeros(3, 3, 25))
+    torch.testing.assert_close(kept, canonical.coeffs)
 
 
 def test_the_energy_has_the_right_gradient(generator):
     prior = _prior(generator).double()
-    sketch = sketch_motion(_motion(generator), 3)
-    coeffs = sketch.coeffs[:1].double().requires_grad_()
-    pose = sketch.mid_rotmat[:1].double().requires_grad_()
+    canonical = canonical_motion(_motion(generator), 3)
+    coeffs = canonical.coeffs[:1].double().requires_grad_()
+    pose = canonical.mid_rotmat[:1].double().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda c, r: prior.energy(MotionSketch(c, r)), (coeffs, pose), atol=1e-5
+        lambda c, r: prior.energy(CanonicalMotion(c, r)), (coeffs, pose), atol=1e-5
     )
 
 
@@ -232,8 +232,10 @@ def test_a_file_gives_the_prior_back_frozen(tmp_path, generator):
     prior = _prior(generator)
     save_motion_prior(prior, tmp_path / "amp.ckpt", {"body": "free_body"})
     loaded = load_motion_prior(tmp_path)
-    sketch = sketch_motion(_motion(generator), 3)
-    torch.testing.assert_close(loaded.energy(sketch), prior.energy(sketch), rtol=0.02, atol=0.02)
+    canonical = canonical_motion(_motion(generator), 3)
+    torch.testing.assert_close(
+        loaded.energy(canonical), prior.energy(canonical), rtol=0.02, atol=0.02
+    )
     assert not any(value.requires_grad for value in loaded.parameters())
     assert not loaded.training
 

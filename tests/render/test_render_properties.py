@@ -200,7 +200,7 @@ def test_coverage_area_is_unbiased(body: tuple[Tensor, ...], size: int) -> None:
 def test_kernels_compile_where_nothing_may_be_written(tmp_path: Path, repo: Path) -> None:
     """No home, no package folder: the compiled kernels then go to the temporary folder."""
     program = (
-        "from hfb.render.numba_cache import _CACHE_FOLDER, kernel\n"
+        "from hfb.render.numba.cache import _CACHE_FOLDER, kernel\n"
         "assert kernel(lambda x: x + 1)(1) == 2\n"
         "print(_CACHE_FOLDER)"
     )

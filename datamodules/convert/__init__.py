@@ -1,0 +1,1 @@
+"""Other programs' results in our formats."""

@@ -1,0 +1,1 @@
+"""Reading and writing files of images, clips, arrays and samples; what may be read at all."""

@@ -1,0 +1,254 @@
+"""The user's pictures, mattes and camera files; every fault is one clear line."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import ExifTags, Image, UnidentifiedImageError
+from torch import Tensor
+
+from datamodules.files.memory import check_memory
+from hfb.errors import InputError
+from hfb.structures import Camera
+
+DEEP_FORMATS = ("PNG", "TIFF")  # those that may hold more than 8 bits, which Pillow would cut
+
+
+def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
+    """Read a picture as the camera's owner sees it.
+
+    PNG, JPEG, TIFF and whatever else Pillow opens; 8 or 16 bits; the EXIF orientation is obeyed;
+    grey becomes RGB; an alpha channel is dropped. The values are kept as stored: sRGB is assumed.
+
+    Args:
+        path: the file.
+
+    Returns:
+        RGB in [0, 1].
+
+    Raises:
+        InputError: if the file is missing, no picture, cut off, empty, too large for the memory, or
+            holds NaN; says which file.
+    """
+    array = _read_array(existing_file(path, "image"))
+    colour = array[..., :3] if array.shape[-1] >= 3 else array[..., :1].repeat(3, axis=-1)
+    return _unit_range(colour, Path(path))
+
+
+def read_matte(path: str | Path, height: int, width: int) -> Float[Tensor, "1 H W"]:
+    """Read the share of the exposure during which the person covers each pixel.
+
+    A grey picture is taken as it is; of a picture with an alpha channel (a cut-out) the alpha.
+
+    Args:
+        path: the file, 8 or 16 bits.
+        height: rows of the blurry image.
+        width: columns of the blurry image.
+
+    Returns:
+        Matte in [0, 1].
+
+    Raises:
+        InputError: as `read_image`; also if the size is not the image's or nothing is covered.
+    """
+    array = _read_array(existing_file(path, "alpha matte"))
+    # grey + alpha and RGBA hold it last, grey first; the channels of a grey RGB are all the same
+    channel = array[..., -1:] if array.shape[-1] in (2, 4) else array[..., :1]
+    matte = _unit_range(channel, Path(path))
+    if matte.shape[-2:] != (height, width):
+        raise InputError(
+            f"the alpha matte {path} is {size_text(matte)} px, but the image is {width} x {height} "
+            "px; they must have the same size"
+        )
+    if not bool((matte > 0).any()):
+        raise InputError(f"the alpha matte {path} is empty: no pixel is covered by the person")
+    return matte
+
+
+def read_camera(path: str | Path, height: int, width: int) -> Camera:
+    """Read pinhole intrinsics from JSON.
+
+    Either a bare 3 x 3 list or `{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}` in px with the centre
+    of the first pixel at (0.5, 0.5). With `"image_size": [width, height]` the matrix may be given
+    for another size of the same picture; it is scaled.
+
+    Args:
+        path: the file.
+        height: rows of the image.
+        width: columns of the image.
+
+    Returns:
+        The camera of the full image.
+
+    Raises:
+        InputError: if the file is missing, no JSON, no such matrix, or of another aspect ratio.
+    """
+    path = existing_file(path, "camera file")
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise InputError(f"the camera file {path} is no JSON: {error}") from error
+    record = content if isinstance(content, dict) else {"K": content}
+    try:
+        matrix = torch.tensor(record["K"], dtype=torch.float32)
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        matrix = torch.zeros(0)
+    if matrix.shape != (3, 3) or not bool((matrix.diagonal()[:2] > 0).all()):
+        raise InputError(
+            f'the camera file {path} should hold {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}} '
+            "with positive focal lengths in px"
+        )
+    scale = _camera_scale(path, record.get("image_size"), height, width)
+    return Camera(matrix.diagonal()[:2] * scale, matrix[:2, 2] * scale, height, width)
+
+
+def read_exposure_time(path: str | Path) -> float | None:
+    """The shutter time that the camera noted in the picture's EXIF data.
+
+    Args:
+        path: a picture.
+
+    Returns:
+        Seconds; None if there is none.
+    """
+    try:
+        with Image.open(path) as picture:
+            value = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
+        seconds = float(value) if value else 0.0
+    except (OSError, ValueError, TypeError, ZeroDivisionError):
+        return None
+    return seconds if np.isfinite(seconds) and seconds > 0 else None
+
+
+def existing_file(path: str | Path, what: str) -> Path:
+    """The path, if it is a file.
+
+    Args:
+        path: where to look.
+        what: the word for it in the error.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: if there is no file; says where we looked.
+    """
+    path = Path(path)
+    if not path.is_file():
+        kind = "it is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"cannot read the {what} {path}: {kind} (looked for {path.resolve()})")
+    return path
+
+
+def size_text(image: Tensor) -> str:
+    """Width x height, as people say it."""
+    return f"{image.shape[-1]} x {image.shape[-2]}"
+
+
+def _camera_scale(path: Path, image_size: object, height: int, width: int) -> float:
+    """Pixels of the image per pixel of the picture that the matrix was given for."""
+    if image_size is None:
+        return 1.0
+    try:
+        stated_width, stated_height = (float(n) for n in image_size)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        stated_width = stated_height = 0.0
+    if stated_width <= 0 or stated_height <= 0:
+        raise InputError(f"image_size in the camera file {path} should be [width, height] in px")
+    scale = width / stated_width
+    if abs(stated_height * scale - height) > 1.0:
+        raise InputError(
+            f"the camera file {path} is for {stated_width:.0f} x {stated_height:.0f} px, but the "
+            f"image is {width} x {height} px, which is no scaled copy"
+        )
+    return scale
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """The stored numbers (H, W, C), upright; RGB order."""
+    try:
+        with warnings.catch_warnings():
+            # large pictures are judged by the memory check, not by Pillow's fixed limit
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path)
+        with picture:
+            check_memory(picture.height, picture.width)
+            picture.load()
+            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+            deep = picture.format in DEEP_FORMATS and _read_deep(path)
+            if isinstance(deep, np.ndarray):
+                array = deep
+            else:
+                array = np.asarray(_plain_mode(picture))
+    except UnidentifiedImageError as error:
+        array, orientation = _read_float_tiff(path, error), 1
+    except InputError:
+        raise
+    except Exception as error:  # decoders meet damaged files with whatever error they run into
+        raise InputError(f"cannot read the picture {path}: {error}; is it whole?") from error
+    return _upright(array if array.ndim == 3 else array[..., None], orientation)
+
+
+def _plain_mode(picture: Image.Image) -> Image.Image:
+    """8 bits a channel, alpha kept where there is one."""
+    if picture.mode in ("L", "LA", "RGB", "RGBA"):
+        return picture
+    if picture.mode == "1":
+        return picture.convert("L")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _read_deep(path: Path) -> np.ndarray | None:
+    """A 16-bit or float picture through OpenCV; None if it has 8 bits."""
+    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype == np.uint8:
+        return None
+    array = array if array.ndim == 3 else array[..., None]
+    order = {1: [0], 2: [0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[array.shape[-1]]
+    return array[..., order]
+
+
+def _read_float_tiff(path: Path, error: Exception) -> np.ndarray:
+    """What Pillow does not know at all: floating-point RGB TIFF."""
+    if path.stat().st_size == 0:
+        raise InputError(f"the picture {path} is an empty file") from error
+    array = _read_deep(path) if path.suffix.lower() in (".tif", ".tiff") else None
+    if array is None:
+        raise InputError(
+            f"cannot read the picture {path}: not a format that is known here; convert it to PNG "
+            "or JPEG"
+        ) from error
+    return array
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror as the EXIF orientation 1 … 8 asks."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)  # 5 is the transposed picture; the others flip it besides
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _unit_range(array: np.ndarray, path: Path) -> Float[Tensor, "C H W"]:
+    """Integers by their range, floats as they are; channels first."""
+    if array.size == 0:
+        raise InputError(f"the picture {path} has no pixels")
+    top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
+    values = np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.float32) / np.float32(top)
+    if not np.isfinite(values).all():
+        raise InputError(f"the picture {path} holds NaN or infinity")
+    if values.min() < 0 or values.max() > 1:
+        raise InputError(
+            f"the picture {path} holds values from {values.min():g} to {values.max():g}; floats "
+            "should be sRGB in [0, 1]"
+        )
+    return torch.from_numpy(values)

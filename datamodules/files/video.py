@@ -1,0 +1,241 @@
+"""Frames of the user's clip, streamed: a clip never lies in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from av.error import FFmpegError
+from jaxtyping import Float
+from torch import Tensor
+
+from datamodules.files.images import existing_file
+from datamodules.files.memory import check_memory
+from hfb.errors import InputError
+from hfb.formation import linear_to_srgb, srgb_to_linear
+
+MEDIAN_FRAMES = 41  # odd, so that the median is one of the values and commutes with any curve
+SEEK_FROM = 2000  # clips longer than this are sampled by seeking: decoding all takes minutes
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a clip says about itself.
+
+    Attributes:
+        num_frames: frames that can be decoded, counted from the packets.
+        fps: mean frames per second.
+        height: rows, upright.
+        width: columns, upright.
+    """
+
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+
+
+def parse_frames(text: str) -> list[range]:
+    """Read `--data.frames`.
+
+    Args:
+        text: a slice as Python writes it (40:49 means the nine frames 40 … 48), or several with
+            commas between them (40:49,49:58): one blurry input frame each, in the order of time.
+
+    Returns:
+        The frame numbers of each blurry input frame.
+
+    Raises:
+        InputError: if it is no slice, empty, negative, or the exposures overlap.
+    """
+    exposures = []
+    for part in text.split(","):
+        try:
+            start, stop = (int(n) for n in part.split(":"))
+        except ValueError:
+            start = stop = -1
+        if not 0 <= start < stop:
+            raise InputError(
+                f"frames {text!r} is not understood: give START:STOP with 0 <= START < STOP, for "
+                "example 40:49 for the frames 40 … 48"
+            )
+        exposures.append(range(start, stop))
+    for first, second in pairwise(exposures):
+        if second.start < first.stop:
+            raise InputError(f"frames {text!r}: the exposures overlap or are not in order of time")
+    return exposures
+
+
+def read_clip_info(path: str | Path) -> ClipInfo:
+    """Size, rate and number of frames of a clip, without decoding it.
+
+    Args:
+        path: any video that FFmpeg reads.
+
+    Raises:
+        InputError: if the file is missing, no video, or corrupt.
+    """
+    with _open(path) as (container, stream):
+        fps = float(stream.average_rate or stream.guessed_rate or 30)
+        height, width = stream.height, stream.width
+        # packets, not stream.frames: many containers do not store it, some store it wrongly
+        num_frames = sum(1 for packet in container.demux(stream) if packet.size)
+    if num_frames == 0:
+        raise InputError(f"the video {path} holds no frames")
+    first = next(read_video_frames(path, range(1)))
+    if first.shape[:2] != (height, width):
+        height, width = first.shape[:2]
+    return ClipInfo(num_frames, fps, height, width)
+
+
+def read_video_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
+    """Decode some consecutive frames, one at a time.
+
+    Args:
+        path: any video that FFmpeg reads.
+        frames: numbers of the frames, from 0, increasing.
+
+    Yields:
+        uint8 array (H, W, 3) sRGB, upright.
+
+    Raises:
+        InputError: if the file is missing or corrupt, or the clip ends before the last frame.
+    """
+    wanted = len(frames)
+    with _open(path) as (container, stream):
+        for number, frame in enumerate(container.decode(stream)):
+            if number in frames:
+                wanted -= 1
+                yield _to_array(frame)
+            if wanted == 0:
+                return
+        raise InputError(
+            f"the video {path} has {number + 1} frames (0 … {number}), but the frames "
+            f"{frames.start} … {frames[-1]} were asked for"
+        )
+
+
+def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
+    """The blurry picture that a longer exposure would have taken.
+
+    The mean of the frames in linear light: a sensor adds light, not sRGB values.
+
+    Args:
+        path: any video that FFmpeg reads.
+        frames: numbers of the frames, from 0.
+
+    Returns:
+        sRGB in [0, 1].
+
+    Raises:
+        InputError: as `read_video_frames`.
+    """
+    total: np.ndarray | None = None
+    for frame in read_video_frames(path, frames):
+        light = light_of(frame)
+        total = light if total is None else total + light
+    assert total is not None, "read_video_frames raises rather than yield nothing"
+    mean = torch.from_numpy(total / len(frames)).permute(2, 0, 1)
+    return linear_to_srgb(mean).float().contiguous()
+
+
+def light_of(frame: np.ndarray) -> np.ndarray:
+    """Linear light of an 8-bit sRGB picture, float64."""
+    return _light_table()[frame]
+
+
+@cache
+def _light_table() -> np.ndarray:
+    """256 levels only: a table is as exact and much faster than the curve at each pixel."""
+    return srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()
+
+
+def median_background(path: str | Path, num_samples: int = MEDIAN_FRAMES) -> Float[Tensor, "3 H W"]:
+    """The scene without the person, if each place is free in more than half of the clip.
+
+    Median over frames spread evenly over the clip.
+
+    Args:
+        path: any video that FFmpeg reads.
+        num_samples: how many frames at most; made odd.
+
+    Returns:
+        sRGB in [0, 1].
+
+    Raises:
+        InputError: if the clip cannot be read, has fewer than three frames, or does not fit the
+            memory.
+    """
+    info = read_clip_info(path)
+    count = min(num_samples, info.num_frames)
+    count -= 1 - count % 2
+    if count < 3:
+        raise InputError(
+            f"the video {path} has only {info.num_frames} frames: too few to see the background; "
+            "give a background picture"
+        )
+    check_memory(info.height, info.width, extra_bytes_per_pixel=6 * count)
+    numbers = np.linspace(0, info.num_frames - 1, count).round().astype(int)
+    sample = _sample_by_seeking if info.num_frames > SEEK_FROM else _sample_in_one_pass
+    stack = np.stack(list(sample(path, numbers, info)))
+    # row by row: the partial sort works on a copy
+    middle = len(stack) // 2
+    rows = [np.partition(stack[:, k], middle, axis=0)[middle] for k in range(stack.shape[1])]
+    return torch.from_numpy(np.stack(rows).astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+
+
+def _sample_in_one_pass(
+    path: str | Path, numbers: np.ndarray, info: ClipInfo
+) -> Iterator[np.ndarray]:
+    with _open(path) as (container, stream):
+        chosen = set(numbers.tolist())
+        for number, frame in enumerate(container.decode(stream)):
+            if number in chosen:
+                yield _to_array(frame)
+
+
+def _sample_by_seeking(
+    path: str | Path, numbers: np.ndarray, info: ClipInfo
+) -> Iterator[np.ndarray]:
+    """Frames near the wanted moments: exact numbers do not matter to a median."""
+    with _open(path) as (container, stream):
+        assert stream.time_base is not None, "video streams have a time base"
+        for number in numbers.tolist():
+            moment = int(number / info.fps / stream.time_base) + (stream.start_time or 0)
+            container.seek(moment, stream=stream, backward=True)
+            frame = None
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.pts >= moment:
+                    break
+            if frame is not None:
+                yield _to_array(frame)
+
+
+def _to_array(frame: av.VideoFrame) -> np.ndarray:
+    """uint8 RGB, turned upright as phones ask for by a display matrix (degrees anticlockwise)."""
+    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+
+
+@contextmanager
+def _open(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The container and its first video stream; FFmpeg's errors become ours."""
+    path = existing_file(path, "video")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"the file {path} holds no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream
+    except FFmpegError as error:
+        raise InputError(
+            f"cannot read the video {path}: {error.strerror}; is the file whole?"
+        ) from error

@@ -1,0 +1,236 @@
+"""One training picture for lifting: a captured motion of a random person, blurred, made cheaply.
+
+The benchmark's generator integrates hundreds of lit, supersampled sub-frames, which takes seconds.
+Tens of thousands of pairs need milliseconds: a few sub-frames, one lit texture for all of them,
+prepared backgrounds. What the detector sees is varied all the more: clothes, light, camera, noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from datamodules.lifting.outfits import Wardrobe
+from datamodules.mocap.windows import Frames
+from datamodules.synthetic.camera_placement import CameraRange, SceneCamera, place_camera
+from datamodules.synthetic.sensor import Sensor
+from datamodules.synthetic.shading import Light, irradiance, vertex_normals
+from hfb.body import SmplBody
+from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.motion import subframe_times
+from hfb.motion.tracks import mirror_joints
+from hfb.render import RenderSettings, render_exposure
+from hfb.structures import BodyParams, Camera, Mesh
+
+PICTURE_SIZE = 320
+"""Side of the training pictures, px: the person is about as large as in the network's crop."""
+
+# Odd, so that one is at mid-exposure; more of them where a long exposure would show as copies.
+_NUM_SUBFRAMES, _NUM_SUBFRAMES_LONG, _LONG_FRAMES = 9, 15, 24
+_ARMS_AND_HEAD = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+# Seen from anywhere more often than in the benchmark, which keeps to 60 degrees from the front.
+_CAMERAS = CameraRange(
+    yaw_deg=(-75.0, 75.0),
+    turned_share=0.4,
+    focal=(0.9, 2.2),
+    height_m=(0.4, 2.4),
+    subject=(0.5, 0.84),
+    roll_deg=3.0,
+)
+# Shares of windows whose upper body comes from another window, and that are seen in a mirror.
+_MIXED_SHARE, _MIRRORED_SHARE = 0.35, 0.5
+_JOINT_OFFSET_RAD = 0.08
+
+
+@dataclass(frozen=True)
+class LiftingScene:
+    """A blurry picture and the truth about it.
+
+    Attributes:
+        image: sRGB.
+        background: the same place without the person, sRGB.
+        camera: of the picture.
+        pose_rotmat: at the sub-frame times, root first, camera frame.
+        joints: at the same times, camera frame, m.
+        transl: smplx's transl at mid-exposure, camera frame, m.
+        betas: shape.
+        blur_rate: eq. (12).
+    """
+
+    image: UInt8[np.ndarray, "H W 3"]
+    background: UInt8[np.ndarray, "H W 3"]
+    camera: Camera
+    pose_rotmat: Float[Tensor, "N 24 3 3"]
+    joints: Float[Tensor, "N 24 3"]
+    transl: Float[Tensor, " 3"]
+    betas: Float[Tensor, " K"]
+    blur_rate: float
+
+    @property
+    def middle(self) -> int:
+        """The sub-frame at mid-exposure."""
+        return len(self.joints) // 2
+
+
+@torch.no_grad()
+def draw_lifting_scene(
+    frames: Frames,
+    window: tuple[int, int],
+    other: tuple[int, int],
+    body: SmplBody,
+    wardrobe: Wardrobe,
+    backgrounds: UInt8[Tensor, "P 3 S S"],
+    generator: torch.Generator,
+) -> LiftingScene:
+    """Draw a picture.
+
+    Args:
+        frames: motion capture, y-up world.
+        window: first frame and number of frames of the exposure.
+        other: a window that may lend its upper body.
+        body: to be dressed.
+        wardrobe: its clothes.
+        backgrounds: sRGB pictures without people.
+        generator: source of randomness.
+    """
+    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    betas = torch.from_numpy(rng.normal(0.0, 0.9, body.num_betas)).float().clamp(-2.5, 2.5)
+    world_rotmat, world_transl = _motion(frames, window, other, rng)
+    posed = body(BodyParams(betas[None], world_rotmat, world_transl))
+    verts = posed.verts - _lift_to_ground(posed.verts)
+    size = PICTURE_SIZE
+    facing = world_rotmat[len(verts) // 2, 0, :, 2]
+    # A third of the vertices outlines the body well enough for the camera to hold it.
+    placed = place_camera(verts[:, ::3], facing, size, size, _CAMERAS, rng)
+    verts = placed.transform(verts)
+    joints = placed.transform(posed.joints - _lift_to_ground(posed.verts))
+    rotmat = torch.cat([placed.world_to_camera @ world_rotmat[:, :1], world_rotmat[:, 1:]], 1)
+    background = _background(backgrounds, rng)
+    texture = wardrobe.draw(rng, background)
+    texture = _lit(texture, verts[len(verts) // 2], body, wardrobe, placed, rng)
+    mesh = Mesh(verts, body.faces, body.uv, body.faces_uv, texture)
+    exposure = render_exposure(mesh, placed.camera, RenderSettings(num_threads=1))
+    # Brightness and white balance.
+    gain = float(rng.uniform(0.6, 1.3)) * torch.from_numpy(rng.normal(1.0, 0.05, (3, 1, 1))).float()
+    picture = composite_exposure(exposure, background) * gain
+    rest = body.joints(BodyParams(betas, torch.eye(3).expand(24, 3, 3), torch.zeros(3)))
+    return LiftingScene(
+        image=_photographed(picture, rng, generator),
+        background=_pixels(linear_to_srgb((background * gain).clamp(0.0, 1.0))),
+        camera=placed.camera,
+        pose_rotmat=rotmat,
+        joints=joints,
+        transl=joints[len(joints) // 2, 0] - rest[0],
+        betas=betas,
+        blur_rate=_blur_rate(exposure.alpha[0], len(verts)),
+    )
+
+
+def _motion(
+    frames: Frames, window: tuple[int, int], other: tuple[int, int], rng: np.random.Generator
+) -> tuple[Float[Tensor, "N 24 3 3"], Float[Tensor, "N 3"]]:
+    """Poses over the exposure, y-up world, varied beyond what was captured."""
+    num = _NUM_SUBFRAMES_LONG if window[1] > _LONG_FRAMES else _NUM_SUBFRAMES
+    rotmat, transl = _between_frames(frames, window, num)
+    if rng.random() < _MIXED_SHARE:
+        lent, _ = _between_frames(frames, other, num)
+        upper = list(_ARMS_AND_HEAD)
+        rotmat = rotmat.clone()
+        rotmat[:, upper] = lent[:, upper]
+    offset = torch.from_numpy(rng.normal(0.0, _JOINT_OFFSET_RAD, (24, 3))).float()
+    offset[0] = 0.0
+    rotmat = rotmat @ rotvec_to_rotmat(offset)
+    if rng.random() < _MIRRORED_SHARE:
+        mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+        rotmat = mirror @ rotmat[:, mirror_joints()] @ mirror
+        transl = transl @ mirror
+    return rotmat, transl
+
+
+def _between_frames(
+    frames: Frames, window: tuple[int, int], num: int
+) -> tuple[Float[Tensor, "N 24 3 3"], Float[Tensor, "N 3"]]:
+    """Poses at the sub-frame times of a window, along the shortest arcs between frames."""
+    start, length = window
+    position = start + subframe_times(num).double() * (length - 1)
+    frame = position.long().clamp(max=start + max(length - 2, 0))
+    after = (frame + 1).clamp(max=len(frames.run) - 1)
+    share = (position - frame).float()
+    step = rotmat_to_rotvec(frames.pose_rotmat[frame].mT @ frames.pose_rotmat[after])
+    rotmat = frames.pose_rotmat[frame] @ rotvec_to_rotmat(step * share[:, None, None])
+    return rotmat, torch.lerp(frames.transl[frame], frames.transl[after], share[:, None])
+
+
+def _lift_to_ground(verts: Float[Tensor, "N V 3"]) -> Float[Tensor, " 3"]:
+    """What has to be taken off so that the lowest point of the exposure lies at y = 0."""
+    lowest = verts[..., 1].min()
+    return torch.stack([lowest.new_zeros(()), lowest, lowest.new_zeros(())])
+
+
+def _background(
+    backgrounds: UInt8[Tensor, "P 3 S S"], rng: np.random.Generator
+) -> Float[Tensor, "3 S S"]:
+    """A part of a prepared picture, linear RGB."""
+    picture = backgrounds[int(rng.integers(len(backgrounds)))]
+    if rng.random() < 0.5:
+        picture = picture.flip(-1)
+    side = int(rng.uniform(0.6, 1.0) * picture.shape[-1])
+    top, left = (int(rng.integers(picture.shape[-1] - side + 1)) for _ in range(2))
+    part = picture[None, :, top : top + side, left : left + side].float() / 255
+    size = (PICTURE_SIZE, PICTURE_SIZE)
+    return srgb_to_linear(torch.nn.functional.interpolate(part, size=size, mode="bilinear")[0])
+
+
+def _lit(
+    texture: Float[Tensor, "3 TH TW"], verts: Float[Tensor, "V 3"], body: SmplBody,
+    wardrobe: Wardrobe, placed: SceneCamera, rng: np.random.Generator,
+) -> Float[Tensor, "3 TH TW"]:  # fmt: skip
+    """The texture in the light of mid-exposure; within one exposure it hardly changes."""
+    azimuth, height = float(rng.uniform(-np.pi, np.pi)), float(np.deg2rad(rng.uniform(20, 75)))
+    towards = [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)]
+    ambient, warmth = float(rng.uniform(0.35, 0.9)), float(rng.uniform(-0.12, 0.15))
+    light = Light(
+        direction=placed.world_to_camera @ torch.tensor(towards).float(),
+        up=placed.world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
+        lamp=torch.tensor([1 + warmth, 1.0, 1 - warmth]) * (1.2 * (1.15 - ambient)),
+        ambient=torch.full((3,), ambient),
+        ground_share=float(rng.uniform(0.3, 0.7)),
+    )
+    shone = irradiance(vertex_normals(verts[None], body.faces)[0], light)
+    baked = torch.from_numpy(wardrobe.texels.from_verts @ shone.numpy())
+    return (texture * baked.T.reshape(texture.shape)).clamp(0.0, 1.0)
+
+
+def _photographed(
+    picture: Float[Tensor, "3 H W"], rng: np.random.Generator, generator: torch.Generator
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Sensor noise, now and then a poor lens and a strong compression."""
+    sensor = Sensor(float(np.exp(rng.uniform(np.log(800), np.log(20000)))), 0.002)
+    pixels = _pixels(sensor.expose(picture, generator))
+    if rng.random() < 0.3:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.5)))
+    if rng.random() < 0.3:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))]
+        packed = cv2.imencode(".jpg", pixels, quality)[1]
+        pixels = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return pixels
+
+
+def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
+    return np.ascontiguousarray((image * 255).round().byte().permute(1, 2, 0).numpy())
+
+
+def _blur_rate(alpha: Float[Tensor, "H W"], num: int) -> float:
+    """Eq. (12) from the mean silhouette: union by mean area, which needs no second rendering.
+
+    Args:
+        alpha: mean over the sub-frames.
+        num: how many sub-frames.
+    """
+    return float((alpha > 0.5 / num).sum() / alpha.sum() - 1.0)

@@ -1,0 +1,276 @@
+"""Pairs for lifting, 256 to a file: made by running the detector on drawn pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from datamodules.lifting.outfits import Wardrobe
+from datamodules.lifting.scene import PICTURE_SIZE, LiftingScene, draw_lifting_scene
+from datamodules.mocap.files import iterate_mocap
+from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
+from datamodules.synthetic.camera_placement import CameraRange, place_camera
+from datamodules.synthetic.shading import Light
+from datamodules.synthetic.world.background import photograph, procedural_background
+from hfb.body import SmplBody, load_body
+from hfb.errors import InputError
+from hfb.export import atomic_write, write_image
+from hfb.formation import linear_to_srgb
+from hfb.geometry import project, rotmat_to_rotvec
+from hfb.init.detect.blazepose import BlazePose, Roi, roi_matrix, rotate_world, sigmoid
+from hfb.init.detect.detector_output import CROP_SIZE
+from hfb.init.detect.landmarks import Landmarks
+from hfb.init.register.priors import MixtureQuadratic
+from hfb.init.register.registration import register_landmarks
+from hfb.prior import MixturePosePrior
+from hfb.structures import BodyParams, Camera
+
+SHARD_SIZE = 256
+"""Pairs in a file."""
+
+_NUM_PROCEDURAL, _NUM_PHOTOS = 48, 200
+_COMMON_FOCAL = 400.0
+# 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
+_WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
+_SHEET_COLUMNS, _SHEET_PICTURES = 6, 30
+_LINES = (
+    (11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24), (23, 25),
+    (25, 27), (24, 26), (26, 28), (27, 31), (28, 32), (0, 7), (0, 8),
+)  # fmt: skip
+_LEFT = frozenset((11, 13, 15, 23, 25, 27, 31, 7))
+
+
+@dataclass(frozen=True)
+class PairMaker:
+    """What a process needs to make pairs.
+
+    Attributes:
+        frames: motion capture at 120 Hz.
+        subject_of_clip: names, by the clips of `frames`.
+        body: to be dressed.
+        wardrobe: its clothes.
+        backgrounds: sRGB.
+        network: the detector; needed to make pairs, not to draw pictures.
+    """
+
+    frames: Frames
+    subject_of_clip: tuple[str, ...]
+    body: SmplBody
+    wardrobe: Wardrobe
+    backgrounds: UInt8[Tensor, "P 3 S S"]
+    network: BlazePose | None
+
+    @classmethod
+    def load(cls, mocap: Path, subjects: str, background_folder: Path | None) -> PairMaker:
+        """Read motion, body, networks, and prepare backgrounds: half a minute.
+
+        Args:
+            mocap: see `iterate_mocap`.
+            subjects: "train" or "val".
+            background_folder: photographs; None: procedural places only.
+
+        Raises:
+            InputError: if there is no motion of such subjects.
+        """
+        clips = [clip for clip in iterate_mocap(mocap) if clip.split == subjects]
+        if not clips:
+            raise InputError(f"no motion capture of {subjects} subjects under {mocap}")
+        body = load_body()
+        return cls(
+            frames=join_clips(clips, _WINDOWS.frame_rate),
+            subject_of_clip=tuple(clip.subject for clip in clips),
+            body=body,
+            wardrobe=Wardrobe.of(body),
+            backgrounds=_backgrounds(body, background_folder),
+            network=BlazePose(num_threads=1),
+        )
+
+
+def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
+    """Make one file of pairs; the first comes with a contact sheet.
+
+    Args:
+        maker: the tools.
+        folder: where it goes.
+        seed: of the whole collection.
+        number: of the file.
+    """
+    assert maker.network is not None, "pairs are made with the detector"
+    pairs, pictures = [], []
+    generator = torch.Generator().manual_seed(_seed_of(seed, number) + 1)
+    for k, (scene, subject) in enumerate(draw_scenes(maker, _seed_of(seed, number), SHARD_SIZE)):
+        found = maker.network.landmarks(scene.image, random_roi(scene, generator))
+        pairs.append(pair_of(scene, found, subject))
+        if number == 0 and k < _SHEET_PICTURES:
+            pictures.append(_drawn(scene.image, found))
+    path = folder / f"pairs_{number:05d}.npz"
+    with atomic_write(path) as part:
+        arrays: dict[str, Any] = {
+            name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]
+        }
+        arrays["registered"] = registered_poses(arrays, maker.body)
+        np.savez(part, **arrays)
+    if pictures:
+        write_image(folder / "contact_sheet.png", _sheet(pictures))
+    return path
+
+
+def _seed_of(*parts: int) -> int:
+    """Tuples of numbers have the same hash in every process."""
+    return hash(parts) % 2**31
+
+
+def draw_scenes(maker: PairMaker, seed: int, count: int) -> Iterator[tuple[LiftingScene, str]]:
+    """Pictures one after the other, with the subject's name.
+
+    Args:
+        maker: the tools.
+        seed: of all of them.
+        count: how many.
+    """
+    settings = WindowSettings(
+        degree=_WINDOWS.degree,
+        min_frames=_WINDOWS.min_frames,
+        max_frames=_WINDOWS.max_frames,
+        seed=seed,
+    )
+    start, length = draw_windows(maker.frames, settings, 2 * count)
+    generator = torch.Generator().manual_seed(seed)
+    for k in range(count):
+        window, other = ((int(start[i]), int(length[i])) for i in (k, k + count))
+        scene = draw_lifting_scene(
+            maker.frames, window, other, maker.body, maker.wardrobe, maker.backgrounds, generator
+        )
+        yield scene, maker.subject_of_clip[maker.frames.clip[window[0]]]
+
+
+def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np.ndarray]:
+    """Arrays of one pair: what was read, and the truth.
+
+    Args:
+        scene: the picture.
+        found: a single run of the landmark network.
+        subject: whose motion it is.
+    """
+    output, middle, camera = found.outputs[0], scene.middle, scene.camera
+    # First-order motion: turn of each joint and way of the pelvis over the whole exposure.
+    last, span = len(scene.joints) - 1, (len(scene.joints) - 1) / len(scene.joints)
+    turn = rotmat_to_rotvec(scene.pose_rotmat[0].mT @ scene.pose_rotmat[last]) / span
+    way = (scene.joints[last, 0] - scene.joints[0, 0]) / span
+    values = {
+        "points": output.points,
+        "heat": output.heat,
+        "world": output.world,
+        "presence": output.presence,
+        "roi": output.roi,
+        "camera": torch.cat([camera.focal, camera.principal_point]).numpy(),
+        "pose": rotmat_to_rotvec(scene.pose_rotmat[middle]).numpy(),
+        "joints": scene.joints[middle].numpy(),
+        "transl": scene.transl.numpy(),
+        "betas": scene.betas.numpy(),
+        "turn": turn.numpy(),
+        "way": way.numpy(),
+        "blur_rate": scene.blur_rate,
+    }
+    arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
+    return arrays | {"subject": np.array(subject, "U16")}
+
+
+def random_roi(scene: LiftingScene, generator: torch.Generator) -> Roi:
+    """A square round the person as the search for landmarks would look into it.
+
+    The search (`hfb.init.detect.search`) takes squares about the foreground and those about the
+    hips that the network itself asks for, and reads the best ones again, turned and scaled.
+
+    Args:
+        scene: tells where the person is.
+        generator: source of randomness.
+    """
+    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    xy = project(scene.joints, scene.camera).numpy()
+    low, high = xy.min((0, 1)), xy.max((0, 1))
+    extent = 1.1 * float((high - low).max())
+    middle = xy[scene.middle]
+    hip, neck = middle[[1, 2]].mean(0), middle[12]
+    if rng.random() < 0.4:
+        x, y, angle = *((low + high) / 2), 0.0
+        side = extent * float(rng.choice([1.25, 1.4, 1.6]))
+    else:
+        x, y = hip
+        side = 2.5 * float(np.linalg.norm(middle - hip, axis=1).max()) * 1.08
+        angle = float(np.arctan2(neck[0] - hip[0], hip[1] - neck[1]))
+    x, y = np.array([x, y]) + rng.normal(0.0, 0.02, 2) * side
+    side *= float(rng.uniform(0.88, 1.17))
+    return float(x), float(y), side, angle + float(rng.choice([-0.2, 0.0, 0.2, rng.normal() * 0.2]))
+
+
+def registered_poses(arrays: dict[str, np.ndarray], body: SmplBody) -> Float[np.ndarray, "B 24 3"]:
+    """Rotation vectors of the poses that the landmarks of pairs alone lead to.
+
+    Args:
+        arrays: points, world, roi and camera of the pairs.
+        body: that is fitted.
+    """
+    camera, found = arrays["camera"].astype(np.float64), []
+    for points, world, roi, view in zip(
+        arrays["points"], arrays["world"], arrays["roi"], camera, strict=True
+    ):
+        matrix = roi_matrix(tuple(roi.tolist()), CROP_SIZE)
+        xy = points[:33, :2] @ matrix[:, :2].T + matrix[:, 2]
+        # Each pair has its own camera, a registration one for all: that of a common focal length.
+        found.append(
+            ((xy - view[2:]) / view[:2] * _COMMON_FOCAL, rotate_world(world[:33], float(roi[3])))
+        )
+    xy_all, world_all = (torch.from_numpy(np.stack(values)) for values in zip(*found, strict=True))
+    centred = Camera(torch.full((2,), _COMMON_FOCAL), torch.zeros(2), 1, 1)
+    visibility = torch.from_numpy(sigmoid(arrays["points"][:, :33, 3]))
+    prior = MixtureQuadratic(MixturePosePrior())
+    fitted = register_landmarks(xy_all, world_all, visibility, centred, body, prior)
+    return np.asarray(rotmat_to_rotvec(fitted.pose_rotmat).numpy(), np.float32)
+
+
+def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"]:
+    """Procedural places, and photographs if there are any; the same in every process."""
+    rng, size = np.random.default_rng(0), PICTURE_SIZE
+    verts = body(BodyParams(torch.zeros(10), torch.eye(3).expand(24, 3, 3), torch.zeros(3))).verts
+    verts = verts - torch.stack([torch.tensor(0.0), verts[:, 1].min(), torch.tensor(0.0)])
+    pictures = []
+    for _ in range(_NUM_PROCEDURAL):
+        facing = torch.tensor([0.0, 0.0, 1.0])
+        placed = place_camera(verts[None], facing, size, size, CameraRange(), rng)
+        light = Light(
+            direction=placed.world_to_camera @ torch.tensor([0.4, 0.8, 0.45]),
+            up=placed.world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
+            lamp=torch.full((3,), 0.6),
+            ambient=torch.full((3,), 0.6),
+        )
+        pictures.append(procedural_background(placed, light, rng))
+    if folder is not None:
+        pictures += [photograph(folder, size, size, rng) for _ in range(_NUM_PHOTOS)]
+    return (linear_to_srgb(torch.stack(pictures)).clamp(0, 1) * 255).round().byte()
+
+
+def _drawn(image: UInt8[np.ndarray, "H W 3"], found: Landmarks) -> UInt8[np.ndarray, "H W 3"]:
+    """The landmarks on the picture; the person's left side is red."""
+    picture = image.copy()
+    for first, second in _LINES:
+        ends = [tuple(int(v) for v in np.clip(found.xy[i], -9999, 9999)) for i in (first, second)]
+        colour = (230, 40, 40) if {first, second} <= _LEFT else (40, 200, 255)
+        cv2.line(picture, ends[0], ends[1], colour, 2, cv2.LINE_AA)
+    return picture
+
+
+def _sheet(pictures: list[np.ndarray]) -> Tensor:
+    rows = [
+        np.concatenate(pictures[first : first + _SHEET_COLUMNS], axis=1)
+        for first in range(0, len(pictures), _SHEET_COLUMNS)
+    ]
+    return torch.from_numpy(np.concatenate(rows)).permute(2, 0, 1).float() / 255

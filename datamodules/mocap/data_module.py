@@ -1,0 +1,273 @@
+"""Motion capture as training data of the motion prior."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from datamodules.mocap.files import MocapClip, iterate_mocap
+from datamodules.mocap.pairs import CorruptionSettings, MotionPairs, make_pairs
+from datamodules.mocap.windows import (
+    WINDOW_ARRAYS,
+    Windows,
+    WindowSettings,
+    draw_windows,
+    fit_windows,
+    join_clips,
+)
+from hfb.assets import cache_dir
+from hfb.errors import InputError
+
+_logger = logging.getLogger(__name__)
+
+# Changes whenever the same settings give other windows than before.
+_CACHE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Split:
+    name: str
+    count: int
+    seed: int
+
+
+class MocapDataModule(pl.LightningDataModule):
+    """Windows of motion capture, fitted by polynomials, with faults put in on the fly.
+
+    The windows are fitted once and kept in the user's cache, under a name that depends on the
+    recordings and on all settings that matter; a damaged file is noticed and made again.
+
+    Args:
+        path: folder of AMASS files, one file, or a packed collection.
+        pattern: which files of a folder are read.
+        windows: what is cut out and fitted.
+        corruption: faults and variations.
+        num_train: windows to learn from.
+        num_val: windows of validation subjects to report on.
+        batch_size: motions a step.
+        steps_per_epoch: steps between two validations.
+        cache: folder of the fitted windows; the user's cache if not given.
+        show_progress: draw a bar while windows are fitted.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        pattern: str = "**/*.npz",
+        windows: WindowSettings = WindowSettings(),  # noqa: B008 (frozen)
+        corruption: CorruptionSettings = CorruptionSettings(),  # noqa: B008 (frozen)
+        num_train: int = 100_000,
+        num_val: int = 8_000,
+        batch_size: int = 128,
+        steps_per_epoch: int = 1_250,
+        cache: str | None = None,
+        show_progress: bool = True,
+    ) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.pattern = pattern
+        self.window_settings = windows
+        self.corruption = corruption
+        self.num_train = num_train
+        self.num_val = num_val
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.cache = Path(cache) if cache else cache_dir() / "mocap"
+        self.show_progress = show_progress
+        self._windows: dict[str, Windows] = {}
+        self._clips: dict[str, list[MocapClip]] = {}
+
+    def prepare_data(self) -> None:
+        """Fit the windows that are not in the cache yet."""
+        self.windows("train")
+        self.windows("val")
+
+    def windows(self, split: str) -> Windows:
+        """All windows of a split ("train" or "val"), from memory, the cache or the recordings."""
+        if split not in self._windows:
+            count = self.num_train if split == "train" else self.num_val
+            # Another seed for validation: the same draw on other recordings is no harm, but a
+            # number in a file name that means one thing is easier to follow.
+            seed = self.window_settings.seed + (split == "val")
+            self._windows[split] = self._cached(_Split(split, count, seed))
+        return self._windows[split]
+
+    def clips(self, split: str) -> list[MocapClip]:
+        """The recordings of a split.
+
+        Raises:
+            InputError: if there are none, so that nothing could be learnt or reported.
+        """
+        if not self._clips:
+            self._clips = split_clips(list(iterate_mocap(self.path, self.pattern)))
+        return self._clips[split]
+
+    def scale(self) -> Tensor:
+        """Typical size (root mean square) of each order and track of the training windows.
+
+        Floored at a hundredth of the order's mean, since some joints never move in some captures.
+        """
+        size = self.windows("train").coeffs.square().mean((0, 3)).sqrt()
+        return size.clamp(min=1e-4).maximum(0.05 * size.mean(1, keepdim=True))
+
+    def train_dataloader(self) -> DataLoader[MotionPairs]:
+        """Endlessly varied pairs, `steps_per_epoch` batches at a time."""
+        return DataLoader(self._pairs("train"), batch_size=None, num_workers=0)
+
+    def val_dataloader(self) -> DataLoader[MotionPairs]:
+        """All validation windows once, the same at every call."""
+        return DataLoader(self._pairs("val"), batch_size=None, num_workers=0)
+
+    def test_dataloader(self) -> DataLoader[MotionPairs]:
+        """The validation windows: subjects that were never trained on."""
+        return self.val_dataloader()
+
+    def _pairs(self, split: str) -> _PairStream:
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return _PairStream(self, split, epoch)
+
+    def _cached(self, split: _Split) -> Windows:
+        path = self.cache / f"{split.name}-{self._fingerprint(split)}.npz"
+        if path.is_file():
+            try:
+                return _read_windows(path)
+            except InputError as error:
+                _logger.warning("%s; it is made again", error)
+        settings = WindowSettings(**{**asdict(self.window_settings), "seed": split.seed})
+        frames = join_clips(self.clips(split.name), settings.frame_rate)
+        start, length = draw_windows(frames, settings, split.count)
+        with Progress(disable=not self.show_progress) as progress:
+            task = progress.add_task(f"fitting {split.name} windows", total=split.count)
+            windows = fit_windows(
+                frames, start, length, settings, lambda done: progress.advance(task, done)
+            )
+        _write_windows(windows, path)
+        return windows
+
+    def _fingerprint(self, split: _Split) -> str:
+        """Short checksum of everything that the windows depend on."""
+        if not self.path.exists():
+            raise InputError(f"no motion capture at {self.path}: there is no such file or folder.")
+        files = [self.path] if self.path.is_file() else sorted(self.path.glob(self.pattern))
+        files += [file.parent / "manifest.csv" for file in files[:1]]
+        stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+        facts = [_CACHE_VERSION, asdict(self.window_settings), asdict(split), stats]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def split_clips(clips: list[MocapClip]) -> dict[str, list[MocapClip]]:
+    """Recordings by split; the smallest subjects are kept for validation if none is.
+
+    Raises:
+        InputError: if all recordings are of one subject.
+    """
+    by_split = {name: [clip for clip in clips if clip.split == name] for name in ("train", "val")}
+    if by_split["train"] and by_split["val"]:
+        return by_split
+    frames = {clip.subject: 0 for clip in clips}
+    for clip in clips:
+        frames[clip.subject] += len(clip)
+    if len(frames) < 2:
+        raise InputError(
+            f"all {len(clips)} recordings are of subject {next(iter(frames))!r}: at least two "
+            "subjects are needed, one of them to validate on."
+        )
+    held_out = min(frames, key=lambda name: (frames[name], name))
+    return {
+        "train": [clip for clip in clips if clip.subject != held_out],
+        "val": [clip for clip in clips if clip.subject == held_out],
+    }
+
+
+class _PairStream(IterableDataset):  # type: ignore[type-arg]
+    """Batches of pairs: drawn with replacement for training, in order for validation."""
+
+    def __init__(self, data: MocapDataModule, split: str, epoch: int) -> None:
+        self.data, self.split, self.epoch = data, split, epoch
+        self.length = (
+            data.steps_per_epoch
+            if split == "train"
+            else -(-len(data.windows("val")) // data.batch_size)
+        )
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[MotionPairs]:
+        data, windows, scale = self.data, self.data.windows(self.split), self.data.scale()
+        is_train = self.split == "train"
+        # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        seed = data.window_settings.seed + 7919 * (1 + epoch if is_train else 0)
+        generator = torch.Generator().manual_seed(seed)
+        settings = data.corruption if is_train else PLAIN
+        for step in range(self.length):
+            if is_train:
+                index = torch.randint(len(windows), (data.batch_size,), generator=generator)
+            else:
+                first = step * data.batch_size
+                index = torch.arange(first, min(first + data.batch_size, len(windows)))
+            yield make_pairs(windows.select(index), scale, settings, generator)
+
+
+PLAIN = CorruptionSettings(
+    clean=0.0,
+    whole=0.0,
+    most_chains=1,
+    joints=0.0,
+    drift=0.0,
+    noise=0.0,
+    tilt_deg=0.0,
+    lower_degree=0.0,
+    mirror=0.0,
+)
+"""Validation: windows as they are, with one chain played backwards as the only fault."""
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in WINDOW_ARRAYS:
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _write_windows(windows: Windows, path: Path) -> None:
+    arrays = {name: getattr(windows, name).numpy() for name in WINDOW_ARRAYS}
+    scratch = path.with_name(path.stem + ".part.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(scratch, **arrays, sha256=np.array(_digest(arrays)))
+        scratch.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the cache {path.parent} ({error}): name another folder with "
+            "--data.cache."
+        ) from error
+
+
+def _read_windows(path: Path) -> Windows:
+    """Windows of a cache file.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in WINDOW_ARRAYS}
+            expected = str(file["sha256"])
+    except Exception as error:  # a damaged zip raises zlib's, zipfile's, numpy's or OS errors
+        raise InputError(f"the cache file {path} is damaged ({error})") from error
+    if _digest(arrays) != expected:
+        raise InputError(f"the cache file {path} does not have its checksum")
+    return Windows(*(torch.from_numpy(arrays[name]) for name in WINDOW_ARRAYS))

@@ -1,0 +1,1 @@
+"""Your own photos and clips: which frames, which background, one sample of it."""

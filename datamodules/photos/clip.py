@@ -1,0 +1,147 @@
+"""A clip as consecutive photos, read one by one: it never lies in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datamodules.files.images import size_text
+from datamodules.files.memory import check_memory
+from datamodules.files.video import light_of, parse_frames, read_clip_info, read_video_frames
+from hfb.errors import InputError
+from hfb.formation import linear_to_srgb
+from hfb.structures import BlurSample, ClipPart
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """What of a clip is taken, and how.
+
+    Attributes:
+        part: START:STOP, the frames to take (0:60 the first sixty); None: all.
+        average: frames averaged in linear light into each photo: longer exposures out of a clip
+            that hardly blurs.
+        exposure: open-shutter share of the frame time, in (0, 1]; None: not known.
+    """
+
+    part: str | None = None
+    average: int = 1
+    exposure: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.average < 1:
+            raise InputError(f"average {self.average}: at least 1 frame makes a photo")
+        if self.exposure is not None and not 0.0 < self.exposure <= 1.0:
+            raise InputError(
+                f"exposure {self.exposure} is not a share of the frame time: give a number above "
+                "0 and up to 1, or leave it out to have it estimated"
+            )
+
+    def frames(self, video: str | Path, num_frames: int) -> range:
+        """Numbers of the frames to take; a last photo that would lack frames is left out.
+
+        Args:
+            video: for errors.
+            num_frames: frames of the clip.
+
+        Raises:
+            InputError: if the part is not understood, lies outside, or holds fewer than two photos.
+        """
+        wanted = range(num_frames)
+        if self.part is not None:
+            slices = parse_frames(self.part)
+            if len(slices) != 1:
+                raise InputError(f"clip {self.part!r}: give one slice START:STOP")
+            wanted = slices[0]
+        if wanted.stop > num_frames:
+            raise InputError(
+                f"the clip {wanted.start}:{wanted.stop} lies outside the video {video}, which has "
+                f"{num_frames} frames: 0 … {num_frames - 1}"
+            )
+        count = len(wanted) // self.average
+        if count < 2:
+            raise InputError(
+                f"{len(wanted)} frames of {video} make {count} photos of {self.average} frames: "
+                "consecutive photos need at least two; give --data.frames START:STOP for one photo"
+            )
+        return wanted[: count * self.average]
+
+
+class ClipPhotos(Dataset[BlurSample]):
+    """The photos of a clip in the order of time, each read when asked for.
+
+    Asked for in order, every frame is decoded once.
+
+    Args:
+        video: the clip.
+        settings: what of it is taken.
+        template: name, background, camera and source; its pictures are not used.
+        prepare: what is done to each photo.
+    """
+
+    def __init__(
+        self,
+        video: str | Path,
+        settings: ClipSettings,
+        template: BlurSample,
+        prepare: Callable[[BlurSample], BlurSample] | None = None,
+    ) -> None:
+        info = read_clip_info(video)
+        check_memory(info.height, info.width, 1)
+        self.video = video
+        self.settings = settings
+        self.template = template
+        self.prepare = prepare
+        self.fps = info.fps
+        self.frames = settings.frames(video, info.num_frames)
+        self._decoder: Iterator[np.ndarray] | None = None
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self.frames) // self.settings.average
+
+    def __getitem__(self, index: int) -> BlurSample:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        share = self.settings.exposure
+        first = self.frames[index * self.settings.average]
+        last = first + self.settings.average - 1
+        # Averaged frames are exposed from the first one's opening to the last one's closing.
+        closing = last + (1.0 if share is None else share)
+        # Times in a long clip need more digits than float32 has.
+        exposure = torch.tensor([[first, closing]], dtype=torch.float64) / self.fps
+        sample = replace(
+            self.template,
+            blurry=self._photo(index)[None],
+            exposure=exposure,
+            exposure_is_known=share is not None,
+            fps=self.fps / self.settings.average,
+            part=ClipPart(number=index, total=len(self), first_frame=first),
+        )
+        return sample if self.prepare is None else self.prepare(sample)
+
+    def _photo(self, index: int) -> Float[Tensor, "3 H W"]:
+        count = self.settings.average
+        if self._decoder is None or index != self._next:
+            self._decoder = read_video_frames(self.video, self.frames[index * count :])
+        total: np.ndarray | None = None
+        for _ in range(count):
+            light = light_of(next(self._decoder))
+            total = light if total is None else total + light
+        self._next = index + 1
+        assert total is not None, "at least one frame makes a photo"
+        photo = linear_to_srgb(torch.from_numpy(total / count).permute(2, 0, 1)).float()
+        background = self.template.background
+        if photo.shape != background.shape:
+            raise InputError(
+                f"{self.video} is {size_text(photo)} px, its background {size_text(background)} "
+                "px; both must come from the same camera at the same size"
+            )
+        return photo.contiguous()

@@ -1,0 +1,256 @@
+"""Blurry samples out of the user's own pictures and clips."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from datamodules.files.images import (
+    existing_file,
+    read_camera,
+    read_exposure_time,
+    read_image,
+    read_matte,
+    size_text,
+)
+from datamodules.files.memory import check_memory
+from datamodules.files.video import (
+    average_frames,
+    median_background,
+    parse_frames,
+    read_clip_info,
+    read_video_frames,
+)
+from hfb.errors import InputError
+from hfb.structures import BlurSample
+
+DEFAULT_EXPOSURE_S = 1 / 30
+
+
+def sample_from_image(
+    image: str | Path,
+    background: str | Path,
+    alpha: str | Path | None = None,
+    estimate: str | Path | None = None,
+    camera: str | Path | None = None,
+) -> BlurSample:
+    """Read a blurry photo and what belongs to it.
+
+    Args:
+        image: the photo.
+        background: the same scene without the person, same camera, same size.
+        alpha: matte of the person, same size; estimated later if absent.
+        estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
+        camera: JSON with the intrinsics; guessed later if absent.
+
+    Returns:
+        The sample of one frame; its exposure is the one in the photo's EXIF data, else 1/30 s.
+
+    Raises:
+        InputError: if a file cannot be used; see `read_image`, `read_matte`, `read_camera` and
+            `check_pair`.
+    """
+    blurry = read_image(image)
+    scene = read_image(background)
+    check_pair(blurry, scene, str(image), str(background))
+    exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
+    sample = BlurSample(
+        sample_id=sample_name(Path(image).stem),
+        blurry=blurry[None],
+        background=scene,
+        exposure=torch.tensor([[0.0, exposure]]),
+        fps=1.0 / exposure,
+        source=str(image),
+    )
+    return with_options(sample, alpha, estimate, camera)
+
+
+def sample_from_video(
+    video: str | Path,
+    frames: str,
+    background: str | Path | None = None,
+    background_frame: int | None = None,
+    alpha: str | Path | None = None,
+    estimate: str | Path | None = None,
+    camera: str | Path | None = None,
+) -> BlurSample:
+    """Make a long exposure out of a clip of a camera that stands still.
+
+    Args:
+        video: the clip.
+        frames: which frames to average in linear light, START:STOP, or several such slices with
+            commas between them: one blurry input frame each.
+        background: picture of the scene without the person.
+        background_frame: number of a frame of the clip without the person. With neither, the median
+            of frames spread over the clip is taken.
+        alpha: matte of the person, for a single input frame only.
+        estimate: a `*.hfbinit.npz` with starting poses.
+        camera: JSON with the intrinsics.
+
+    Returns:
+        The sample; exposure times in seconds from the start of the clip.
+
+    Raises:
+        InputError: if a file cannot be used, frames lie outside the clip, or options contradict
+            each other.
+    """
+    if background is not None and background_frame is not None:
+        raise InputError("give either a background picture or a background_frame, not both")
+    slices = parse_frames(frames)
+    info = read_clip_info(video)
+    check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
+    for wanted in slices:
+        if wanted[-1] >= info.num_frames:
+            raise _outside_clip(video, f"the frames {wanted.start}:{wanted.stop}", info.num_frames)
+    scene, origin = video_background(video, background, background_frame, info.num_frames)
+    blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
+    for frame in blurry:
+        check_pair(frame, scene, f"frames {frames} of {video}", origin)
+    exposure = torch.tensor([[s.start / info.fps, s.stop / info.fps] for s in slices])
+    period = slices[1].start - slices[0].start if len(slices) > 1 else len(slices[0])
+    sample = BlurSample(
+        sample_id=sample_name(f"{Path(video).stem}_{frames}"),
+        blurry=blurry,
+        background=scene,
+        exposure=exposure,
+        fps=info.fps / period,
+        source=f"{video} frames {frames}, background: {origin}",
+    )
+    return with_options(sample, alpha, estimate, camera)
+
+
+def check_pair(
+    image: Float[Tensor, "3 H W"],
+    background: Float[Tensor, "3 H2 W2"],
+    image_name: str = "the image",
+    background_name: str = "the background",
+) -> None:
+    """Raise unless an image and a background can belong together.
+
+    Args:
+        image: the blurry image.
+        background: the clean scene.
+        image_name: for the error.
+        background_name: for the error.
+
+    Raises:
+        InputError: if the sizes differ or the two are the same picture.
+    """
+    if image.shape != background.shape:
+        raise InputError(
+            f"{image_name} is {size_text(image)} px, but {background_name} is "
+            f"{size_text(background)} px; photo and background must come from the same camera at "
+            "the same size"
+        )
+    if torch.equal(image, background):
+        raise InputError(
+            f"{image_name} and {background_name} are identical: nobody can be told from the "
+            "background; give a picture of the scene without the person"
+        )
+
+
+def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
+    """Take out of the photo what moves outside a rectangle: only one person moves then.
+
+    Outside, the photo may differ from its background by the usual noise and no more, so that the
+    noise can still be measured there.
+
+    Args:
+        sample: the photo.
+        region: left, top, right, bottom, px, end exclusive.
+
+    Raises:
+        InputError: if the rectangle is empty or lies outside the photo.
+    """
+    left, top, right, bottom = region
+    height, width = sample.blurry.shape[-2:]
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise InputError(
+            f"region {list(region)} must be left < right within 0..{width} and top < bottom within "
+            f"0..{height}"
+        )
+    difference = sample.blurry - sample.background
+    noise = 3.0 * float(difference.abs().median())
+    blurry = sample.background + difference.clamp(-noise, noise)
+    blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
+    return replace(sample, blurry=blurry)
+
+
+def sample_name(text: str) -> str:
+    """A valid folder name: letters, digits, dot, dash, underscore.
+
+    Example:
+        >>> sample_name("my clip_40:49")
+        'my_clip_40-49'
+    """
+    name = re.sub(r"[^\w.\-]+", "_", text.replace(":", "-").replace(",", "_")).strip("._")
+    return name or "sample"
+
+
+def with_options(
+    sample: BlurSample,
+    alpha: str | Path | None,
+    estimate: str | Path | None,
+    camera: str | Path | None,
+) -> BlurSample:
+    """Add what the user gave besides the pictures; None stands for nothing given.
+
+    Args:
+        sample: the photos.
+        alpha: matte of the person, for a single photo only.
+        estimate: a `*.hfbinit.npz` with starting poses.
+        camera: JSON with the intrinsics.
+
+    Raises:
+        InputError: if a file cannot be used.
+    """
+    height, width = sample.blurry.shape[-2:]
+    if alpha is not None:
+        if len(sample.blurry) > 1:
+            raise InputError(
+                f"one alpha matte was given for {len(sample.blurry)} input frames; leave it out, "
+                "or write the sample as a folder with a matte per frame"
+            )
+        sample = replace(sample, alpha=read_matte(alpha, height, width)[None])
+    if estimate is not None:
+        path = existing_file(estimate, "initial estimate")
+        sample = replace(sample, estimate_path=str(path))
+    if camera is not None:
+        sample = replace(sample, camera=read_camera(camera, height, width))
+    return sample
+
+
+def video_background(
+    video: str | Path, picture: str | Path | None, frame: int | None, num_frames: int
+) -> tuple[Float[Tensor, "3 H W"], str]:
+    """The clean scene of a clip and a word on where it is from.
+
+    Args:
+        video: the clip.
+        picture: picture of the scene, comes first.
+        frame: number of a frame without the person; with neither, the clip's median is taken.
+        num_frames: length of the clip.
+
+    Raises:
+        InputError: if a file cannot be used or the frame lies outside the clip.
+    """
+    if picture is not None:
+        return read_image(picture), str(picture)
+    if frame is None:
+        return median_background(video), f"the median of {video}"
+    if not 0 <= frame < num_frames:
+        raise _outside_clip(video, f"background_frame {frame}", num_frames)
+    array = next(read_video_frames(video, range(frame, frame + 1)))
+    scene = torch.from_numpy(array).permute(2, 0, 1).contiguous().float() / 255
+    return scene, f"frame {frame} of {video}"
+
+
+def _outside_clip(video: str | Path, what: str, num_frames: int) -> InputError:
+    return InputError(
+        f"{what} lie outside the video {video}, which has {num_frames} frames: 0 … {num_frames - 1}"
+    )

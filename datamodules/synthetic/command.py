@@ -1,0 +1,145 @@
+"""Write synthetic samples and contact sheets: `python -m datamodules.synthetic --output DIR`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jsonargparse import auto_cli
+from rich.console import Console
+
+from datamodules.files.count_bar import count_bar
+from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
+from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
+from hfb.errors import HfbError, InputError
+from hfb.formation import BLUR_RATE_BINS
+
+
+@dataclass(frozen=True)
+class Command:
+    """Write synthetic blurry samples with their truth, and contact sheets to look at.
+
+    Attributes:
+        output: the data set's split, a folder; one folder a sample is made in it. A stopped run
+            goes on where it was.
+        protocol: procedural (needs no data), bt_amass (needs --mocap) or bc_cape (clothed; takes
+            --cape or --mocap, else procedural actions).
+        seed: equal seeds give equal files; without bins the seed of the first sample.
+        num_samples: how many samples, where there are no bins.
+        per_bin: how many samples in each bin of the blur rate: one number, or one for each bin.
+            Without it, procedural samples spread over `blur_rate`; the others get 10 a bin.
+        table: whose bins: table1 and table2 have ten, table4 and table5 six.
+        blur_rate: lowest and highest blur rate (eq. 12), where there are no bins.
+        height: image rows.
+        width: image columns.
+        num_frames: consecutive photos a sample: 1, 2 or 4 in the paper.
+        gap: time between two exposures, as a share of the exposure.
+        mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
+        subjects: whose motion: val (kept from all training), train or all.
+        cape: folder of the CAPE data set.
+        background_folder: folder of photographs; null: procedural places.
+        texture_folder: folder of textures in the body's UV layout, for example SURREAL's for SMPL;
+            null: the shipped outfits.
+        body: free_body, or the path of a SMPL model file.
+        workers: processes; 0: one a processor.
+    """
+
+    output: Path
+    protocol: ProtocolName = "procedural"
+    seed: int = 1
+    num_samples: int = 10
+    per_bin: int | list[int] | None = None
+    table: str = "table1"
+    blur_rate: tuple[float, float] = (0.05, 0.9)
+    height: int = 480
+    width: int = 400
+    num_frames: int = 1
+    gap: float = 0.0
+    mocap: Path | None = None
+    subjects: Subjects = "val"
+    cape: Path | None = None
+    background_folder: Path | None = None
+    texture_folder: Path | None = None
+    body: str = "free_body"
+    workers: int = 0
+
+
+def recipe_of(command: Command) -> Recipe:
+    """What decides about the bytes.
+
+    Raises:
+        InputError: if the options do not fit each other.
+    """
+    if command.table not in BLUR_RATE_BINS:
+        raise InputError(f"table {command.table!r}: there are {', '.join(BLUR_RATE_BINS)}")
+    return Recipe(
+        protocol=command.protocol,
+        seed=command.seed,
+        height=command.height,
+        width=command.width,
+        blur_rate=command.blur_rate,
+        bins=BLUR_RATE_BINS[command.table],
+        num_frames=command.num_frames,
+        gap=command.gap,
+        mocap=command.mocap,
+        subjects=command.subjects,
+        cape=command.cape,
+        background_folder=command.background_folder,
+        texture_folder=command.texture_folder,
+        body=command.body,
+    )
+
+
+def generate(command: Command, console: Console) -> list[Made]:
+    """Make what is asked for, with a progress bar; returns all samples, also those not made.
+
+    Args:
+        command: what is asked for.
+        console: where progress goes.
+
+    Raises:
+        InputError: if the options do not fit each other or the folder holds something else.
+    """
+    recipe = recipe_of(command)
+    slots = slots_of(command.num_samples, command.per_bin, recipe)
+    workers = command.workers or len(os.sched_getaffinity(0))
+    with count_bar("making samples", console) as bars:
+        task = bars.add_task("", total=len(slots))
+
+        def on_made(made: Made) -> None:
+            if made.is_new:
+                console.print(made.fault or made.line, highlight=False)
+            bars.advance(task)
+
+        made = make_all(recipe, command.output, slots, workers, on_made)
+    sheets = write_sheets(command.output, made, recipe)
+    done = [item for item in made if item.folder is not None]
+    names = sheets[0].name if len(sheets) == 1 else f"{len(sheets)} contact sheets"
+    console.print(f"{len(done)} samples and {names} in {command.output}", highlight=False)
+    return made
+
+
+def main(args: list[str] | None = None) -> None:
+    """The command; the user's mistakes end it with one line and code 2."""
+    given = sys.argv[1:] if args is None else args
+    try:
+        command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
+        made = generate(command, Console())
+    except HfbError as error:
+        Console(stderr=True).print(f"error: {error}", highlight=False)
+        sys.exit(2)
+    missing = [item for item in made if item.fault is not None]
+    if missing:
+        Console(stderr=True).print(f"error: {len(missing)} samples could not be made")
+        sys.exit(3)
+
+
+def _spelled(arg: str) -> str:
+    """`--num-samples` is taken like `--num_samples`; the first seed is the seed."""
+    if not arg.startswith("--"):
+        return arg
+    name, equals, value = arg[2:].partition("=")
+    name = name.replace("-", "_")
+    return f"--{'seed' if name == 'first_seed' else name}{equals}{value}"

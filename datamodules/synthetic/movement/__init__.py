@@ -1,0 +1,1 @@
+"""How people move: scripted actions, motion capture, feet on the ground."""

@@ -1,0 +1,300 @@
+"""Make a blurry photograph of a moving person, and keep what only its maker knows.
+
+The pictures must not flatter a fit that uses the same body and renderer. So the motion is no
+polynomial, the exposure is integrated with many more sub-frames than a fit uses and supersampled,
+the light stays while the body turns in it, and the camera adds noise and quantisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from datamodules.synthetic.camera_placement import SceneCamera
+from datamodules.synthetic.clothes import Clothes
+from datamodules.synthetic.movement.procedural import MotionSource, numpy_generator
+from datamodules.synthetic.sensor import Sensor
+from datamodules.synthetic.shading import Light, TexelMap, map_texels, shaded_exposure
+from datamodules.synthetic.shot import Shot, SyntheticSettings, choose_shot
+from datamodules.synthetic.world.background import background_image
+from hfb.body import SmplBody, load_body, load_texture, texture_names
+from hfb.formation import blur_rate, composite_exposure, srgb_to_linear
+from hfb.motion import subframe_times
+from hfb.render import hard_silhouettes
+from hfb.structures import BlurSample, BodyParams, Exposure, Mesh, Target
+
+_BACKGROUND_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class SyntheticScene:
+    """A sample together with what only its maker knows.
+
+    Attributes:
+        sample: what a method gets to see, with its target.
+        exposure: noise-free premultiplied linear RGB and alpha of the first photo.
+        background: noise-free background, linear RGB.
+        sensor: the camera's noise.
+        placed: the camera in the world.
+        outfit: name of the texture.
+        sharp: noise-free pictures of instants of the first photo, linear RGB: first, middle and
+            last moment; empty unless asked for.
+    """
+
+    sample: BlurSample
+    exposure: Exposure
+    background: Float[Tensor, "3 H W"]
+    sensor: Sensor
+    placed: SceneCamera
+    outfit: str
+    sharp: Float[Tensor, "S 3 H W"]
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """All that is settled before anything is drawn; the truth already shows the blur rate.
+
+    Attributes:
+        settings: what is drawn.
+        seed: of the scene.
+        body: the body.
+        betas: its shape.
+        shot: motion, exposures and camera.
+        clothes: what it wears besides its texture; None: nothing that has a thickness.
+        target: the ground truth.
+        blur_rate: eq. (12), mean over the photos.
+        generator: source of all further randomness.
+        rng: the same for numpy.
+    """
+
+    settings: SyntheticSettings
+    seed: int
+    body: SmplBody
+    betas: Float[Tensor, " K"]
+    shot: Shot
+    clothes: Clothes | None
+    target: Target
+    blur_rate: float
+    generator: torch.Generator
+    rng: np.random.Generator
+
+
+def make_scene(
+    settings: SyntheticSettings,
+    seed: int,
+    body: SmplBody | None = None,
+    source: MotionSource | None = None,
+    keep_sharp: bool = False,
+) -> SyntheticScene:
+    """Make a sample and keep the noise-free layers: eq. (2) in linear light.
+
+    Args:
+        settings: what is drawn.
+        seed: equal seeds and settings give equal scenes.
+        body: the body to dress; the free body if None.
+        source: the motion, for example a motion-capture clip; drawn from the library if None.
+        keep_sharp: also make the sharp pictures.
+
+    Raises:
+        InputError: if an action or outfit of the settings does not exist.
+    """
+    return draw_scene(plan_scene(settings, seed, body, source), keep_sharp)
+
+
+@torch.no_grad()
+def plan_scene(
+    settings: SyntheticSettings,
+    seed: int,
+    body: SmplBody | None = None,
+    source: MotionSource | None = None,
+    clothes: Clothes | None = None,
+    betas: Float[Tensor, " K"] | None = None,
+) -> ScenePlan:
+    """Settle person, motion, camera and exposure, and work out the truth: the cheap part.
+
+    Args:
+        settings: what is drawn.
+        seed: equal seeds and settings give equal plans.
+        body: the body to dress; the free body if None.
+        source: the motion; drawn from the library if None.
+        clothes: garments with a thickness, if any.
+        betas: shape of the body; drawn if None.
+
+    Raises:
+        InputError: if an action of the settings does not exist.
+    """
+    body = default_body() if body is None else body
+    generator = torch.Generator().manual_seed(seed)
+    rng = numpy_generator(generator)
+    drawn = (settings.beta_sigma * torch.randn(body.num_betas, generator=generator)).clamp(
+        -2.5, 2.5
+    )
+    betas = drawn if betas is None else betas
+    shot = choose_shot(settings, body, betas, generator, rng, source)
+    target = _truth(settings, body, betas, shot, clothes)
+    assert target.silhouettes is not None
+    rate = float(blur_rate(target.silhouettes).mean())
+    return ScenePlan(settings, seed, body, betas, shot, clothes, target, rate, generator, rng)
+
+
+@torch.no_grad()
+def draw_scene(
+    plan: ScenePlan, keep_sharp: bool = False, sample_id: str | None = None
+) -> SyntheticScene:
+    """Draw what was planned; uses up the plan's random numbers.
+
+    Args:
+        plan: from `plan_scene`.
+        keep_sharp: also make the sharp pictures.
+        sample_id: name of the sample; from motion and seed if None.
+
+    Raises:
+        InputError: if an outfit of the settings does not exist.
+    """
+    settings, shot, generator, rng = plan.settings, plan.shot, plan.generator, plan.rng
+    light = _random_light(shot.placed, rng)
+    outfit = _choose_outfit(settings, rng)
+    exposures, instants = _expose_body(plan, light, outfit, keep_sharp)
+    background = background_image(shot.placed, light, rng, settings.background_folder)
+    sensor = Sensor(
+        full_well=float(np.exp(rng.uniform(*np.log(settings.full_well)))),
+        read_noise=float(rng.uniform(*settings.read_noise)),
+    )
+    duration = shot.window.duration
+    opened = torch.tensor(shot.openings) - shot.window.start
+    photos = [
+        sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures
+    ]
+    outfit_name = Path(outfit).stem
+    sample = BlurSample(
+        sample_id=sample_id or f"synthetic_{shot.source.name}_{plan.seed:03d}",
+        blurry=torch.stack(photos),
+        background=sensor.expose(background, generator, frames=_BACKGROUND_FRAMES),
+        camera=shot.placed.camera,
+        target=plan.target,
+        blur_rate=plan.blur_rate,
+        exposure=torch.stack([opened, opened + duration], dim=1),
+        fps=1.0 / (duration + shot.gap_s),
+        source=f"synthetic: {shot.source.name}, {outfit_name}, seed {plan.seed}",
+    )
+    sharp = [composite_exposure(instant, background) for instant in instants]
+    stacked = torch.stack(sharp) if sharp else background.new_zeros(0, *background.shape)
+    return SyntheticScene(
+        sample, exposures[0], background, sensor, shot.placed, outfit_name, stacked
+    )
+
+
+@lru_cache(maxsize=1)
+def default_body() -> SmplBody:
+    """The free body, loaded once."""
+    return load_body()
+
+
+@lru_cache(maxsize=2)
+def _texels_of(body: SmplBody, height: int, width: int) -> TexelMap:
+    return map_texels(body.faces, body.uv, body.faces_uv, height, width)
+
+
+def _pelvis_rest(body: SmplBody, betas: Float[Tensor, " K"]) -> Float[Tensor, " 3"]:
+    eye = torch.eye(3).expand(1, 24, 3, 3)
+    return body.joints(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))[0, 0]
+
+
+def _random_light(placed: SceneCamera, rng: np.random.Generator) -> Light:
+    """A lamp from above, anywhere around, and ambient light, both slightly tinted."""
+    azimuth = float(rng.uniform(-np.pi, np.pi))
+    height = float(np.deg2rad(rng.uniform(25, 70)))
+    world = torch.tensor(
+        [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)]
+    ).float()
+    ambient = float(rng.uniform(0.45, 0.8))
+    warmth = float(rng.uniform(-0.08, 0.12))
+    lamp = torch.tensor([1 + warmth, 1.0, 1 - warmth]) * (1.1 * (1.15 - ambient))
+    return Light(
+        direction=placed.world_to_camera @ world,
+        up=placed.world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
+        lamp=lamp,
+        ambient=torch.tensor([1 - 0.5 * warmth, 1.0, 1 + 0.5 * warmth]) * ambient,
+        ground_share=float(rng.uniform(0.35, 0.6)),
+    )
+
+
+def _choose_outfit(settings: SyntheticSettings, rng: np.random.Generator) -> str:
+    names: Sequence[str] = settings.outfits or texture_names()
+    return names[int(rng.integers(len(names)))]
+
+
+def _posed(
+    body: SmplBody, betas: Float[Tensor, " K"], shot: Shot, num: int, photo: int = 0
+) -> tuple[BodyParams, Float[Tensor, " S"], Float[Tensor, " S"]]:
+    """Camera-frame pose at `num` sub-frames of an exposure.
+
+    Returns:
+        The pose; its times since the first opening of the shutter and since the motion's start, s.
+    """
+    opening = shot.openings[photo]
+    times = subframe_times(num).double() * shot.window.duration + opening
+    rotmat, transl = shot.source.window(body, betas, times)
+    rotmat, transl = shot.placed.place_body(rotmat, transl, _pelvis_rest(body, betas))
+    return BodyParams(betas[None], rotmat, transl), (times - shot.window.start).float(), times
+
+
+def _dressed(
+    body: SmplBody, params: BodyParams, times: Float[Tensor, " S"], clothes: Clothes | None
+) -> Float[Tensor, "S V 3"]:
+    """Vertices of the body with its clothes on."""
+    verts = body(params).verts
+    return verts if clothes is None else verts + clothes.offsets(body, params, times)
+
+
+def _expose_body(
+    plan: ScenePlan, light: Light, outfit: str, keep_sharp: bool
+) -> tuple[list[Exposure], list[Exposure]]:
+    """The exposures, and single instants of the first one (none unless asked for)."""
+    settings, body, shot = plan.settings, plan.body, plan.shot
+    albedo = srgb_to_linear(load_texture(outfit))
+    texels = _texels_of(body, *albedo.shape[-2:])
+    num = settings.subframes_of(shot.window.duration)
+    parts = []
+    for photo in range(shot.num_frames):
+        params, _, times = _posed(body, plan.betas, shot, num, photo)
+        verts = _dressed(body, params, times, plan.clothes)
+        parts.append(Mesh(verts, body.faces, body.uv, body.faces_uv, albedo))
+    chosen = (0, (num - 1) // 2, num - 1) if keep_sharp else ()
+    parts += [replace(parts[0], verts=parts[0].verts[k : k + 1]) for k in chosen]
+    exposures = [
+        shaded_exposure(part, shot.placed.camera, light, texels, settings.supersampling)
+        for part in parts
+    ]
+    return exposures[: shot.num_frames], exposures[shot.num_frames :]
+
+
+def _truth(
+    settings: SyntheticSettings,
+    body: SmplBody,
+    betas: Float[Tensor, " K"],
+    shot: Shot,
+    clothes: Clothes | None,
+) -> Target:
+    """Pose, joints (of the body under its clothes) and silhouettes (with them) of each photo."""
+    photos = [
+        _posed(body, betas, shot, settings.num_truth, photo) for photo in range(shot.num_frames)
+    ]
+    posed = [body(params) for params, _, _ in photos]
+    dressed = [_dressed(body, params, times, clothes) for params, _, times in photos]
+    camera = shot.placed.camera
+    return Target(
+        joints=torch.stack([p.joints for p in posed]),
+        times=torch.stack([since for _, since, _ in photos]),
+        pose_rotmat=torch.stack([params.pose_rotmat for params, _, _ in photos]),
+        transl=torch.stack([params.transl for params, _, _ in photos]),
+        betas=betas,
+        silhouettes=torch.stack([hard_silhouettes(v, body.faces, camera) for v in dressed]),
+    )

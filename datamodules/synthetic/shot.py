@@ -1,0 +1,223 @@
+"""Draw a motion, a camera and an exposure that together blur as much as wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from datamodules.synthetic.camera_placement import CameraRange, SceneCamera, place_camera
+from datamodules.synthetic.exposure_window import (
+    ShutterWindow,
+    as_tensor,
+    coarse_times,
+    window_for_blur,
+)
+from datamodules.synthetic.movement.procedural import MotionSource, random_action
+from hfb.body import SmplBody
+from hfb.errors import InputError
+from hfb.render import hard_silhouettes
+from hfb.structures import BodyParams
+
+_COARSE_ROWS = 128
+_COARSE_TIMES = 33
+_BLUR_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """What is drawn at random, and how finely the exposure is integrated.
+
+    Attributes:
+        height: image rows.
+        width: image columns.
+        blur_rate: lowest and highest blur rate (eq. 12).
+        exposure_s: shortest and longest exposure, s.
+        num_subframes: sub-frames averaged into the picture.
+        num_truth: sub-frames of the ground truth, at the middles of equal intervals.
+        supersampling: samples per pixel along each axis.
+        actions: names of library actions to choose from; None: all.
+        variation: 0 plays the actions as authored, 1 varies them as people do.
+        outfits: names of textures to choose from; None: all shipped ones.
+        beta_sigma: standard deviation of the shape coefficients.
+        camera: what the camera is drawn from.
+        full_well: lowest and highest number of electrons at white (photon noise).
+        read_noise: lowest and highest read noise, units of white.
+        background_folder: folder of photographs; None: procedural rooms and landscapes.
+        max_attempts: actions tried to reach the wanted blur rate; then the nearest is taken.
+        num_frames: consecutive photos of one sample.
+        gap: time between two exposures as a share of the exposure.
+        exposure_grid_hz: exposures are whole numbers of this rate's periods (a motion capture's
+            frames); None: any length.
+        subframe_hz: sub-frames a second, instead of `num_subframes` an exposure.
+    """
+
+    height: int = 480
+    width: int = 400
+    blur_rate: tuple[float, float] = (0.05, 0.9)
+    exposure_s: tuple[float, float] = (0.03, 0.22)
+    num_subframes: int = 48
+    num_truth: int = 24
+    supersampling: int = 2
+    actions: tuple[str, ...] | None = None
+    variation: float = 1.0
+    outfits: tuple[str, ...] | None = None
+    beta_sigma: float = 0.8
+    camera: CameraRange = field(default_factory=CameraRange)
+    full_well: tuple[float, float] = (4000.0, 20000.0)
+    read_noise: tuple[float, float] = (0.0008, 0.003)
+    background_folder: Path | None = None
+    max_attempts: int = 10
+    num_frames: int = 1
+    gap: float = 0.0
+    exposure_grid_hz: float | None = None
+    subframe_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.blur_rate
+        if not 0 <= low <= high:
+            raise InputError(f"blur_rate {self.blur_rate} is not a range of rates >= 0")
+        if not 0 < self.exposure_s[0] <= self.exposure_s[1]:
+            raise InputError(f"exposure_s {self.exposure_s} is not a range of positive times")
+        if min(self.height, self.width, self.num_subframes, self.num_truth) < 1:
+            raise InputError("height, width, num_subframes and num_truth must be at least 1")
+        if self.num_frames < 1 or self.gap < 0:
+            raise InputError("num_frames must be at least 1 and the gap between exposures >= 0")
+
+    def subframes_of(self, duration: float) -> int:
+        """Sub-frames averaged into a photo of this exposure time, s."""
+        if self.subframe_hz is None:
+            return self.num_subframes
+        return max(1, round(duration * self.subframe_hz))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A motion, when it is exposed, and from where it is seen.
+
+    Attributes:
+        source: the motion.
+        window: the first exposure.
+        placed: the camera.
+        num_frames: consecutive exposures.
+        gap_s: from the closing of the shutter to its next opening, s.
+    """
+
+    source: MotionSource
+    window: ShutterWindow
+    placed: SceneCamera
+    num_frames: int = 1
+    gap_s: float = 0.0
+
+    @property
+    def openings(self) -> list[float]:
+        """When the shutter opens, s of the motion."""
+        period = self.window.duration + self.gap_s
+        return [self.window.start + k * period for k in range(self.num_frames)]
+
+
+def choose_shot(
+    settings: SyntheticSettings,
+    body: SmplBody,
+    betas: Float[Tensor, " K"],
+    generator: torch.Generator,
+    rng: np.random.Generator,
+    source: MotionSource | None,
+) -> Shot:
+    """Draw motions and cameras until an exposure has the wanted blur rate."""
+    low, high = settings.blur_rate
+    inset = min(_BLUR_TOLERANCE, 0.25 * (high - low))
+    wanted = float(rng.uniform(low + inset, high - inset))
+    best: tuple[float, Shot] | None = None
+    for _ in range(settings.max_attempts):
+        motion = source if source is not None else _draw_action(settings, generator, rng)
+        shot = _try_shot(settings, body, betas, motion, wanted, rng)
+        miss = abs(shot.window.blur_rate - wanted)
+        if best is None or miss < best[0]:
+            best = (miss, shot)
+        if miss <= inset:
+            break
+    assert best is not None
+    return best[1]
+
+
+def _draw_action(
+    settings: SyntheticSettings, generator: torch.Generator, rng: np.random.Generator
+) -> MotionSource:
+    names = settings.actions
+    name = names[int(rng.integers(len(names)))] if names else None
+    return random_action(generator, name, settings.variation)
+
+
+def _try_shot(
+    settings: SyntheticSettings,
+    body: SmplBody,
+    betas: Float[Tensor, " K"],
+    motion: MotionSource,
+    wanted: float,
+    rng: np.random.Generator,
+) -> Shot:
+    """The exposure of one motion, about a random time, that comes nearest to the blur rate."""
+    centre = float(rng.uniform(*motion.focus))
+    camera_seed = int(rng.integers(2**31))
+    times = coarse_times(centre, motion.duration, settings.exposure_s[1], _COARSE_TIMES)
+    rotmat, transl = motion.window(body, betas, as_tensor(times))
+    verts = body(BodyParams(betas[None], rotmat, transl)).verts
+
+    def place(inside: np.ndarray) -> SceneCamera:
+        chosen = verts[torch.from_numpy(inside)]
+        middle = rotmat[int(np.flatnonzero(inside).mean()), 0]
+        return place_camera(
+            chosen,
+            middle[:, 2],
+            settings.height,
+            settings.width,
+            settings.camera,
+            np.random.default_rng(camera_seed),
+        )
+
+    # The camera frames the exposure, the exposure is chosen through the camera: once round.
+    placed = place(np.abs(times - centre) <= 0.3 * settings.exposure_s[1])
+    scale = _COARSE_ROWS / settings.height
+    coarse = placed.camera.crop(0.0, 0.0, scale, _COARSE_ROWS, round(settings.width * scale))
+    silhouettes = hard_silhouettes(placed.transform(verts), body.faces, coarse)
+    window = window_for_blur(silhouettes, times, centre, wanted, settings.exposure_s[0])
+    window = _on_grid(settings, window, motion.duration)
+    step = times[1] - times[0]
+    if settings.num_frames == 1:
+        final = place((times >= window.start - step) & (times <= window.end + step))
+        return Shot(motion, window, final)
+    window = _with_room(settings, window, motion.duration)
+    gap_s = settings.gap * window.duration
+    total = settings.num_frames * window.duration + (settings.num_frames - 1) * gap_s
+    times = np.linspace(window.start, window.start + total, _COARSE_TIMES)
+    rotmat, transl = motion.window(body, betas, as_tensor(times))
+    verts = body(BodyParams(betas[None], rotmat, transl)).verts
+    final = place(np.ones(len(times), dtype=bool))
+    return Shot(motion, window, final, settings.num_frames, gap_s)
+
+
+def _on_grid(settings: SyntheticSettings, window: ShutterWindow, duration: float) -> ShutterWindow:
+    """The window about the same middle whose length is a whole number of the grid's periods."""
+    if settings.exposure_grid_hz is None:
+        return window
+    period = 1.0 / settings.exposure_grid_hz
+    shortest, longest = (round(s / period) for s in settings.exposure_s)
+    length = period * float(np.clip(round(window.duration / period), shortest, longest))
+    middle = 0.5 * (window.start + window.end)
+    start = float(np.clip(middle - length / 2, 0.0, max(0.0, duration - length)))
+    return ShutterWindow(start, start + length, window.blur_rate)
+
+
+def _with_room(
+    settings: SyntheticSettings, window: ShutterWindow, duration: float
+) -> ShutterWindow:
+    """The window moved so that all exposures lie within the motion; shortened if they cannot."""
+    periods = settings.num_frames + (settings.num_frames - 1) * settings.gap
+    length = min(window.duration, duration / periods)
+    start = min(window.start, duration - periods * length)
+    return ShutterWindow(start, start + length, window.blur_rate)

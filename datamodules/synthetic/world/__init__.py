@@ -1,0 +1,1 @@
+"""Where people move: procedural places, their solids, light and textures."""

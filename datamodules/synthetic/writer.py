@@ -1,0 +1,259 @@
+"""Write a generated data set: in parallel, resumable, the same bytes for the same recipe."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from datamodules.blur_folder import write_sample
+from datamodules.files.images import read_image
+from datamodules.files.sample_record import RECORD_NAME
+from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
+from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene
+from hfb.errors import HfbError, InputError
+from hfb.export import atomic_write, write_image
+from hfb.formation import linear_to_srgb
+
+RECIPE_NAME = "recipe.json"
+PREVIEW_NAME = "preview.png"
+_PREVIEW_ROWS = 240
+_SHEET_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A sample to be made.
+
+    Attributes:
+        index: of the sample, in its bin if there are bins.
+        number: of the bin; None: the recipe's whole range of blur rates.
+    """
+
+    index: int
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A sample that lies on the disk, or why it does not.
+
+    Attributes:
+        slot: which one.
+        folder: where.
+        line: one line about it.
+        is_new: made in this run.
+        fault: why it could not be made.
+    """
+
+    slot: Slot
+    folder: Path | None
+    line: str
+    is_new: bool = True
+    fault: str | None = None
+
+
+def slots_of(num_samples: int, per_bin: int | list[int] | None, recipe: Recipe) -> list[Slot]:
+    """All samples of a data set; the bins take turns, so that a part of it has all of them.
+
+    Args:
+        num_samples: how many, where there are no bins.
+        per_bin: how many a bin: one number, or one for each bin.
+        recipe: tells the bins.
+
+    Raises:
+        InputError: if the numbers do not fit the bins or nothing is left to make.
+    """
+    num_bins = len(recipe.bins) - 1
+    if per_bin is None and recipe.protocol != "procedural":
+        per_bin = 10
+    if per_bin is None:
+        slots = [Slot(index) for index in range(num_samples)]
+    else:
+        counts = [per_bin] * num_bins if isinstance(per_bin, int) else list(per_bin)
+        if len(counts) != num_bins or min(counts) < 0:
+            raise InputError(f"per_bin {counts} must hold {num_bins} numbers, one a bin")
+        slots = [Slot(i, b) for i in range(max(counts)) for b in range(num_bins) if i < counts[b]]
+    if not slots:
+        raise InputError("nothing to make: give at least one sample")
+    return slots
+
+
+def make_slot(recipe: Recipe, folder: Path, slot: Slot) -> Made:
+    """Make one sample unless it is there already.
+
+    Args:
+        recipe: of the data set.
+        folder: of the split; the sample gets a folder in it.
+        slot: which sample.
+    """
+    name = sample_name_of(recipe, slot)
+    if name is not None and (folder / name / RECORD_NAME).is_file():
+        return Made(slot, folder / name, f"{name}: was there already", is_new=False)
+    try:
+        with _one_thread():
+            scene = _scene_of(recipe, slot, name)
+    except HfbError as error:
+        return Made(slot, None, "", fault=str(error))
+    target = folder / scene.sample.sample_id
+    # The record comes last of all: what was stopped midway is made again.
+    (target / RECORD_NAME).unlink(missing_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    write_image(target / PREVIEW_NAME, preview_of(scene))
+    write_sample(target, scene.sample, body_of(recipe.body).identity)
+    sample = scene.sample
+    exposure_ms = 1000 * float(sample.exposure[0, 1])
+    line = f"{sample.sample_id}: blur rate {sample.blur_rate:.2f}, exposure {exposure_ms:.0f} ms"
+    return Made(slot, target, line)
+
+
+def sample_name_of(recipe: Recipe, slot: Slot) -> str | None:
+    """Name of a sample's folder; None where only the motion drawn tells it."""
+    if slot.number is None:
+        return None
+    kind = f"_{recipe.num_frames}f" if recipe.num_frames > 1 else ""
+    return f"{recipe.protocol}{kind}_bin{slot.number}_{slot.index:03d}"
+
+
+def _scene_of(recipe: Recipe, slot: Slot, name: str | None) -> SyntheticScene:
+    if slot.number is None:
+        plan = plan_scene(recipe.settings(), recipe.seed + slot.index, body_of(recipe.body))
+        return draw_scene(plan, keep_sharp=True)
+    plan = plan_in_bin(recipe, slot.number, slot.index)
+    scene = draw_scene(plan, keep_sharp=True, sample_id=name)
+    source = f"{recipe.protocol}, recipe seed {recipe.seed}: {scene.sample.source}"
+    return replace(scene, sample=scene.sample.with_changes(source=source))
+
+
+def make_all(
+    recipe: Recipe,
+    folder: Path,
+    slots: list[Slot],
+    workers: int,
+    on_made: Callable[[Made], None],
+) -> list[Made]:
+    """Make the samples, several at a time; returns them in the order of the slots.
+
+    Args:
+        recipe: of the data set.
+        folder: of the split.
+        slots: what to make.
+        workers: processes; 1 works in this one.
+        on_made: called after each sample, in whatever order they get ready.
+    """
+    keep_recipe(recipe, folder)
+    made: dict[Slot, Made] = {}
+    for result in _results(recipe, folder, slots, workers):
+        made[result.slot] = result
+        on_made(result)
+    return [made[slot] for slot in slots]
+
+
+def _results(recipe: Recipe, folder: Path, slots: list[Slot], workers: int) -> Iterator[Made]:
+    if min(workers, len(slots)) <= 1:
+        for slot in slots:
+            yield make_slot(recipe, folder, slot)
+        return
+    # Started afresh rather than forked: a fork would copy locked thread pools.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(slots)), mp_context=context) as pool:
+        futures = [pool.submit(make_slot, recipe, folder, slot) for slot in slots]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def keep_recipe(recipe: Recipe, folder: Path) -> None:
+    """Write the recipe beside the samples, once.
+
+    Raises:
+        InputError: if the folder holds samples of another recipe, or cannot be written.
+    """
+    text = json.dumps(asdict(recipe), indent=1, default=str) + "\n"
+    path = folder / RECIPE_NAME
+    if path.is_file():
+        kept = path.read_text()
+        if kept != text:
+            changed = _changes(kept, text)
+            raise InputError(
+                f"{folder} holds samples of another recipe ({changed}); choose another --output or "
+                "delete it"
+            )
+        return
+    if any(folder.glob(f"*/{RECORD_NAME}")):
+        raise InputError(f"{folder} holds samples of unknown origin; choose another --output")
+    with atomic_write(path) as part:
+        part.write_text(text)
+
+
+def _changes(kept: str, wanted: str) -> str:
+    try:
+        before, after = json.loads(kept), json.loads(wanted)
+    except ValueError:
+        return f"{RECIPE_NAME} cannot be read"
+    names = [key for key in after if before.get(key) != after[key]]
+    return ", ".join(f"{key}: {before.get(key)} there, {after[key]} wanted" for key in names)
+
+
+def preview_of(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:
+    """Blurry pictures, background, and the sharp first, middle and last moment side by side."""
+    sharp = linear_to_srgb(scene.sharp.clamp(0.0, 1.0))
+    row = torch.cat([*scene.sample.blurry, scene.sample.background, *sharp], dim=-1)
+    scale = _PREVIEW_ROWS / row.shape[-2]
+    small = torch.nn.functional.interpolate(
+        row[None], scale_factor=scale, mode="bilinear", antialias=True
+    )
+    return small[0].clamp(0.0, 1.0)
+
+
+def write_sheets(folder: Path, made: list[Made], recipe: Recipe) -> list[Path]:
+    """Contact sheets to look at: one a bin, or one for all.
+
+    Args:
+        folder: of the split.
+        made: the samples.
+        recipe: tells the bins.
+
+    Returns:
+        The pictures written.
+    """
+    groups: dict[int | None, list[Made]] = {}
+    for item in made:
+        if item.folder is not None:
+            groups.setdefault(item.slot.number, []).append(item)
+    sheets = []
+    for number, items in groups.items():
+        name = "contact_sheet.png"
+        if number is not None:
+            low, high = recipe.bins[number], recipe.bins[number + 1]
+            name = f"contact_sheet_bin{number}_{low:g}-{high:g}.png"
+        rows = [read_image(item.folder / PREVIEW_NAME) for item in items if item.folder]
+        width = max(row.shape[-1] for row in rows)
+        padded = [
+            torch.nn.functional.pad(row, (0, width - row.shape[-1])) for row in rows[:_SHEET_ROWS]
+        ]
+        write_image(folder / name, torch.cat(padded, dim=-2))
+        sheets.append(folder / name)
+    return sheets
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in a fixed order, whatever the number of processors; workers do not fight for them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

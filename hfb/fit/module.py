@@ -1,0 +1,321 @@
+"""The per-sample optimisation: one training step is one Adam step on eq. 11."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from hfb.body import SmplBody
+from hfb.errors import InferenceModeError
+from hfb.fit.energy import Context, Prediction, available_weights, loss_terms
+from hfb.fit.initial_motion import first_velocities
+from hfb.fit.motion_energy import MotionEnergy
+from hfb.fit.problem import RefineProblem
+from hfb.fit.schedule import schedule
+from hfb.fit.sequence.boundaries import Gap, boundary_times, neighbour_velocities
+from hfb.fit.sequence.viterbi import backward_photos
+from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
+from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
+from hfb.losses import TexelPairs, pair_cosines, weighted_sum
+from hfb.matte import refresh_alpha
+from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
+from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.render import RenderSettings, render, render_exposure
+from hfb.structures import BodyParams, Exposure, Layers, Mesh
+
+
+class RefineModule(pl.LightningModule):
+    """Refines a batch of P problems together: single photos, or the photos of Q sequences.
+
+    Every term of the loss is summed over the problems and Adam works element by element, so a
+    result does not depend on the other photos or sequences in the batch. The photos of a sequence
+    share betas and texture and meet smoothly (section 3.2).
+
+    Args:
+        body: the body model, shared and frozen.
+        problem: what to explain, and the starting poses.
+        settings: stages, learning rates and the rest.
+        render_settings: how to rasterise.
+        pose_prior: scores joint rotations (eq. 6); without it the term is left out.
+        texel_pairs: neighbour table of eq. 5; without it the term is left out.
+        motion_prior: scores motions (eq. 10) and expects some of poses; without it both are left
+            out.
+        gap: shut part of the frame time of each sequence, where the exposures do not tell it.
+    """
+
+    def __init__(
+        self,
+        body: SmplBody,
+        problem: RefineProblem,
+        settings: RefineSettings,
+        render_settings: RenderSettings,
+        pose_prior: MixturePosePrior | None = None,
+        texel_pairs: TexelPairs | None = None,
+        motion_prior: MotionPrior | None = None,
+        gap: Float[Tensor, " Q"] | None = None,
+    ) -> None:
+        super().__init__()
+        # Not registered as sub-modules: their buffers are shared between refinements.
+        self._shared = (body, pose_prior)
+        self.problem = problem
+        self.gap = gap
+        self.found_gaps: list[Gap] = []
+        """Those of the sequences that had to be found, with what is known of their errors."""
+        self.settings = settings
+        self.render_settings = render_settings
+        self._base = static_motion(
+            problem.start.pose_rotmat,
+            problem.start.transl,
+            settings.degree,
+            settings.parameterization,
+            settings.time_origin,
+        )
+        self._make_parameters(motion_prior)
+        is_linear = settings.formation == "linear"
+        cosines = None
+        if texel_pairs is not None:
+            cosines = pair_cosines(texel_pairs, _start_face_normals(body, problem.start))
+        self.context = Context(
+            problem=problem,
+            settings=settings,
+            background=srgb_to_linear(problem.background) if is_linear else problem.background,
+            start_coeffs=self._base.coeffs,
+            body=body,
+            pose_prior=pose_prior,
+            motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
+            texel_pairs=texel_pairs,
+            pair_cosines=cosines,
+        )
+        self.history: list[dict[str, Tensor]] = []
+
+    @property
+    def body(self) -> SmplBody:
+        """The body model."""
+        return self._shared[0]
+
+    def _make_parameters(self, motion_prior: MotionPrior | None) -> None:
+        settings, coeffs = self.settings, self._base.coeffs
+        gap = None if self.gap is None else self.per_problem(self.gap)
+        motion = coeffs[:, 1:].clone()
+        motion[:, 0] += first_velocities(
+            self.problem, settings, coeffs.shape[-1], motion_prior, gap
+        )
+        size = settings.texture_size
+        self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
+        self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
+        self.pose = nn.Parameter(coeffs[:, :1, 2:].clone())
+        self.motion = nn.Parameter(motion)
+        self.betas = nn.Parameter(self._sequence_means(self.problem.start.betas).clone())
+        num_sequences = len(self.betas)
+        self.texture = nn.Parameter(coeffs.new_full((num_sequences, 3, size, size), 0.5))
+        before = self.problem.sequences.before if self.problem.sequences else None
+        if before is not None:
+            self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
+            self.betas.requires_grad_(False)
+
+    def _sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
+        """One value a sequence out of one a problem; single photos keep theirs."""
+        sequences = self.problem.sequences
+        if sequences is None:
+            return values
+        total = values.new_zeros(sequences.count, *values.shape[1:])
+        total = total.index_add(0, sequences.index, values)
+        counts = torch.bincount(sequences.index).to(values)
+        return total / counts.reshape(-1, *[1] * (values.ndim - 1))
+
+    def per_problem(self, values: Shaped[Tensor, "Q *S"]) -> Shaped[Tensor, "P *S"]:
+        """What the photos of a sequence share, one entry a problem."""
+        sequences = self.problem.sequences
+        return values if sequences is None else values[sequences.index]
+
+    def polynomial_motion(self) -> PolynomialMotion:
+        """The motion as it stands, one a problem."""
+        constant = torch.cat([self.transl, self.root, self.pose], 2)
+        return self._base.with_coeffs(torch.cat([constant, self.motion], 1))
+
+    def predict(self) -> Prediction:
+        """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
+        settings = self.settings
+        motion = self.polynomial_motion()
+        times = subframe_times(settings.num_subframes).to(motion.coeffs)
+        pose_rotmat, transl = evaluate(motion, times)
+        betas, texture = self.per_problem(self.betas), self.per_problem(self.texture)
+        posed = self.body(BodyParams(betas.unsqueeze(1), pose_rotmat, transl))
+        is_linear = settings.formation == "linear"
+        mesh = Mesh(
+            verts=posed.verts,
+            faces=self.body.faces,
+            uv=self.body.uv,
+            faces_uv=self.body.faces_uv,
+            texture=srgb_to_linear(texture) if is_linear else texture,
+        )
+        exposure, layers = self._render(mesh)
+        image = composite_exposure(exposure, self.context.background)
+        return Prediction(
+            image=linear_to_srgb(image) if is_linear else image,
+            exposure=exposure,
+            layers=layers,
+            motion=motion,
+            pose_rotmat=pose_rotmat,
+            betas=betas,
+            texture=texture,
+            gap=self.gap,
+        )
+
+    def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
+        """The fused mean; sub-frame by sub-frame only where eq. 9 needs the single layers."""
+        camera, settings = self.problem.camera, self.render_settings
+        if not self.stage.weights.background:
+            return render_exposure(mesh, camera, settings), None
+        layers = render(mesh, camera, settings)
+        rgb, alpha = average_layers(layers)
+        seen = torch.ones(
+            len(self.problem), len(mesh.faces), dtype=torch.bool, device=mesh.verts.device
+        )
+        return Exposure(rgb, alpha, seen), layers
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the next step belongs to."""
+        return self._stage_of(self.global_step if self._trainer is not None else 0)
+
+    def _stage_of(self, step: int) -> Stage:
+        for stage in self.settings.stages:
+            if step < stage.num_steps:
+                return stage
+            step -= stage.num_steps
+        return self.settings.stages[-1]
+
+    def losses(self, prediction: Prediction) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
+        """Eq. 11 and its unweighted terms, one value a problem."""
+        weights = available_weights(self.stage.weights, self.context)
+        terms = loss_terms(prediction, self.context, weights)
+        return weighted_sum(terms, weights), terms
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One step on all problems; the batch is only a counter."""
+        if torch.is_inference_mode_enabled():
+            raise InferenceModeError(
+                "refinement needs gradients, but Lightning runs in inference mode: "
+                "set trainer.inference_mode to false."
+            )
+        total, terms = self.losses(self.predict())
+        self.history.append(
+            {name: value.detach() for name, value in {"total": total, **terms}.items()}
+        )
+        return total.sum()
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a step size for each group, on a cosine to `final_lr_fraction`."""
+        groups = [
+            {"params": [getattr(self, name)], "lr": getattr(self.settings.lr, name), "name": name}
+            for name in PARAMETER_GROUPS
+        ]
+        optimizer = torch.optim.Adam(groups)
+        factors = [schedule(self.settings, name) for name in PARAMETER_GROUPS]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep the texture a colour, a projected gradient step; between stages, look again."""
+        with torch.no_grad():
+            self.texture.clamp_(0.0, 1.0)
+        if self.global_step in self.settings.matte_refresh_steps:
+            self.refresh_mattes()
+        if self.problem.sequences and self.global_step in self.settings.direction_steps:
+            self.choose_directions()
+
+    @torch.no_grad()
+    def choose_directions(self) -> None:
+        """Turn those photos' motions round that meet their neighbours better in reverse."""
+        sequences, motion = self.problem.sequences, self.polynomial_motion()
+        assert sequences is not None, "single photos have no direction to choose"
+        meeting = boundary_times(sequences, self.settings.gap_fraction, self.gap)
+        betas = self.per_problem(self.betas)
+        backward = backward_photos(motion, betas, sequences, meeting, self.body)
+        turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+        self.load_motion(motion.with_coeffs(turned))
+
+    @torch.no_grad()
+    def refresh_mattes(self) -> None:
+        """Estimate the mattes again with the bodies as they stand as priors.
+
+        A matte that came with its photo stays as it is.
+        """
+        problem, bodies = self.problem, self.predict().exposure.alpha
+        mattes = [
+            problem.alpha[p]
+            if problem.matte_is_given[p]
+            else refresh_alpha(problem.image[p], problem.background[p], problem.alpha[p], bodies[p])
+            for p in range(len(problem))
+        ]
+        # As at the start: where the crop reaches over the edge of the photo nothing is known.
+        alpha = torch.stack(mattes) * problem.valid
+        self.problem = replace(problem, alpha=alpha)
+        self.context = replace(self.context, problem=self.problem)
+
+    @torch.no_grad()
+    def energy(self) -> Float[Tensor, " P"]:
+        """Eq. 11 of each problem as it stands: lower explains the photo better."""
+        total, _ = self.losses(self.predict())
+        return total
+
+    def state_of(self, index: Tensor) -> dict[str, Tensor]:
+        """Parameters of some problems, for `load_state`."""
+        return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
+
+    def load_motion(self, motion: PolynomialMotion) -> None:
+        """Put another motion about the same base in place of the current one."""
+        constant, moving = motion.coeffs[:, :1], motion.coeffs[:, 1:]
+        parts = {"transl": constant[:, :, :1], "root": constant[:, :, 1:2]}
+        self.load_state({**parts, "pose": constant[:, :, 2:], "motion": moving})
+
+    @torch.no_grad()
+    def restart_from(self, other: RefineModule) -> None:
+        """Go on where another refinement of the same consecutive photos ended, but for the motion.
+
+        What moved is forgotten: the photos start from the velocities between the poses that were
+        found ("tangent" only).
+
+        Args:
+            other: with the same photos in the same sequences.
+        """
+        sequences = self.problem.sequences
+        assert sequences is not None, "single photos do not tell each other's velocity"
+        self.load_state({name: getattr(other, name) for name in PARAMETER_GROUPS})
+        gap = None if self.gap is None else self.per_problem(self.gap)
+        middle = torch.tensor([0.5]).to(self.motion)
+        pose_rotmat, transl = evaluate(other.polynomial_motion(), middle)
+        found = BodyParams(self.per_problem(self.betas), pose_rotmat[:, 0], transl[:, 0])
+        self.motion.zero_()
+        self.motion[:, 0] = neighbour_velocities(found, sequences, gap)
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from parameters of another refinement of the same problems.
+
+        Photos that were apart there and share betas and texture here start from their means.
+        """
+        with torch.no_grad():
+            for name, value in state.items():
+                own = getattr(self, name)
+                is_shared = name in SHARED_GROUPS and len(value) != len(own)
+                own.copy_(self._sequence_means(value) if is_shared else value)
+
+
+@torch.no_grad()
+def _start_face_normals(body: SmplBody, start: BodyParams) -> Float[Tensor, "P F 3"]:
+    """Unit face normals of the starting pose, enough for the smoothness weights of eq. 5."""
+    verts = body(start).verts
+    corners = verts[:, body.faces]
+    normals = torch.linalg.cross(
+        corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
+    )
+    return torch.nn.functional.normalize(normals, dim=-1)

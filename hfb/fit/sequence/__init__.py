@@ -1,0 +1,1 @@
+"""What consecutive photos of one person know of each other (section 3.2)."""

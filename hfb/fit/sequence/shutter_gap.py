@@ -1,0 +1,109 @@
+"""How long the shutter stayed shut between consecutive photos, where no clock tells it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.body import SmplBody
+from hfb.fit.sequence.boundaries import Gap, Sequences
+from hfb.fit.sequence.gap_likelihood import gaps_of_joints
+from hfb.fit.settings import RefineSettings
+from hfb.motion import PolynomialMotion, evaluate
+from hfb.structures import BodyParams
+
+ASSUMED_GAP = 0.25
+"""Shut part of the frame time that photos start from while it is unknown."""
+PHOTO_FACTOR = 8.0
+"""Times the photo's weight, in the second fit: mattes make the trunk's ways 4 to 7 % too short."""
+FIT_STRETCH = 1.03
+"""What undoes the shortening of ways by fits: limbs turn back, and motion has a cost."""
+LEAST_BLUR = 3.0
+"""Way of the median joint in an exposure, px of the crop, below which a gap is but a guess: a fit
+errs by one to two."""
+
+
+def free_settings(settings: RefineSettings) -> RefineSettings:
+    """The recipe with which the gap is found: photos that do not know of each other.
+
+    Motions that are made to meet bend until they do, at whatever gap they are told. They start from
+    the way between the starting poses, without noise ("tangent" only), which at short exposures is
+    as large as they. The last stage is left out: what it adds is small.
+
+    Args:
+        settings: the recipe of the refinement.
+    """
+    stages = [
+        replace(stage, weights=replace(stage.weights, boundary=0.0), choose_directions=False)
+        for stage in settings.stages[:-1] or settings.stages
+    ]
+    settings = replace(settings, stages=stages)
+    if settings.parameterization != "tangent":
+        return settings
+    return replace(settings, start_noise=0.0, start_motion="neighbours")
+
+
+def second_settings(settings: RefineSettings) -> RefineSettings:
+    """The recipe of the fit that follows: the last stage of the one before.
+
+    It starts from the way between the poses that were found instead of the starting poses, which
+    are off by several centimetres, each photo's by others. The photo counts for more in it: the
+    person is in place by then, and how wide the colours are smeared is all that is asked.
+
+    Args:
+        settings: from `free_settings`.
+    """
+    last = settings.stages[-1]
+    weights = replace(last.weights, image=PHOTO_FACTOR * last.weights.image)
+    return replace(settings, stages=[replace(last, weights=weights, refresh_matte=False)])
+
+
+def gap_recipes(settings: RefineSettings) -> list[RefineSettings]:
+    """The recipes of the fits that find a gap, in their order; only tangents can be restarted.
+
+    Args:
+        settings: the recipe of the refinement.
+    """
+    free = free_settings(settings)
+    return [free, second_settings(free)] if settings.parameterization == "tangent" else [free]
+
+
+@torch.no_grad()
+def find_gaps(
+    motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody
+) -> list[Gap]:
+    """The gap with which what moved during the exposures leads from each photo to the next.
+
+    Args:
+        motion: of each problem, fitted without the boundary restriction.
+        betas: shape of each problem.
+        sequences: the photos, none of them refined before.
+        body: the body model.
+
+    Returns:
+        That of each sequence, in [0, 0.75].
+    """
+    times = torch.tensor([0.0, 0.5, 1.0]).to(motion.coeffs)
+    pose_rotmat, transl = evaluate(motion, times)
+    shape = betas[:, None].expand(-1, len(times), -1)
+    joints = body.joints(BodyParams(shape, pose_rotmat, transl))
+    return gaps_of_joints(joints, sequences, FIT_STRETCH)
+
+
+def blur_in_crop(joints: Float[Tensor, "P 3 J 3"], settings: RefineSettings) -> Float[Tensor, " P"]:
+    """How far the median joint moves within an exposure, as the fit sees it; not in the paper.
+
+    Args:
+        joints: of each photo at opening, mid-exposure and closing, camera frame, m.
+        settings: size of the crop and the space in it around the person.
+
+    Returns:
+        Pixels of the crop.
+    """
+    opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
+    extent = (middle.amax(1) - middle.amin(1)).amax(-1)
+    way = torch.linalg.vector_norm(closed - opened, dim=-1).median(-1).values
+    return way / extent * settings.image_size / (1.0 + 2.0 * settings.crop_margin)

@@ -1,0 +1,206 @@
+"""Every choice of the refinement as typed, frozen dataclasses; YAML fills them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hfb.errors import InputError
+from hfb.losses import LossWeights
+
+PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
+SHARED_GROUPS = ("betas", "texture")
+"""Groups that the photos of a sequence have in common."""
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Adam's step size of each group of parameters (the paper: 0.01 for all).
+
+    Attributes:
+        transl: translation at the time origin, m.
+        root: global rotation at the time origin, rad.
+        pose: joint rotations at the time origin, rad.
+        motion: all coefficients above the constant one, rad or m per exposure.
+        betas: shape coefficients.
+        texture: texels, sRGB in [0, 1].
+    """
+
+    transl: float = 0.01
+    root: float = 0.01
+    pose: float = 0.01
+    motion: float = 0.01
+    betas: float = 0.01
+    texture: float = 0.03
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the optimisation with its own weights.
+
+    Attributes:
+        num_steps: Adam steps.
+        weights: weight of each loss term.
+        lr_scale: factor on all learning rates.
+        frozen: parameter groups that stand still in this stage.
+        refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
+            matte that came with the photo stays as it is.
+        choose_directions: at the end of the stage, choose for each of several consecutive photos
+            the motion or its time-reversed twin, jointly, so that they meet as smoothly as can be.
+    """
+
+    num_steps: int
+    weights: LossWeights = field(default_factory=LossWeights)
+    lr_scale: float = 1.0
+    frozen: list[str] = field(default_factory=list)
+    refresh_matte: bool = False
+    choose_directions: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = set(self.frozen) - set(PARAMETER_GROUPS)
+        if unknown:
+            raise InputError(
+                f"stage.frozen: no parameter group {sorted(unknown)}; there are {PARAMETER_GROUPS}"
+            )
+        if self.num_steps < 1:
+            raise InputError(f"stage.num_steps must be at least 1, got {self.num_steps}")
+
+
+def default_stages() -> list[Stage]:
+    """The matte places the limbs while the texture is grey; then the photo decides.
+
+    The matte is found once more when the body is about right, and again when it is better.
+    The directions of time of consecutive photos are chosen when their motions have taken shape.
+    """
+    early = LossWeights(image=3.0, matting=1.0, texture=1.0)
+    late = LossWeights(image=50.0, matting=0.3, texture=1.0)
+    return [
+        Stage(60, early, refresh_matte=True, choose_directions=True),
+        Stage(70, late, refresh_matte=True),
+        Stage(70, late),
+    ]
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How one batch of blurry images is refined.
+
+    Attributes:
+        stages: the optimisation, stretch by stretch; the steps add up to the paper's 200.
+        lr: step size of each group of parameters.
+        final_lr_fraction: the cosine schedule ends at this share of the learning rate; 1 keeps it
+            constant, as in the paper.
+        num_subframes: N of eq. 2.
+        degree: degree of the polynomials in time.
+        parameterization: "tangent" (rotation vectors about the starting pose) or "paper"
+            (direction and distance, axis and angle).
+        time_origin: time in [0, 1] at which the constant coefficient holds; the paper's is 0.
+        image_size: side of the square crop the fit works on, px.
+        crop_margin: space around the person, as a share of the crop.
+        texture_size: side of the texture, texels.
+        formation: "linear" averages in linear light; "srgb" averages encoded values (the paper).
+        matting_kind: "iou" is eq. 4; "l1" and "l2" compare pixel by pixel.
+        normalize_by_area: divide image and matte losses by the person's share of the crop, so that
+            a small person weighs as much as a large one.
+        coefficient_l1: factor of the L1 part of eq. 8; the paper's is 1.
+        coefficient_l1_reduction: "sum" is the paper's; "mean" does not grow with the degree.
+        background_epsilon: ε of eq. 9, sRGB units.
+        anchor_sigma: uncertainty of a starting joint, rad, that the pose anchor holds with its
+            weight; surer ones are held more firmly, others are freer. Starting poses that come
+            without uncertainties have all joints held alike; 0 does so with all.
+        start_noise: standard deviation of the first-order coefficients at the start. A body at
+            rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
+        num_starts: starting poses tried for each sample.
+        ranking_steps: steps each of several starts gets before the best one goes on alone.
+        seed: of the start noise.
+        start_motion: of consecutive photos: "neighbours" starts from the velocities between their
+            starting poses ("tangent" only), "noise" from none.
+        expected_motion: single photos start from this many times the velocities that the motion
+            prior expects of their starting poses ("tangent" only); 0: from noise alone.
+        gap: "given" takes the shut time between consecutive photos from their exposures;
+            "estimated" takes their openings only and finds how long the shutter stayed open by
+            fits of their own; "auto" does so where a sample does not know how long.
+        gap_fraction: share of this gap by which the earlier motion is extended to where the two
+            meet; the paper's is 1, 0.5 extends both alike.
+        window: photos refined together; longer clips are cut into overlapping windows.
+        overlap: photos that a window has in common with the one before, which are fitted again.
+    """
+
+    stages: list[Stage] = field(default_factory=default_stages)
+    lr: LearningRates = field(default_factory=LearningRates)
+    final_lr_fraction: float = 0.1
+    num_subframes: int = 8
+    degree: int = 2
+    parameterization: Literal["tangent", "paper"] = "tangent"
+    time_origin: float = 0.5
+    image_size: int = 256
+    crop_margin: float = 0.12
+    texture_size: int = 128
+    formation: Literal["linear", "srgb"] = "linear"
+    matting_kind: Literal["iou", "l1", "l2"] = "l1"
+    normalize_by_area: bool = True
+    coefficient_l1: float = 10.0
+    coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
+    background_epsilon: float = 0.1
+    anchor_sigma: float = 0.3
+    start_noise: float = 0.03
+    num_starts: int = 1
+    ranking_steps: int = 50
+    seed: int = 0
+    start_motion: Literal["neighbours", "noise"] = "neighbours"
+    expected_motion: float = 1.0
+    gap: Literal["auto", "given", "estimated"] = "auto"
+    gap_fraction: float = 0.5
+    window: int = 8
+    overlap: int = 2
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InputError("refine.stages is empty: give at least one stage")
+        for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
+            if getattr(self, name) < 1:
+                raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
+        if self.anchor_sigma < 0.0:
+            raise InputError(f"refine.anchor_sigma {self.anchor_sigma} must not be negative")
+        if not 0.0 <= self.gap_fraction <= 1.0:
+            raise InputError(f"refine.gap_fraction {self.gap_fraction} must be in [0, 1]")
+        if not 0 <= self.overlap < self.window:
+            raise InputError(
+                f"refine.overlap {self.overlap} must be in [0, {self.window}), below refine.window"
+            )
+
+    @property
+    def needs_motion_prior(self) -> bool:
+        """Whether anything in the recipe asks the motion prior."""
+        expects = self.expected_motion != 0.0 and self.parameterization == "tangent"
+        judges = any(stage.weights.adversarial for stage in self.stages)
+        return expects or judges
+
+    def finds_gap(self, is_timed: bool) -> bool:
+        """Whether the gap of consecutive photos has to be found before they are refined.
+
+        Args:
+            is_timed: whether their exposures are known from opening to closing.
+        """
+        return self.gap == "estimated" or (self.gap == "auto" and not is_timed)
+
+    @property
+    def num_steps(self) -> int:
+        """Adam steps of the whole optimisation."""
+        return sum(stage.num_steps for stage in self.stages)
+
+    @property
+    def matte_refresh_steps(self) -> tuple[int, ...]:
+        """Numbers of steps done after which the matte is estimated again."""
+        return tuple(end for end, stage in self._ends if stage.refresh_matte)
+
+    @property
+    def direction_steps(self) -> tuple[int, ...]:
+        """Numbers of steps done after which directions of time are chosen."""
+        return tuple(end for end, stage in self._ends if stage.choose_directions)
+
+    @property
+    def _ends(self) -> list[tuple[int, Stage]]:
+        ends = itertools.accumulate(stage.num_steps for stage in self.stages)
+        return list(zip(ends, self.stages, strict=True))

@@ -1,0 +1,1 @@
+"""Finding the person: BlazePose, searched over regions and rotations, and its landmarks."""

@@ -1,0 +1,65 @@
+"""Everything that the landmark network says about one crop, in the crop's own axes.
+
+`Landmarks` keep what a registration needs, in the axes of the image. Lifting
+(`hfb.init.lift.network`) wants more: depths, confidences, and how wide the
+heat maps are, for blur widens them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+NUM_POINTS = 39
+"""Outputs of the landmark network: 33 of the body, 2 that say where to look next, 4 spare."""
+
+CROP_SIZE = 256
+"""Side of the landmark network's input, px."""
+
+
+@dataclass(frozen=True)
+class DetectorOutput:
+    """One run of the landmark network.
+
+    Attributes:
+        points: x and y in the crop, px, refined by the heat maps; depth, px; logits of visibility
+            and presence.
+        heat: of each heat map the highest probability, and its standard deviations along x and y
+            as shares of the crop's side.
+        world: 3D positions, axes of the crop, m.
+        presence: probability that there is a person.
+        roi: where the crop lies in the image: centre x, centre y, side (px), rotation (rad).
+        mirrored_width: width of the image if it was mirrored before, px; 0 if it was not.
+    """
+
+    points: Float[np.ndarray, "39 5"]
+    heat: Float[np.ndarray, "39 3"]
+    world: Float[np.ndarray, "39 3"]
+    presence: float
+    roi: tuple[float, float, float, float]
+    mirrored_width: int = 0
+
+
+def heat_widths(logits: Float[np.ndarray, "H W L"]) -> Float[np.ndarray, "L 3"]:
+    """Peak and width of heat maps.
+
+    Args:
+        logits: one map a landmark.
+
+    Returns:
+        Highest probability; standard deviation along x and along y, shares of the map's side.
+    """
+    height, width, _ = logits.shape
+    # Far below zero a map holds rounding only, and a sum over 4,096 cells of it would count.
+    share = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float32), -12.0, 12.0)))
+    share = np.where(share > 0.01, share, 0.0)
+    widths = []
+    for axis, size in ((0, width), (1, height)):
+        profile = share.sum(axis)
+        total = profile.sum(0) + 1e-6
+        at = (np.arange(size, dtype=np.float32)[:, None] + 0.5) / size
+        mean = (at * profile).sum(0) / total
+        widths.append(np.sqrt((np.square(at - mean) * profile).sum(0) / total))
+    return np.stack([share.max((0, 1)), *widths], axis=-1)

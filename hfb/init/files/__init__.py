@@ -1,0 +1,1 @@
+"""Starting poses that other programs have written."""

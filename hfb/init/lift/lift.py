@@ -1,0 +1,141 @@
+"""Lifted poses for registration: several readings of one person, one pose in the camera frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.body import SmplBody
+from hfb.geometry import nearest_rotation
+from hfb.init.detect.detector_output import DetectorOutput
+from hfb.init.lift.network import LiftedPose, LiftingInput, LiftingNetwork, view_rotation
+from hfb.init.register.lifted_prior import LiftedStart
+from hfb.structures import Camera
+
+# The expected length of a vector of three normally distributed numbers is this many of their
+# standard deviations: sqrt(8 / pi).
+_MEAN_LENGTH = 1.5958
+
+
+def lift_outputs(
+    outputs: Sequence[Sequence[DetectorOutput]],
+    registered: Float[Tensor, "K J 3 3"],
+    camera: Camera,
+    network: LiftingNetwork,
+    body: SmplBody,
+) -> LiftedStart:
+    """Lift all readings of each hypothesis and take their mean.
+
+    Args:
+        outputs: of each hypothesis one or several runs of the landmark network.
+        registered: pose that its landmarks alone lead to, root first, camera frame.
+        camera: of the image.
+        network: trained on such readings.
+        body: names of the joints, to know left from right.
+    """
+    flat = [output for group in outputs for output in group]
+    group_of = [k for k, group in enumerate(outputs) for _ in group]
+    before = registered[group_of].float()
+    is_mirrored = torch.tensor([output.mirrored_width > 0 for output in flat])[:, None, None, None]
+    mirrored = mirrored_pose(before, body.joint_names)
+    seen = _input_of(flat, camera, torch.where(is_mirrored, mirrored, before))
+    with torch.no_grad():
+        pose = network(seen)
+    lifted = _in_camera(pose, seen, flat, body.joint_names)
+    parts, first = [], 0
+    for group in outputs:
+        rows = slice(first, first + len(group))
+        parts.append(_mean_pose(lifted, rows))
+        first += len(group)
+    return LiftedStart(*(torch.stack(values) for values in zip(*parts, strict=True)))
+
+
+def mirrored_pose(
+    rotmat: Float[Tensor, "*B J 3 3"], names: tuple[str, ...]
+) -> Float[Tensor, "*B J 3 3"]:
+    """The pose in a mirrored image.
+
+    Args:
+        rotmat: root first, camera frame.
+        names: of the joints.
+    """
+    mirror = torch.diag(rotmat.new_tensor([-1.0, 1.0, 1.0]))
+    return mirror @ rotmat[..., _other_side(names), :, :] @ mirror
+
+
+def _input_of(
+    outputs: Sequence[DetectorOutput], camera: Camera, registered: Float[Tensor, "B J 3 3"]
+) -> LiftingInput:
+    """Readings as tensors; a mirrored image has a mirrored camera."""
+    focal, principal = camera.focal.tolist(), camera.principal_point.tolist()
+    cameras = [
+        [*focal, r.mirrored_width - principal[0] if r.mirrored_width else principal[0],
+         principal[1]]
+        for r in outputs
+    ]  # fmt: skip
+
+    def stacked(values: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(values)).float()
+
+    return LiftingInput(
+        points=stacked([r.points for r in outputs]),
+        heat=stacked([r.heat for r in outputs]),
+        world=stacked([r.world for r in outputs]),
+        roi=torch.tensor([r.roi for r in outputs], dtype=torch.float32),
+        camera=torch.tensor(cameras, dtype=torch.float32),
+        registered=registered,
+    )
+
+
+def _in_camera(
+    pose: LiftedPose, seen: LiftingInput, outputs: Sequence[DetectorOutput], names: tuple[str, ...]
+) -> LiftedPose:
+    """From each crop's own axes to the image's camera frame, mirrored ones turned back."""
+    root = view_rotation(seen).mT @ pose.rotmat[:, 0]
+    rotmat = torch.cat([root[:, None], pose.rotmat[:, 1:]], 1)
+    other = _other_side(names)
+    is_mirrored = torch.tensor([r.mirrored_width > 0 for r in outputs])
+    return LiftedPose(
+        rotmat=torch.where(is_mirrored[:, None, None, None], mirrored_pose(rotmat, names), rotmat),
+        betas=pose.betas,
+        expected_angle=torch.where(
+            is_mirrored[:, None], pose.expected_angle[:, other], pose.expected_angle
+        ),
+        expected_distance=torch.where(
+            is_mirrored[:, None], pose.expected_distance[:, other], pose.expected_distance
+        ),
+    )
+
+
+def _other_side(names: tuple[str, ...]) -> list[int]:
+    swapped = {"left": "right", "right": "left"}
+    others = []
+    for name in names:
+        side, _, rest = name.partition("_")
+        other = f"{swapped[side]}_{rest}" if side in swapped else name
+        others.append(names.index(other))
+    return others
+
+
+def _mean_pose(pose: LiftedPose, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean of the members; they err alike, so the mean is not taken to be more certain."""
+    rotmat = mean_rotation(pose.rotmat[rows])
+    return (
+        rotmat,
+        pose.betas[rows].mean(0),
+        pose.expected_angle[rows].mean(0) / _MEAN_LENGTH,
+        pose.expected_distance[rows].mean(0) / _MEAN_LENGTH,
+    )
+
+
+def mean_rotation(rotmat: Float[Tensor, "M *B 3 3"]) -> Float[Tensor, "*B 3 3"]:
+    """The rotation nearest to the mean of the matrices.
+
+    Args:
+        rotmat: the members first.
+    """
+    return nearest_rotation(rotmat.mean(0))

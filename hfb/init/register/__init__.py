@@ -1,0 +1,1 @@
+"""Landmarks or meshes to parameters of the body: Gauss-Newton with priors."""

@@ -1,0 +1,1 @@
+"""The renderer in plain torch operations: the reference, and any device."""

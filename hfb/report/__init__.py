@@ -1,0 +1,1 @@
+"""What a person gets to see of a result: files of a sample, images, TensorBoard."""

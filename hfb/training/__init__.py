@@ -1,0 +1,1 @@
+"""Trainings: the motion prior (eq. 10) and the lifting network."""

@@ -1,0 +1,193 @@
+"""Training of the lifting network, as a LightningModule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.body import load_body
+from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
+from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
+from hfb.structures import BodyParams
+from hfb.training.lifting.batch import LiftingTruth, batch_of
+from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
+
+_WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class LiftingLoss:
+    """Factor of each part of the loss.
+
+    Attributes:
+        joints: mean distance of the joints relative to the root, dm.
+        rotations: mean distance of the rotation matrices (Frobenius norm).
+        betas: mean squared difference of the shape coefficients.
+        uncertainty: negative log-likelihood of the errors, exponentially distributed about what the
+            network expects of them; does not move the poses.
+    """
+
+    joints: float = 1.0
+    rotations: float = 0.5
+    betas: float = 0.02
+    uncertainty: float = 0.1
+
+
+class LiftingModule(pl.LightningModule):
+    """Trains the lifting network and reports on subjects it has never seen.
+
+    Args:
+        network: its size.
+        loss: factors of the losses.
+        body: whose joints are compared; the shape coefficients belong to it.
+        lr: highest learning rate of AdamW; it rises and falls once over the run.
+        weight_decay: of AdamW.
+        output: folder that gets the finished `lifting.ckpt`.
+        checkpoint: a finished network to test or to validate; the shipped one if not given.
+    """
+
+    def __init__(
+        self,
+        network: LiftingSettings = LiftingSettings(),  # noqa: B008 (frozen)
+        loss: LiftingLoss = LiftingLoss(),
+        body: str = "free_body",
+        lr: float = 1e-3,
+        weight_decay: float = 0.1,
+        output: str = "outputs/lifting",
+        checkpoint: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = LiftingNetwork(network)
+        self.loss_shares = loss
+        self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.output = Path(output)
+        self.checkpoint = checkpoint
+        self.metrics: dict[str, float] = {}
+        self.config_text = ""
+        self._parts: list[LiftingMetrics] = []
+
+    @property
+    def body(self) -> Any:
+        """The body whose joints are compared."""
+        return self._body[0]
+
+    def setup(self, stage: str) -> None:
+        """Learn the sizes of the inputs, or load a finished network to be tested."""
+        if stage != "fit":
+            if self.trainer.ckpt_path is None:
+                self.network, _ = load_lifting(self.checkpoint)
+            return
+        if self.trainer.ckpt_path is None:
+            values = encode(self.trainer.datamodule.typical_input())  # type: ignore[attr-defined]
+            self.network.mean.copy_(values.mean(0))
+            self.network.scale.copy_(values.std(0).clamp(min=0.05))
+
+    def on_fit_start(self) -> None:
+        """Keep the resolved configuration beside the results."""
+        if self.config_text:
+            self.output.mkdir(parents=True, exist_ok=True)
+            (self.output / "config.yaml").write_text(self.config_text)
+
+    def joints_of(self, pose: LiftedPose) -> Float[Tensor, "B J 3"]:
+        """Joints relative to the root, m."""
+        origin = pose.betas.new_zeros(len(pose.betas), 3)
+        joints = self.body.joints(BodyParams(pose.betas, pose.rotmat, origin))
+        return joints - joints[:, :1]
+
+    def losses(self, pose: LiftedPose, truth: LiftingTruth) -> dict[str, Tensor]:
+        """Unweighted parts of the loss, by the names of `LiftingLoss`."""
+        distance = (self.joints_of(pose) - truth.joints).norm(dim=-1)
+        chord = (pose.rotmat - truth.rotmat).flatten(-2).norm(dim=-1)
+        # A rotation by an angle a has a matrix sqrt(8) sin(a/2) away from none.
+        angle = 2.0 * (chord.detach() / math.sqrt(8.0)).clamp(max=1.0).asin()
+        likelihood = _exponential(angle, pose.expected_angle) + _exponential(
+            distance.detach(), pose.expected_distance
+        )
+        return {
+            "joints": 10.0 * distance[:, 1:].mean(),
+            "rotations": chord.mean(),
+            "betas": (pose.betas - truth.betas).square().mean(),
+            "uncertainty": likelihood.mean(),
+        }
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """All losses of one batch of pairs."""
+        seen, truth = batch_of(batch)
+        losses = self.losses(self.network(seen), truth)
+        total = torch.stack(
+            [getattr(self.loss_shares, name) * value for name, value in losses.items()]
+        ).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
+        self.log("train/total", total.detach(), prog_bar=True)
+        return total
+
+    def _measure(self, batch: dict[str, Tensor]) -> None:
+        seen, truth = batch_of(batch)
+        pose = self.network(seen)
+        self._parts.append(metrics_of(pose, self.joints_of(pose), truth))
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Figures of pairs of validation subjects."""
+        self._measure(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the summary."""
+        self.metrics = summarise(self._parts).scalars
+        self._parts = []
+        self.log_dict({f"val/{name}": value for name, value in self.metrics.items()})
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Figures of pairs of validation subjects."""
+        self._measure(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Print the summary by blur rate and by joint."""
+        summary = summarise(self._parts, self.body.joint_names)
+        self._parts = []
+        self.metrics = summary.scalars
+        self.log_dict({f"test/{name}": value for name, value in summary.scalars.items()})
+        print(summary.text)
+
+    def on_train_end(self) -> None:
+        """Write the finished network, small enough to be shipped."""
+        card = {
+            "body": self.body.identity.name,
+            "parents": list(self.body.parents),
+            "steps": self.global_step,
+            "figures": self.metrics,
+        }
+        save_lifting(self.network, self.output / LIFTING_FILE, card)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW on one cycle."""
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.lr, weight_decay=self.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+
+        def factor(step: int) -> float:
+            """Straight up over the first tenth, down to zero over the rest along a cosine."""
+            progress = min(step / max(steps, 1), 1.0)
+            if progress < _WARM_UP:
+                return 0.02 + 0.98 * progress / _WARM_UP
+            return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def _exponential(error: Tensor, expected: Tensor) -> Tensor:
+    """Negative log-likelihood of errors that are exponentially distributed about a mean."""
+    return error / expected + expected.log()

@@ -1,0 +1,291 @@
+"""Joint training of the discriminator and the correction-generator, as a LightningModule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from hfb.body import load_body
+from hfb.geometry import rotvec_to_rotmat
+from hfb.motion import PolynomialMotion, evaluate
+from hfb.motion.tracks import SMPL_PARENTS, first_order
+from hfb.prior import (
+    CanonicalMotion,
+    MotionPrior,
+    MotionPriorSettings,
+    load_motion_prior,
+    save_motion_prior,
+)
+from hfb.prior.motion_file import MOTION_PRIOR_FILE
+from hfb.training.motion_prior.evaluation import (
+    WindowMetrics,
+    bone_offsets,
+    canonical_of,
+    corrections_by_threshold,
+    joints_of,
+    relative_velocity,
+    summarise,
+    threshold_text,
+    window_metrics,
+)
+from hfb.training.motion_prior.images import draw_corrections
+
+# Times at which poses and joints are compared; a motion is at rest in neither.
+_TIMES = (0.0, 0.25, 0.75, 1.0)
+# Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
+_REST_WEIGHT = 0.05
+# Wrong patterns drawn by lot for every batch, beside those nearest to the truth.
+_OTHER_PATTERNS = 8
+# Largest deviation of a starting pose's joints: BlazePose's are off by 0.2 to 0.3 rad.
+_START_ERROR_RAD = 0.4
+# Share of the run in which the learning rate rises.
+_WARM_UP = 0.3
+
+
+@dataclass(frozen=True)
+class LossShares:
+    """Factor of each part of the training loss.
+
+    Attributes:
+        indicator: binary cross entropy of D, the paper's discriminator loss.
+        patterns: not in the paper: cross entropy over which chains run backwards, which shows D
+            every wrong combination of each motion at once.
+        coeffs: mean |G - C| in typical sizes, the paper's L1 loss.
+        pose: mean squared difference of the rotation matrices, the paper's L2 loss.
+        joints: mean joint distance, dm, the paper's MPJPE loss.
+        velocity: not in the paper: mean squared error of the velocity expected from the pose alone,
+            in sizes of the motion itself.
+        label_smoothing: share of the opposite answer in `indicator` and `patterns`; without it the
+            prior grows overconfident on the few people it has seen.
+    """
+
+    indicator: float = 1.0
+    patterns: float = 2.0
+    coeffs: float = 0.5
+    pose: float = 5.0
+    joints: float = 1.0
+    velocity: float = 1.0
+    label_smoothing: float = 0.05
+
+
+class AmpModule(pl.LightningModule):
+    """Trains the motion prior of section 3.1 and reports on subjects it has never seen.
+
+    Args:
+        prior: size and meaning of the networks; degree and parameterisation follow the data.
+        loss: factors of the losses.
+        body: whose joints the MPJPE loss and the figures use, at its mean shape.
+        lr: highest learning rate of AdamW on a one-cycle schedule.
+        weight_decay: of AdamW.
+        output: folder that gets the finished `amp.ckpt`.
+        checkpoint: a finished prior to test or to validate; the shipped one if not given.
+        num_posed: motions of a batch that are judged entry by entry, and whose poses and joints are
+            compared: both cost more than the rest.
+        num_pictures: stick figures logged after each validation.
+    """
+
+    def __init__(
+        self,
+        prior: MotionPriorSettings = MotionPriorSettings(),  # noqa: B008 (frozen)
+        loss: LossShares = LossShares(),
+        body: str = "free_body",
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        output: str = "outputs/amp",
+        checkpoint: str | None = None,
+        num_posed: int = 24,
+        num_pictures: int = 3,
+    ) -> None:
+        super().__init__()
+        self.prior = MotionPrior(prior)
+        self.loss_shares = loss
+        self.body_name = body
+        self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.output = Path(output)
+        self.checkpoint = checkpoint
+        self.num_posed = num_posed
+        self.num_pictures = num_pictures
+        self.metrics: dict[str, float] = {}
+        self.config_text = ""
+        self._parts: list[WindowMetrics] = []
+        self._by_threshold: list[Tensor] = []
+
+    @property
+    def body(self) -> Any:
+        """The body whose joints are compared."""
+        return self._body[0]
+
+    def setup(self, stage: str) -> None:
+        """Learn the sizes of the coefficients, or load a finished prior to be tested."""
+        if stage == "fit":
+            lowest = first_order(self.prior.settings.parameterization)
+            self.prior.scale.copy_(self.trainer.datamodule.scale()[lowest:])  # type: ignore[attr-defined]
+            self.prior.kinematics.offsets.copy_(bone_offsets(self.body))
+        elif self.trainer.ckpt_path is None:
+            parameterization = self.prior.settings.parameterization
+            self.prior = load_motion_prior(self.checkpoint, parameterization, self.body.parents)
+
+    def on_fit_start(self) -> None:
+        """Keep the resolved configuration beside the results."""
+        if self.config_text:
+            self.output.mkdir(parents=True, exist_ok=True)
+            (self.output / "config.yaml").write_text(self.config_text)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """All losses of one batch of pairs."""
+        seen = canonical_of(batch.corrupted, batch.seen_rotmat)
+        shares = self.loss_shares
+        losses = {
+            "indicator": self._indicator_loss(batch, seen),
+            "patterns": self._pattern_loss(batch, seen),
+            "velocity": self._velocity_loss(batch),
+            **self._reconstruction_losses(batch, self._in_painted(batch, seen)),
+        }
+        total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
+        self.log("train/total", total.detach(), prog_bar=True)
+        return total
+
+    def _indicator_loss(self, batch: Any, seen: CanonicalMotion) -> Tensor:
+        """BCE; entries count by how much they move, up to their typical size."""
+        some = slice(self.num_posed)
+        seen = CanonicalMotion(seen.coeffs[some], seen.mid_rotmat[some])
+        logits = self.prior.discriminate(seen)
+        wrong = batch.wrong[some, -self.prior.settings.num_orders :].to(logits)
+        size = torch.linalg.vector_norm(seen.coeffs, dim=-1) / self.prior.scale
+        weight = _REST_WEIGHT + size.clamp(max=1.0)
+        smooth = self.loss_shares.label_smoothing
+        target = wrong * (1.0 - 2.0 * smooth) + smooth
+        loss = binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return (loss * weight).sum() / weight.sum()
+
+    def _pattern_loss(self, batch: Any, seen: CanonicalMotion) -> Tensor:
+        """Cross entropy of which chains run backwards, of each member."""
+        patterns = self.prior.patterns
+        lowest = first_order(self.prior.settings.parameterization)
+        wrong = batch.wrong[:, lowest + patterns.odd[0]].to(seen.coeffs)
+        # A chain runs backwards where all its tracks do; single joints and drift turn none round.
+        backward = (wrong @ patterns.chains.T >= patterns.chains.sum(1)).to(wrong)
+        scores = self.prior.contrast(seen, backward, _OTHER_PATTERNS).flatten(0, -2)
+        return torch.nn.functional.cross_entropy(
+            scores,
+            torch.zeros(len(scores), dtype=torch.long, device=scores.device),
+            label_smoothing=self.loss_shares.label_smoothing,
+        )
+
+    def _velocity_loss(self, batch: Any) -> Tensor:
+        """How far the motion expected from a pose with the errors of a start is from the truth."""
+        pose = batch.base_rotmat
+        size = _START_ERROR_RAD * torch.rand_like(pose[:, :1, 0])
+        pose = pose @ rotvec_to_rotmat(size * torch.randn_like(pose[..., 0]))
+        expected = self.prior.expected_velocity(pose)
+        return (expected - relative_velocity(self.prior, batch.coeffs)).square().mean()
+
+    def _in_painted(self, batch: Any, seen: CanonicalMotion) -> Float[Tensor, "B D K C"]:
+        """G told the truth about what is wrong.
+
+        Told D's opinion, it would learn to trust a D that knows its training subjects by heart, or
+        to leave everything half corrected.
+        """
+        wrong = batch.wrong[:, -self.prior.settings.num_orders :]
+        return self.prior.correct(seen, wrong.to(seen.coeffs))
+
+    def _reconstruction_losses(
+        self, batch: Any, corrected: Float[Tensor, "B D K C"]
+    ) -> dict[str, Tensor]:
+        num_orders = self.prior.settings.num_orders
+        truth = batch.coeffs[:, -num_orders:]
+        half = min(self.num_posed, len(truth))
+        motions = torch.cat([self._complete(batch, corrected)[:half], batch.coeffs[:half]])
+        rotmat, transl = evaluate(
+            PolynomialMotion(
+                motions,
+                torch.cat([batch.base_rotmat[:half]] * 2),
+                torch.cat([batch.base_transl[:half]] * 2),
+                parameterization=self.prior.settings.parameterization,
+            ),
+            motions.new_tensor(_TIMES),
+        )
+        joints = joints_of(self.body, rotmat, transl)
+        distance = torch.linalg.vector_norm(joints[:half] - joints[half:], dim=-1)
+        return {
+            "coeffs": ((corrected - truth).abs() / self.prior.scale.unsqueeze(-1)).mean(),
+            "pose": (rotmat[:half] - rotmat[half:]).square().mean(),
+            "joints": 10.0 * distance.mean(),
+        }
+
+    def _complete(self, batch: Any, coeffs: Tensor) -> Tensor:
+        """Coefficients of all orders: what a sketch leaves out is the pose."""
+        left_out = batch.coeffs.shape[1] - coeffs.shape[1]
+        return torch.cat([batch.coeffs[:, :left_out], coeffs], 1)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Figures of the validation windows; pictures of the first ones."""
+        self._parts.append(window_metrics(self.prior, batch, self.body))
+        board: Any = getattr(self.logger, "experiment", None)
+        if batch_idx == 0 and hasattr(board, "add_image"):
+            for number in range(min(self.num_pictures, len(batch.coeffs))):
+                picture = draw_corrections(self.prior, batch, number, self.body)
+                board.add_image(f"val/correction_{number}", picture, self.global_step)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the summary."""
+        self.metrics = summarise(self._parts).scalars
+        self._parts = []
+        self.log_dict({f"val/{name}": value for name, value in self.metrics.items()})
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Figures of the validation windows."""
+        self._parts.append(window_metrics(self.prior, batch, self.body))
+        self._by_threshold.append(corrections_by_threshold(self.prior, batch, self.body))
+
+    def on_test_epoch_end(self) -> None:
+        """Print the summary and the curves."""
+        summary = summarise(self._parts)
+        by_threshold = threshold_text(torch.cat(self._by_threshold, -1), self._parts)
+        self._parts, self._by_threshold = [], []
+        self.metrics = summary.scalars
+        self.log_dict({f"test/{name}": value for name, value in summary.scalars.items()})
+        print(summary.text(), by_threshold, sep="\n")
+
+    def on_train_end(self) -> None:
+        """Write the finished prior, small enough to be shipped."""
+        card = {
+            "body": self.body.identity.name,
+            "parents": list(self.body.parents or SMPL_PARENTS),
+            "loss": asdict(self.loss_shares),
+            "steps": self.global_step,
+            "figures": self.metrics,
+        }
+        save_motion_prior(self.prior, self.output / MOTION_PRIOR_FILE, card)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW on one cycle."""
+        optimizer = torch.optim.AdamW(
+            self.prior.parameters(), lr=self.lr, weight_decay=self.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+
+        def factor(step: int) -> float:
+            """Up over the first three tenths, down to zero over the rest, along cosines."""
+            progress = min(step / max(steps, 1), 1.0)
+            if progress < _WARM_UP:
+                return 0.04 + 0.96 * 0.5 * (1.0 - math.cos(math.pi * progress / _WARM_UP))
+            return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
+
+        # Not OneCycleLR: its state holds the length of the run, which a resumed one may change.
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

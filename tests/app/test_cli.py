@@ -1,0 +1,274 @@
+"""The command line from end to end, and one clear line for every kind of bad input."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datamodules.synthetic.data_module import embedded_example
+from hfb.assets import find_asset
+from hfb.body import load_body
+from hfb.errors import AssetNotFoundError
+from hfb.export import read_motion, write_image
+from hfb.init import write_estimate
+from hfb.structures import BlurSample, BodyIdentity, InitialEstimate
+from run_hfb import main
+
+# A real run in little: few steps, small crop, no event files.
+QUICK = [
+    "--model.refine.image_size=64",
+    "--model.refine.texture_size=32",
+    "--model.refine.num_subframes=2",
+    '--model.refine.stages=[{"num_steps": 2}]',
+    "--model.refine.ranking_steps=1",
+    "--model.show_progress=false",
+]
+
+
+@pytest.fixture(scope="session")
+def example() -> BlurSample:
+    return embedded_example(0)
+
+
+@pytest.fixture(scope="session")
+def photo(example: BlurSample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The example as files: photo, background, matte, estimate."""
+    folder = tmp_path_factory.mktemp("photo")
+    files = {
+        name: folder / f"{name}.png" for name in ("image", "background", "alpha", "small", "black")
+    }
+    files["estimate"] = folder / "start.hfbinit.npz"
+    write_image(files["image"], example.blurry[0])
+    write_image(files["background"], example.background)
+    alpha = example.target.silhouettes[0].float().mean(0)
+    write_image(files["alpha"], alpha.expand(3, -1, -1))
+    write_image(files["small"], example.blurry[0][:, :99, :88])
+    write_image(files["black"], torch.zeros_like(example.background))
+    write_estimate(files["estimate"], estimate_of(example))
+    return files
+
+
+@pytest.fixture(autouse=True)
+def _no_arguments_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning warns where it sees two sets of arguments."""
+    monkeypatch.setattr("sys.argv", ["run_hfb.py"])
+
+
+def estimate_of(example: BlurSample, body: BodyIdentity | None = None) -> InitialEstimate:
+    target = example.target
+    middle = target.joints.shape[1] // 2
+    return InitialEstimate(
+        betas=torch.zeros(1, 10),
+        pose_rotmat=target.pose_rotmat[0, middle][None],
+        transl=target.transl[0, middle][None],
+        camera=example.camera,
+        score=torch.ones(1),
+        body=body or load_body().identity,
+        source="test",
+    )
+
+
+def first_row(out: Path) -> dict[str, str]:
+    with (out / "per_sample.csv").open(newline="") as table:
+        return next(csv.DictReader(table))
+
+
+@pytest.fixture
+def run(photo: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
+    """Runs `predict` with the photo's files, some of them replaced; returns the output folder."""
+
+    def predict(*extra: str, **replaced: Path | str | None) -> Path:
+        chosen = {name: photo[name] for name in ("image", "background", "alpha", "estimate")}
+        chosen |= replaced
+        options = [f"--data.{name}={path}" for name, path in chosen.items() if path is not None]
+        main(["predict", *options, *QUICK, "--output", str(tmp_path / "out"), *extra])
+        return tmp_path / "out"
+
+    return predict
+
+
+def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> None:
+    out = run("--model.picture_every=1")
+    sample = out / "samples" / "image"
+    names = {path.name for path in sample.iterdir()}
+    assert names == {
+        "comparison.png",
+        "mesh.glb",
+        "motion.npz",
+        "motion_reversed.npz",
+        "subframes.mp4",
+        "texture.png",
+    }
+    assert "image_size: 64" in (out / "config.yaml").read_text()
+    assert len(list((out / "tensorboard").iterdir())) == 1
+    row = first_row(out)
+    assert row["sample_id"] == "image"
+    assert float(row["reblur_psnr_db"]) > 5.0
+    assert row["mpjpe_mm"] == ""  # no truth comes with a photo
+    motion, backwards = (
+        read_motion(sample / "motion.npz"),
+        read_motion(sample / "motion_reversed.npz"),
+    )
+    torch.testing.assert_close(motion.transl.flip(0), backwards.transl, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["run_hfb", "paper"])
+def test_every_config_runs(run: Callable[..., Path], repo: Path, name: str) -> None:
+    config = repo / "lightning_configs" / f"{name}.yaml"
+    out = run("--config", str(config), *QUICK)
+    assert (out / "per_sample.csv").is_file()
+
+
+def test_no_event_files_where_pictures_are_turned_off(run: Callable[..., Path]) -> None:
+    assert not (run("--model.picture_every=0") / "tensorboard").exists()
+
+
+def test_truth_gives_errors_before_and_after(
+    example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_start = example.with_changes(estimate=estimate_of(example))
+    monkeypatch.setattr("datamodules.synthetic.embedded_example", lambda seed: with_start)
+    main(["predict", *QUICK, "--output", str(tmp_path / "out")])
+    row = first_row(tmp_path / "out")
+    assert 0.0 < float(row["init_mid_exposure_mpjpe_mm"]) < 60.0
+    assert float(row["mpjpe_best_direction_mm"]) <= float(row["mpjpe_mm"]) + 1e-6
+    assert 0.3 < float(row["iou"]) <= 1.0
+
+
+@pytest.mark.slow
+def test_example_with_the_real_start_improves(tmp_path: Path) -> None:
+    try:
+        find_asset("pose_landmark_heavy.tflite")
+    except AssetNotFoundError as error:
+        pytest.skip(f"the landmark models are neither cached nor to be had: {error}")
+    main(["predict", "--output", str(tmp_path / "out"), "--model.show_progress=false"])
+    row = first_row(tmp_path / "out")
+    before = float(row["init_mpjpe_best_direction_mm"])
+    assert float(row["mpjpe_best_direction_mm"]) <= 0.8 * before
+    assert float(row["iou_best_direction"]) >= 0.85
+
+
+def fails(run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path, **bad) -> str:
+    """Runs with bad input; checks exit code, that nothing was written, and returns the line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        run(**bad)
+    assert stop.value.code == 2
+    assert not (tmp_path / "out").exists()
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_bad_pictures(
+    run: Callable[..., Path],
+    photo: dict[str, Path],
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photo["image"].read_bytes()[:200])
+    cases = {
+        "no": {"image": tmp_path / "nowhere.png"},
+        "broken.png": {"image": broken},
+        "88 x 99": {"background": photo["small"]},
+        "identical": {"background": photo["image"]},
+        "alpha": {"alpha": photo["small"]},
+    }
+    for expected, bad in cases.items():
+        assert expected in fails(run, capsys, tmp_path, **bad)
+
+
+def test_empty_matte_is_no_person(
+    run: Callable[..., Path],
+    photo: dict[str, Path],
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    assert "alpha" in fails(run, capsys, tmp_path, alpha=photo["black"])
+
+
+def test_nan_picture(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    path = tmp_path / "nan.tiff"
+    Image.fromarray(np.full((480, 400), np.nan, np.float32)).save(path)
+    assert "nan.tiff" in fails(run, capsys, tmp_path, image=path)
+
+
+def test_nobody_in_the_picture(
+    run: Callable[..., Path],
+    example: BlurSample,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "noisy.png"
+    noise = torch.randn(example.background.shape, generator=torch.Generator().manual_seed(0))
+    write_image(path, (example.background + 0.004 * noise).clamp(0, 1))
+    message = fails(run, capsys, tmp_path, image=path, alpha=None, estimate=None)
+    assert "no person" in message
+
+
+def test_bad_estimates(
+    run: Callable[..., Path],
+    example: BlurSample,
+    photo: dict[str, Path],
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    other = tmp_path / "other.hfbinit.npz"
+    foreign = estimate_of(example, BodyIdentity("smpl_neutral", "00ff"))
+    write_estimate(other, replace(foreign, betas=torch.ones(1, 10)))
+    corrupt = tmp_path / "corrupt.npz"
+    corrupt.write_bytes(photo["estimate"].read_bytes()[:300])
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, poses=np.array([{"a": 1}], dtype=object))
+    assert "smpl_neutral" in fails(run, capsys, tmp_path, estimate=other)
+    assert "corrupt.npz" in fails(run, capsys, tmp_path, estimate=corrupt)
+    assert "pickled.npz" in fails(run, capsys, tmp_path, estimate=pickled)
+
+
+def test_bad_body_model(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    path = tmp_path / "body.npz"
+    np.savez(path, v_template=np.zeros((4, 3)))
+    for name, expected in ((path, "body.npz"), (tmp_path / "none.pkl", "none.pkl")):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            run(f"--model.body={name}")
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert "Traceback" not in error
+        assert not (tmp_path / "out").exists()
+
+
+def test_too_little_memory(
+    run: Callable[..., Path],
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("datamodules.files.memory.available_memory", lambda: 1_000_000)
+    assert "memory" in fails(run, capsys, tmp_path)
+
+
+def test_bad_camera(run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path):
+    path = tmp_path / "K.json"
+    path.write_text(json.dumps({"K": [[1, 2], [3, 4]]}))
+    assert "K.json" in fails(run, capsys, tmp_path, camera=path)
+
+
+def test_unknown_setting_fails(run: Callable[..., Path], capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as stop:
+        run("--model.refine.num_pictures=3")
+    assert stop.value.code == 2
+    assert "num_pictures" in capsys.readouterr().err

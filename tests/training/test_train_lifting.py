@@ -1,0 +1,106 @@
+"""`python -m hfb.training.lifting` from the command line, on pairs that the test makes up."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from hfb.body import load_body
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.init.lift.checkpoint import load_lifting
+from hfb.structures import BodyParams
+from hfb.training.lifting.__main__ import main
+
+QUIET = ["--trainer.enable_progress_bar=false", "--trainer.num_sanity_val_steps=0"]
+SMALL = ["--model.network.width=64", "--model.network.dropout=0.0", "--data.batch_size=32"]
+
+
+def make_pairs(folder, subject, count, seed):
+    """Poses whose registration bends both elbows wrongly, by what the left hand's height tells."""
+    generator = torch.Generator().manual_seed(seed)
+    body = load_body()
+    pose = 0.2 * torch.randn(count, 24, 3, generator=generator)
+    pose[:, 0] = torch.tensor([torch.pi, 0.0, 0.0])
+    clue = torch.randn(count, generator=generator)
+    wrong = pose.clone()
+    wrong[:, [18, 19]] += 0.6 * clue[:, None, None]
+    origin = torch.zeros(count, 3)
+    joints = body.joints(BodyParams(torch.zeros(1, 10), rotvec_to_rotmat(pose), origin))
+    points = torch.zeros(count, 39, 5)
+    alike = torch.Generator().manual_seed(0)
+    points[..., :2] = 128 + 40 * torch.randn(1, 39, 2, generator=alike)
+    points[:, 15, 1] += 10 * clue
+    arrays = {
+        "points": points,
+        "heat": torch.full((count, 39, 3), 0.1),
+        "world": 0.1 * torch.randn(1, 39, 3, generator=alike).expand(count, 39, 3),
+        "roi": torch.tensor([100.0, 100.0, 200.0, 0.0]).repeat(count, 1),
+        "camera": torch.tensor([400.0, 400.0, 100.0, 100.0]).repeat(count, 1),
+        "registered": rotmat_to_rotvec(rotvec_to_rotmat(wrong)),
+        "pose": pose,
+        "joints": joints + torch.tensor([0.0, 0.0, 3.0]),
+        "betas": torch.zeros(count, 10),
+        "blur_rate": torch.rand(count, generator=generator),
+    }
+    folder.mkdir(parents=True)
+    plain = {name: values.float().numpy() for name, values in arrays.items()}
+    np.savez(folder / "pairs_00000.npz", **plain, subject=np.array([subject] * count))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Calls a subcommand on made-up pairs, outputs under tmp_path."""
+    make_pairs(tmp_path / "train", "ann", 256, 1)
+    make_pairs(tmp_path / "val", "bob", 64, 2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lifting"])
+
+    def call(command, *options):
+        folders = [f"--data.{name}={tmp_path / part}" for name, part in
+                   (("pairs", "train"), ("val_pairs", "val"))]  # fmt: skip
+        main([command, *folders, *QUIET, *options])
+
+    return call
+
+
+def figure(text, name):
+    return float(text.split(f"\n{name} ")[1].split()[0])
+
+
+def test_fit_learns_what_there_is_to_learn(run, tmp_path, capsys):
+    start = ["--trainer.max_epochs=1", "--model.lr=0.0", "--data.mirror=0"]
+    run("fit", *SMALL, *start)
+    run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
+    before = figure(capsys.readouterr().out, "mpjpe_mm")
+    run("fit", *SMALL, "--trainer.max_epochs=25", "--model.lr=0.003", "--data.mirror=0")
+    run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
+    text = capsys.readouterr().out
+    assert figure(text, "mpjpe_mm") < 0.6 * before
+    # It knows about how wrong it still is.
+    assert 0.5 < figure(text, "expected_mm") / figure(text, "mpjpe_mm") < 2.0
+    assert "left_elbow" in text
+    network, card = load_lifting(tmp_path / "outputs" / "lifting" / "lifting.ckpt")
+    assert network.settings.width == 64
+    assert card["body"] == "free_body"
+    assert (tmp_path / "outputs" / "lifting" / "config.yaml").is_file()
+    assert (tmp_path / "outputs" / "lifting" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_stopped_run_goes_on(run, tmp_path):
+    run("fit", *SMALL, "--trainer.max_epochs=1")
+    run("fit", *SMALL, "--trainer.max_epochs=2",
+        "--ckpt_path=outputs/lifting/checkpoints/last.ckpt")  # fmt: skip
+    content = torch.load(tmp_path / "outputs/lifting/lifting.ckpt", weights_only=True)
+    assert content["card"]["steps"] == 16
+
+
+def test_user_errors_are_one_line(run, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("fit", "--data.pairs=nowhere")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("error: no pairs in nowhere")
+    (tmp_path / "other.ckpt").write_bytes(b"nothing")
+    with pytest.raises(SystemExit):
+        run("test", "--model.checkpoint=other.ckpt")
+    assert "cannot be read as a lifting network" in capsys.readouterr().err
