@@ -8,14 +8,17 @@ global orientation takes it straight into the camera frame.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from hfb.batch import Batch
+
 
 @dataclass(frozen=True)
-class Camera:
+class Camera(Batch):
     """A static pinhole camera.
 
     Attributes:
@@ -50,7 +53,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class BodyParams:
+class BodyParams(Batch):
     """Parameters of a SMPL-format body.
 
     Attributes:
@@ -66,7 +69,7 @@ class BodyParams:
 
 
 @dataclass(frozen=True)
-class PosedBody:
+class PosedBody(Batch):
     """A body put into a pose.
 
     Attributes:
@@ -79,7 +82,7 @@ class PosedBody:
 
 
 @dataclass(frozen=True)
-class Mesh:
+class Mesh(Batch):
     """A textured triangle mesh at N sub-frame times.
 
     Attributes:
@@ -90,6 +93,8 @@ class Mesh:
         texture: one a sample, shared by its sub-frames; row 0 is v = 1.
     """
 
+    shared: ClassVar[tuple[str, ...]] = ("faces", "uv", "faces_uv")
+
     verts: Float[Tensor, "*B N V 3"]
     faces: Int[Tensor, "F 3"]
     uv: Float[Tensor, "U 2"]
@@ -98,7 +103,7 @@ class Mesh:
 
 
 @dataclass(frozen=True)
-class Layers:
+class Layers(Batch):
     """What the renderer sees at each sub-frame time.
 
     Attributes:
@@ -111,7 +116,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure(Batch):
     """Layers averaged over the exposure: the two sums of eq. 2.
 
     Attributes:
@@ -143,7 +148,7 @@ class BodyIdentity:
 
 
 @dataclass(frozen=True)
-class InitialEstimate:
+class InitialEstimate(Batch):
     """Starting poses of one blurry image, best first.
 
     Attributes:
@@ -158,6 +163,8 @@ class InitialEstimate:
         unlifted: what the hypotheses would be without lifting, where these are lifted ones.
     """
 
+    shared: ClassVar[tuple[str, ...]] = ("camera", "unlifted")
+
     betas: Float[Tensor, "K S"]
     pose_rotmat: Float[Tensor, "K J 3 3"]
     transl: Float[Tensor, "K 3"]
@@ -171,13 +178,17 @@ class InitialEstimate:
     def __len__(self) -> int:
         return len(self.score)
 
+    def all_params(self) -> BodyParams:
+        """All hypotheses as body parameters."""
+        return BodyParams(self.betas, self.pose_rotmat, self.transl)
+
     def params(self, k: int = 0) -> BodyParams:
         """Hypothesis `k` as body parameters without batch axes."""
-        return BodyParams(self.betas[k], self.pose_rotmat[k], self.transl[k])
+        return self.all_params().index(k)
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Batch):
     """Ground truth of a sample, where it is known.
 
     Attributes:
@@ -189,6 +200,8 @@ class Target:
         silhouettes: hard silhouettes at these times, full image, if known.
         joint_names: names where `joints` holds a subset of the SMPL joints.
     """
+
+    shared: ClassVar[tuple[str, ...]] = ("betas", "joint_names")
 
     joints: Float[Tensor, "T S J 3"]
     times: Float[Tensor, "T S"]
@@ -215,7 +228,7 @@ class ClipPart:
 
 
 @dataclass(frozen=True)
-class BlurSample:
+class BlurSample(Batch):
     """One blurry photo (or a few consecutive ones) of a moving person, as it comes from disk.
 
     Attributes:
@@ -235,6 +248,8 @@ class BlurSample:
             stayed open.
         part: of which clip this is one photo, if it is.
     """
+
+    shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate")
 
     sample_id: str
     blurry: Float[Tensor, "T 3 H W"]

@@ -14,10 +14,12 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 # Every room may use the seam between rooms and the named errors.
-FOR_ALL = {"structures", "errors", "__version__"}
+FOR_ALL = {"structures", "errors", "batch", "skeleton", "__version__"}
 # `assets` goes to every room that opens a model file; it imports nothing but errors.
 ROOMS: dict[str, set[str]] = {
     "structures": set(),
+    "batch": set(),
+    "skeleton": set(),
     "errors": set(),
     "assets": set(),
     "cli": set(),
@@ -37,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "init": {"geometry", "body", "assets", "checkpoint", "formation", "prior", "matte"},
     # Images of a motion need projection and the response curve, but neither body nor renderer:
     # they get vertices and images.
-    "export": {"geometry", "formation"},
+    "export": {"geometry", "formation", "motion"},
     "viz": {"geometry", "formation"},
     # Objects without joints are rendered by our renderer and compared by our terms.
     "baselines": {

@@ -1,34 +1,33 @@
-"""From samples to results: start, refine, measure, write. One batch at a time."""
+"""Human from Blur as a LightningModule: what `run_hfb.py test` and `predict` run."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from hfb.app.clip_run import ClipRun
-from hfb.app.evaluation_run import EvaluationRun
+from hfb.app.clip_run import ClipFrame, ClipRun
+from hfb.app.evaluation import Outcome, evaluate_batch
+from hfb.app.evaluation_writer import EvaluationWriter
 from hfb.app.pipeline import Pipeline
-from hfb.app.progress import RunProgress
-from hfb.app.result_store import config_fingerprint, record_of, rows_of
-from hfb.app.run_folder import RunFolder
+from hfb.app.prediction_writer import Prediction, PredictionWriter
+from hfb.app.progress import FitProgress, RunProgress, Watch
+from hfb.app.result_store import ResultStore, config_fingerprint
 from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.evaluate.methods import Method
-from hfb.evaluate.metrics_of_fit import SampleResult, evaluate_sample
-from hfb.evaluate.tables import Table
-from hfb.fit.frames import InitialisedSequence
-from hfb.fit.module import RefineModule
-from hfb.fit.result import refinements_of
+from hfb.evaluate.run_metrics import RunMetrics
+from hfb.evaluate.tables import COLUMNS, Table
 from hfb.fit.settings import RefineSettings
-from hfb.init import BlazePoseInitialiser
+from hfb.formation import BLUR_RATE_BINS
+from hfb.init import Initialiser
 from hfb.prior import PosePriorName
 from hfb.render import RenderSettings
-from hfb.report.tensorboard import RefineLogger
-from hfb.report.write_frame import result_lines
+from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
 
 OUTPUTS = Path("outputs")
@@ -47,18 +46,18 @@ class HfbModule(pl.LightningModule):
         methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose),
             interpolated (the starting poses of consecutive photos, interpolated), sfb (Shape from
             Blur), mfb (Motion from Blur), external (another program's results). The starting
-            pose's figures stand beside all of them in any case.
+            pose's metrics stand beside all of them in any case.
         table: whose layout and bins the tables of a test have: table1 … table5 of the paper.
         output: folder for the results; a new folder under outputs/ if not given: dated for a
             prediction, named after the configuration for a test, so that a stopped test goes on.
         baselines: settings of the methods that are compared with.
-        picture_every: steps between two pictures in TensorBoard; 0 turns TensorBoard off.
+        picture_every: steps of a fit between two images in the log; 0: none.
         show_progress: draw progress bars.
     """
 
     def __init__(
         self,
-        initialiser: BlazePoseInitialiser,
+        initialiser: Initialiser,
         refine: RefineSettings,
         render: RenderSettings,
         body: str = "free_body",
@@ -74,6 +73,12 @@ class HfbModule(pl.LightningModule):
         super().__init__()
         if not methods or len(set(methods)) < len(methods):
             raise InputError(f"methods {methods}: name at least one, and each once")
+        self.baselines = baselines or BaselineSettings()
+        if "external" in methods and self.baselines.external is None:
+            raise InputError(
+                "the method external needs --model.baselines.external: the folder with the other "
+                "program's results"
+            )
         self.initialiser = initialiser
         self.refine_settings = refine
         self.render_settings = render
@@ -82,19 +87,19 @@ class HfbModule(pl.LightningModule):
         self.motion_prior = motion_prior
         self.methods = list(methods)
         self.table: Table = table
-        self.baselines = baselines or BaselineSettings()
         self.output = Path(output) if output else None
         self.picture_every = picture_every
         self.show_progress = show_progress
         self.config_text = ""
         self.num_unusable = 0
-        self.rows: list[dict[str, str]] = []
+        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
         self._pipeline: Pipeline | None = None
-        self._run: EvaluationRun | None = None
+        self._store: ResultStore | None = None
         self._clip: ClipRun | None = None
+        self._progress = RunProgress(enabled=False)
 
     def pipeline(self) -> Pipeline:
-        """Body and refiners, loaded when first needed so that bad input is reported at once."""
+        """Body and priors, loaded when first needed so that bad input is reported at once."""
         if self._pipeline is None:
             self._pipeline = Pipeline.load(
                 self.initialiser,
@@ -102,130 +107,128 @@ class HfbModule(pl.LightningModule):
                 self.render_settings,
                 self.body_name,
                 self.pose_prior,
-                self.device,
                 self.motion_prior,
                 self.baselines,
+                self.device,
             )
         return self._pipeline
 
-    def on_test_start(self) -> None:
-        """Open the folder of the run."""
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """The display, and the writer of what a test or a prediction finds."""
+        is_main = self.trainer.is_global_zero
+        self._progress = RunProgress(self.show_progress and is_main)
+        if self.trainer.predicting:
+            root = self.output or OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+            return [PredictionWriter(root, self._progress), self._progress]
         root = self.output or OUTPUTS / f"test-{config_fingerprint(self.config_text)}"
-        self._run = EvaluationRun(
-            root,
-            self.methods,
-            self.table,
-            self.trainer.is_global_zero,
-            self.show_progress,
-            self.picture_every > 0,
-            self.baselines.inputs(self.methods),
-        )
-        self._run.begin(self.config_text, int(self.trainer.num_test_batches[0]))
+        self._store = ResultStore(root, self.baselines.inputs(self.methods))
+        return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
 
-    def test_step(self, batch: list[BlurSample | BrokenSample], batch_idx: int) -> None:
-        """Evaluate a batch of samples; each result is on disk before the next batch begins."""
-        assert self._run is not None, "on_test_start makes it"
-        self._run.step(batch, batch_idx + 1, self.pipeline())
+    def on_test_start(self) -> None:
+        """Open the folder of the run.
+
+        Raises:
+            InputError: if it holds results of another configuration.
+        """
+        self._opened_store().open(self.config_text)
+        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(self.table, ()))
+        # Sums in the same order whatever the number of processes and processors.
+        self._num_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def on_test_end(self) -> None:
+        """Leave torch as it was."""
+        torch.set_num_threads(self._num_threads)
+
+    @torch.no_grad()
+    def test_step(
+        self, batch: Sequence[BlurSample | BrokenSample], batch_idx: int
+    ) -> dict[str, list[Outcome]]:
+        """Evaluate a batch of samples.
+
+        A batch is always refined as a whole: sums over its sub-frames are shared out to threads, so
+        a sample's last digits depend on who else is in its batch.
+
+        Args:
+            batch: samples, and what could not be read.
+            batch_idx: unused.
+
+        Returns:
+            One outcome a sample, for the writer.
+        """
+        store = self._opened_store()
+        outcomes = [Outcome(broken=item) for item in batch if isinstance(item, BrokenSample)]
+        samples = [item for item in batch if isinstance(item, BlurSample)]
+        finished = [store.finished(sample) for sample in samples]
+        new: list[Outcome] = [Outcome()] * len(samples)
+        if not all(finished):
+            new = evaluate_batch(self.pipeline(), samples, self.methods)
+        for record, outcome in zip(finished, new, strict=True):
+            outcomes.append(outcome if record is None else Outcome(record))
+        self.metrics.update([o.record for o in outcomes if o.record is not None])
+        return {"outcomes": outcomes}
 
     def on_test_epoch_end(self) -> None:
-        """When all processes are done, one merges what they have written."""
-        assert self._run is not None, "on_test_start makes it"
+        """Log the means over the samples of all processes: what `trainer.test` returns."""
         self.trainer.strategy.barrier()
-        self.num_unusable = self._run.end()
+        values: dict[str, float] = {}
+        for method, content in self.metrics.compute().items():
+            values |= _means(f"test/{method}", content["overall"])
+            wanted = (*COLUMNS[self.table], "ratio_to_static")
+            for part in content["bins"]:
+                own = {name: part[name] for name in wanted}
+                values |= _means(f"test/{method}", own, f"/{part['from']:g}-{part['to']:g}")
+        self.num_unusable = len(self._opened_store().unusable())
+        values["test/unusable"] = float(self.num_unusable)
+        # Alike in all processes: the metrics have been brought together.
+        self.log_dict(values, sync_dist=True)
 
-    def predict_step(self, batch: list[BlurSample], batch_idx: int) -> list[str]:
-        """Refine a batch of samples and write their results; returns the samples' names."""
+    def _opened_store(self) -> ResultStore:
+        assert self._store is not None, "configure_callbacks makes it"
+        return self._store
+
+    @torch.no_grad()
+    def predict_step(self, batch: list[BlurSample], batch_idx: int) -> Prediction:
+        """Refine a batch of samples, or the next photo of a clip.
+
+        Args:
+            batch: samples, or one photo that says of which clip it is one.
+            batch_idx: unused.
+
+        Returns:
+            The results of the samples, or the photos of the clip that are finished with this one;
+            a writer puts them on disk.
+        """
         if batch and batch[0].part is not None:
-            return [name for sample in batch for name in self._step_clip(sample)]
-        return [result.item.sample.sample_id for result in self.process(batch)]
+            return Prediction(frames=self._step_clip(batch[0]))
+        progress, pipeline = self._progress, self.pipeline()
+        progress.begin("starting pose and matte", len(batch))
+        started = []
+        for number, sample in enumerate(batch, 1):
+            started.append(pipeline.initialise(sample))
+            progress.update(number)
+        results = pipeline.run(started, ["hfb"], self._watch(with_bar=True))
+        return Prediction(results=[result for (result,) in results])
 
-    @torch.no_grad()
-    def _step_clip(self, sample: BlurSample) -> list[str]:
-        """Take the next photo of a clip; returns the clip's name when it is finished."""
+    def _step_clip(self, sample: BlurSample) -> list[ClipFrame]:
+        """Take the next photo of a clip; returns those that are finished with it."""
         if self._clip is None:
-            self._clip = ClipRun(self.pipeline(), self._output(), RunProgress(self.show_progress))
-            self._clip.begin(self.config_text)
-        if not self._clip.step(sample):
-            return []
-        self._clip = None
-        return [sample.sample_id]
+            self._clip = ClipRun(self.pipeline(), self._watch(with_bar=False))
+        return self._clip.step(sample)
 
-    def _output(self) -> Path:
-        """The folder of a prediction."""
-        if self.output is None:
-            self.output = OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        return self.output
+    def _watch(self, with_bar: bool) -> Watch:
+        """Who looks on: the display, and the log with its images."""
+        callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
+        logger = self.logger if self.trainer.is_global_zero else None
+        if logger is not None and self.picture_every:
+            callbacks.append(FitImages(logger, self.picture_every))  # type: ignore[arg-type]
+        return Watch(self._progress, tuple(callbacks), logger)  # type: ignore[arg-type]
 
-    @torch.no_grad()
-    def process(self, samples: list[BlurSample]) -> list[SampleResult]:
-        """Start, refine and measure a batch; writes each sample as soon as it is done."""
-        output = self._output()
-        folder = RunFolder(output, self.config_text)
-        logger = RefineLogger(output / "tensorboard", self.picture_every)
-        with RunProgress(self.show_progress) as progress:
-            pipeline = self.pipeline()
-            fitter = pipeline.fitter()
-            progress.begin("starting pose and matte", len(samples))
-            started = []
-            for number, sample in enumerate(samples, 1):
-                started.append(pipeline.start(sample))
-                progress.update(number)
-            results = []
-            for is_single in (True, False):
-                alike = [item for item in started if (len(item) == 1) == is_single]
-                if alike:
-                    results += self._refine_and_measure(alike, progress, logger)
-            progress.begin("writing", len(samples))
-            for number, result in enumerate(results, 1):
-                subframes = folder.write_sample(result, fitter)
-                logger.log_subframes(result.item.sample.sample_id, subframes)
-                self.rows += rows_of(record_of([result]))
-                folder.write_summary(self.rows)
-                progress.update(number)
-            progress.finish()
-            for line in [line for result in results for line in result_lines(result)]:
-                progress.console.print(line, highlight=False)
-            progress.console.print(f"results in {output}", highlight=False)
-        logger.close()
-        return results
 
-    def _refine_and_measure(
-        self, started: list[InitialisedSequence], progress: RunProgress, logger: RefineLogger
-    ) -> list[SampleResult]:
-        """Refine single photos, or sequences, and measure them."""
-        items = [item for sample in started for item in sample.photos]
-        begin = time.perf_counter()
-        module = self._refine(started, progress, logger)
-        seconds = (time.perf_counter() - begin) / len(items)
-        refinements = refinements_of(module, [item.camera for item in items])
-        progress.begin("measuring", len(items))
-        photos = []
-        for row, (item, refinement) in enumerate(zip(items, refinements, strict=True)):
-            problem, fitter = module.problem.select(torch.tensor([row])), self.pipeline().fitter()
-            photos.append(evaluate_sample(item, refinement, problem, fitter, seconds))
-            progress.update(row + 1)
-        return self.pipeline().join(started, photos)
-
-    def _refine(
-        self, started: list[InitialisedSequence], progress: RunProgress, logger: RefineLogger
-    ) -> RefineModule:
-        """Refine all starts of all samples, with bars and curves."""
-        settings = self.refine_settings
-        current: list[RefineModule] = []
-        num_photos = sum(len(item) for item in started)
-
-        def on_step(module: RefineModule, step: int) -> None:
-            if not current or current[-1] is not module:
-                current.append(module)
-                if len(module.problem) > num_photos:
-                    progress.begin("ranking starting poses", settings.ranking_steps)
-                elif module.settings == settings:
-                    progress.begin("refining", settings.num_steps)
-                else:
-                    progress.begin("finding the exposure gap", module.settings.num_steps)
-            progress.update(step)
-            logger.log_step(module, step)
-
-        module = self.pipeline().refine(started, "hfb", on_step)
-        logger.log_curves(module)
-        return module
+def _means(prefix: str, entries: dict[str, Any], suffix: str = "") -> dict[str, float]:
+    """The means of a method by their tags, where there are any."""
+    return {
+        f"{prefix}/{name}{suffix}": entry["mean"]
+        for name, entry in entries.items()
+        if isinstance(entry, dict) and entry["mean"] is not None
+    }

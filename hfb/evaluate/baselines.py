@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 
 from hfb.baselines import BaselineSettings, read_external
-from hfb.errors import InputError
 from hfb.evaluate.methods import OBJECT_METHODS, Method
-from hfb.evaluate.metrics_of_fit import SampleResult
 from hfb.evaluate.object_methods import evaluate_object
 from hfb.evaluate.pose_sequences import (
     evaluate_pose_sequences,
     interpolated_starts,
 )
+from hfb.evaluate.results import SampleResult
 from hfb.fit.fitter import Fitter
 from hfb.fit.problem import RefineProblem
-from hfb.init import BlazePoseInitialiser
+from hfb.init import Initialiser
 
 
 class Baselines:
@@ -28,7 +27,7 @@ class Baselines:
     """
 
     def __init__(
-        self, settings: BaselineSettings, initialiser: BlazePoseInitialiser, fitter: Fitter
+        self, settings: BaselineSettings, initialiser: Initialiser, fitter: Fitter
     ) -> None:
         self.settings = settings
         self.initialiser = initialiser
@@ -45,7 +44,7 @@ class Baselines:
             problems: the crop of each photo that all methods are measured on.
 
         Raises:
-            InputError: if `external` has no folder, or no usable results in it.
+            InputError: if the folder of `external` has no usable results.
         """
         if method in OBJECT_METHODS:
             return evaluate_object(method, start, problems, self.settings, self.fitter)
@@ -53,13 +52,8 @@ class Baselines:
         if method == "interpolated":
             estimates = interpolated_starts(start)
         else:
-            root = self.settings.external
-            if root is None:
-                raise InputError(
-                    "the method external needs --model.baselines.external: the folder with the "
-                    "other program's results"
-                )
-            sample = start.item.sample
+            root, sample = self.settings.external, start.item.sample
+            assert root is not None, "whoever offers the method has looked"
             estimates = read_external(root, sample, self.fitter.body, self.initialiser)
         seconds = time.perf_counter() - begin
         return evaluate_pose_sequences(method, start, problems, estimates, self.fitter, seconds)

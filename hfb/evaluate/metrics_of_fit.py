@@ -1,129 +1,65 @@
-"""Figures of a finished sample: against the photo, and against the truth where it is known."""
+"""Metrics of a fitted photo: against the photo itself, and against the truth where it is known."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.baselines import ObjectEstimate
 from hfb.body import SmplBody
 from hfb.errors import InputError
+from hfb.evaluate.results import FitMetrics, FittedFrame
 from hfb.fit.fitter import Fitter
 from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import ALPHA_FLOOR, RefineProblem, full_matte
+from hfb.fit.module import RefineModule
+from hfb.fit.problem import ALPHA_FLOOR, RefineProblem, build_problem, full_matte
 from hfb.fit.result import Refinement, refinements_of, render_views
-from hfb.fit.settings import LearningRates, Stage
-from hfb.losses import LossWeights
+from hfb.fit.settings import RefineSettings
 from hfb.metrics import functional
 from hfb.render import hard_silhouettes
-from hfb.structures import BlurSample, BodyParams, Camera, Target
-
-STATIC_STEPS = 60
-"""Steps that the texture of the static start gets."""
+from hfb.structures import BlurSample, Target
 
 
-@dataclass(frozen=True)
-class FitMetrics:
-    """The figures of `per_sample.csv` for one estimate; None where there is no truth to compare.
-
-    Attributes:
-        reblur_psnr_db: how well the estimate, blurred again, explains the photo inside the
-            person's box, linear light.
-        matte_iou: soft IoU (eq. 4) of its mean silhouette with the matte.
-        mpjpe_mm: root-aligned joint error over all sub-frames.
-        mpjpe_best_direction_mm: the same, of the motion or its time reversal, whichever is closer.
-        pa_mpjpe_mm: after similarity alignment of each sub-frame.
-        pa_mpjpe_best_direction_mm: the same in the direction of `mpjpe_best_direction_mm`.
-        mid_exposure_mpjpe_mm: root-aligned, at the middle of the exposure.
-        iou: mean silhouette IoU over the sub-frames.
-        iou_best_direction: the same in the direction of `mpjpe_best_direction_mm`.
-        direction_correct: whether the motion runs the right way; None if the truth hardly moves.
-            Of several photos: the share of those that move.
-        joint_direction_accuracy: share of the joints that move more than 5 cm within the exposure
-            whose way points along the true one; None if none does.
-        moving_joints: how many such joints there are, in all photos.
-        boundary_jump_mm: of consecutive photos: how far the joints of neighbours are apart where
-            their motions meet, mean.
-        boundary_velocity_jump: of consecutive photos: difference of the joints' velocities there,
-            as a share of their speed; mean.
-        gap: of consecutive photos: shut part of the frame time, where it was estimated.
-        gap_sigma: how far that may be off, standard deviation.
-        per_joint_mm: error of each joint, by name, in the direction of `mpjpe_best_direction_mm`.
-    """
-
-    reblur_psnr_db: float
-    matte_iou: float
-    mpjpe_mm: float | None = None
-    mpjpe_best_direction_mm: float | None = None
-    pa_mpjpe_mm: float | None = None
-    pa_mpjpe_best_direction_mm: float | None = None
-    mid_exposure_mpjpe_mm: float | None = None
-    iou: float | None = None
-    iou_best_direction: float | None = None
-    direction_correct: bool | float | None = None
-    joint_direction_accuracy: float | None = None
-    moving_joints: int | None = None
-    boundary_jump_mm: float | None = None
-    boundary_velocity_jump: float | None = None
-    gap: float | None = None
-    gap_sigma: float | None = None
-    per_joint_mm: dict[str, float] | None = None
-
-
-@dataclass(frozen=True)
-class SampleResult:
-    """A sample finished by one method.
-
-    Attributes:
-        item: the sample with its starting poses and matte.
-        refinement: what was found.
-        initial: the starting pose at rest, with a texture of its own.
-        metrics: of the refinement.
-        initial_metrics: of the starting pose.
-        seconds: time of the refinement.
-        method: what made it.
-        photos: of a sample of several photos: the result of each; its own `item`, `refinement` and
-            `initial` are then the first photo's, but for `item.sample`.
-        object_estimate: what a method without joints found; `refinement` is the start then.
-        unlifted_metrics: of the plain registration, where the start was lifted and there is truth.
-    """
-
-    item: InitialisedFrame
-    refinement: Refinement
-    initial: Refinement
-    metrics: FitMetrics
-    initial_metrics: FitMetrics
-    seconds: float
-    method: str = "hfb"
-    photos: tuple[SampleResult, ...] = ()
-    object_estimate: ObjectEstimate | None = None
-    unlifted_metrics: FitMetrics | None = None
-
-
-def evaluate_sample(
-    item: InitialisedFrame,
-    refinement: Refinement,
-    problem: RefineProblem,
+def fitted_frames(
+    module: RefineModule,
+    items: Sequence[InitialisedFrame],
     fitter: Fitter,
     seconds: float,
-) -> SampleResult:
-    """Measure a refinement and, beside it, the static starting pose, on the fit's last matte.
+) -> list[FittedFrame]:
+    """Measure each photo of a finished fit.
+
+    All are measured on the matte that the fit began with: one found again with the help of a fitted
+    body would favour that body.
 
     Args:
-        item: the sample.
-        refinement: its refinement.
-        problem: the crop it was fitted on (one problem).
+        module: the finished fit, one problem a photo.
+        items: its photos, as they went in.
         fitter: the tools of the run.
-        seconds: what the refinement took.
+        seconds: what the fit took.
     """
-    item = with_last_matte(item, problem, fitter.settings.crop_margin)
-    initial = evaluate_start(item, problem, fitter)
-    metrics = metrics_of(refinement, item, problem, fitter)
-    return replace(initial, refinement=refinement, metrics=metrics, seconds=seconds, method="hfb")
+    margin = fitter.settings.crop_margin
+    fitted = module.problem.alone().to("cpu")
+    frames = []
+    refinements = refinements_of(module, [item.camera for item in items])
+    for row, (item, refinement) in enumerate(zip(items, refinements, strict=True)):
+        first, last = first_problem(item, fitter.settings), fitted.index([row])
+        metrics = metrics_of(refinement, item, first, fitter, last.alpha[0])
+        frames.append(
+            FittedFrame(
+                with_last_matte(item, last, margin), refinement, metrics, seconds / len(items)
+            )
+        )
+    return frames
+
+
+def first_problem(item: InitialisedFrame, settings: RefineSettings) -> RefineProblem:
+    """The crop of a photo with its best start and first matte, which everything is measured on."""
+    return build_problem(
+        item.sample, item.estimate, item.alpha, settings.image_size, settings.crop_margin
+    )
 
 
 def with_last_matte(
@@ -141,74 +77,43 @@ def with_last_matte(
     return replace(item, alpha=full_matte(problem, item.alpha, margin))
 
 
-def evaluate_start(item: InitialisedFrame, problem: RefineProblem, fitter: Fitter) -> SampleResult:
-    """Measure the static starting pose: the method that any refinement has to beat.
-
-    Args:
-        item: the sample.
-        problem: its crop (one problem).
-        fitter: the tools of the run.
-    """
-    begin = time.perf_counter()
-    initial = static_with_texture(problem, fitter, item.camera)
-    seconds = time.perf_counter() - begin
-    metrics = metrics_of(initial, item, problem, fitter)
-    unlifted = None
-    if item.estimate.unlifted is not None and item.sample.target is not None:
-        pose = item.estimate.unlifted.params(0)
-        start = BodyParams(pose.betas[None], pose.pose_rotmat[None], pose.transl[None])
-        plain = static_with_texture(replace(problem, start=start), fitter, item.camera)
-        unlifted = metrics_of(plain, item, problem, fitter)
-    return SampleResult(
-        item, initial, initial, metrics, metrics, seconds, "static", unlifted_metrics=unlifted
-    )
-
-
-def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) -> Refinement:
-    """The starting pose at rest with the texture that explains the photo best.
-
-    Without a texture of its own the static start would lose every comparison of pictures for the
-    wrong reason. It gets no more steps than the refinement.
-    """
-    stage = Stage(
-        num_steps=min(STATIC_STEPS, fitter.settings.num_steps),
-        weights=LossWeights(
-            image=1.0, matting=0.0, pose=0.0, shape=0.0, motion=0.0, pose_anchor=0.0
-        ),
-        frozen=["transl", "root", "pose", "motion", "betas"],
-    )
-    settings = replace(
-        fitter.settings,
-        stages=[stage],
-        lr=LearningRates(texture=0.05),
-        num_subframes=1,
-        start_noise=0.0,
-    )
-    still = Fitter(fitter.body, settings, fitter.render_settings)
-    module = still.refine(problem, torch.zeros(1, dtype=torch.long))
-    return refinements_of(module, [camera])[0]
-
-
 @torch.no_grad()
 def metrics_of(
-    refinement: Refinement, item: InitialisedFrame, problem: RefineProblem, fitter: Fitter
+    refinement: Refinement,
+    item: InitialisedFrame,
+    problem: RefineProblem,
+    fitter: Fitter,
+    last_alpha: Float[Tensor, "1 S S"] | None = None,
 ) -> FitMetrics:
-    """All figures of one estimate of one sample."""
-    camera = Camera(
-        problem.camera.focal[0],
-        problem.camera.principal_point[0],
-        problem.camera.height,
-        problem.camera.width,
-    )
+    """All metrics of one estimate of one photo.
+
+    Args:
+        refinement: the estimate.
+        item: the photo.
+        problem: its crop with the matte that it is measured on (one problem).
+        fitter: the tools of the run.
+        last_alpha: the matte of the crop after the fit.
+    """
     views = render_views(
-        refinement, fitter.body, camera, problem.background[0], fitter.render_settings
+        refinement,
+        fitter.body,
+        problem.camera.index(0),
+        problem.background[0],
+        fitter.render_settings,
     )
     box = person_box(problem.alpha[0])
     psnr = functional.reblur_psnr(views.reblurred, problem.image[0], box)
-    seen = problem.alpha[0], views.alpha * problem.valid[0]
-    matte_iou = torch.minimum(*seen).sum() / torch.maximum(*seen).sum().clamp(min=1e-6)
-    metrics = FitMetrics(float(psnr), float(matte_iou))
+    seen = views.alpha * problem.valid[0]
+    metrics = FitMetrics(float(psnr), soft_iou(problem.alpha[0], seen))
+    if last_alpha is not None and not torch.equal(last_alpha, problem.alpha[0]):
+        metrics = replace(metrics, refreshed_matte_iou=soft_iou(last_alpha, seen))
     return with_truth(metrics, refinement, item.sample, fitter.body)
+
+
+def soft_iou(one: Float[Tensor, "1 S S"], other: Float[Tensor, "1 S S"]) -> float:
+    """Intersection over union of two mattes (eq. 4 without its one minus)."""
+    union = torch.maximum(one, other).sum().clamp(min=1e-6)
+    return float(torch.minimum(one, other).sum() / union)
 
 
 def person_box(alpha: Float[Tensor, "1 H W"]) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.evaluate.metrics_of_fit import FitMetrics, SampleResult
+from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.fit.result import Refinement
 from hfb.fit.sequence.boundaries import Sequences, boundary_states, boundary_times
 from hfb.losses import BoundaryState
@@ -128,21 +128,14 @@ def states_at_boundaries(
     gap_fraction: float,
 ) -> tuple[BoundaryState, BoundaryState]:
     """Ends and starts of neighbouring motions where they meet, one entry a boundary."""
-    motions = [refinement.motion for refinement in refinements]
-    motion = PolynomialMotion(
-        torch.stack([m.coeffs for m in motions]),
-        torch.stack([m.base_rotmat for m in motions]),
-        torch.stack([m.base_transl for m in motions]),
-        motions[0].time_origin,
-        motions[0].parameterization,
-    )
+    motion = PolynomialMotion.stack([refinement.motion for refinement in refinements])
     betas = torch.stack([refinement.betas for refinement in refinements])
-    index = torch.zeros(len(motions), dtype=torch.long)
-    sequences = Sequences(index, exposure.to(betas))
+    number = torch.zeros(len(betas), dtype=torch.long)
+    sequences = Sequences(number, exposure.to(betas))
     gap = refinements[0].gap
     estimated = None if gap is None else betas.new_tensor([gap.share])
-    meeting = boundary_times(sequences, gap_fraction, estimated)
-    return boundary_states(motion, betas, sequences, meeting, body)
+    times = boundary_times(sequences, gap_fraction, estimated)
+    return boundary_states(motion, betas, sequences, times, body)
 
 
 def _mean(values: list[float]) -> float:

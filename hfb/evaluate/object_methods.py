@@ -17,7 +17,8 @@ from hfb.baselines import (
     estimate_object,
     read_subframe_masks,
 )
-from hfb.evaluate.metrics_of_fit import FitMetrics, SampleResult, person_box
+from hfb.evaluate.metrics_of_fit import person_box
+from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.fit.fitter import Fitter
 from hfb.fit.initialise import InitialisedFrame
 from hfb.fit.problem import ALPHA_FLOOR, RefineProblem

@@ -9,15 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.baselines import ExternalEstimate, PoseTrack, fit_texture
-from hfb.body import SmplBody
-from hfb.evaluate.metrics_of_fit import SampleResult, metrics_of
+from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.metrics_of_sequence import mean_metrics
+from hfb.evaluate.results import SampleResult
 from hfb.fit.fitter import Fitter
 from hfb.fit.problem import ALPHA_FLOOR, RefineProblem
 from hfb.fit.result import Refinement
 from hfb.matte import crop_camera, find_region
 from hfb.motion import static_motion, subframe_times
-from hfb.structures import BodyParams, Mesh, PosedBody
+from hfb.structures import Mesh
 
 GREY = 0.5
 
@@ -40,11 +40,6 @@ class PoseSequence(Refinement):
         """Rotations and translations at times in [0, 1]."""
         assert self.track is not None, "every result of this class has one"
         return self.track.at(t)
-
-    def posed(self, body: SmplBody, t: Float[Tensor, " N"]) -> PosedBody:
-        """The body at given times in [0, 1]."""
-        pose_rotmat, transl = self.poses(t)
-        return body(BodyParams(self.betas, pose_rotmat, transl))
 
 
 def evaluate_pose_sequences(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from typing import Any, Literal
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from hfb.app.result_store import Record, metric_names
 from hfb.evaluate.methods import TITLES
+from hfb.evaluate.records import Record
+from hfb.evaluate.run_metrics import RunMetrics, as_column
 from hfb.formation import BLUR_RATE_BINS
-from hfb.metrics.functional import Summary, bin_index, summarize, summarize_ratio
+from hfb.metrics.functional import bin_index
 from hfb.structures import BrokenSample
 
 Table = Literal["table1", "table2", "table3", "table4", "table5"]
@@ -35,8 +31,6 @@ NAMES = {
     "iou": "IoU, as it runs",
     "iou_best_direction": "IoU, better direction",
 }
-RATIO = "mpjpe_best_direction_mm"
-"""Whose mean is compared with the static start's."""
 
 
 def summarize_run(
@@ -50,87 +44,20 @@ def summarize_run(
         table: whose bins.
     """
     edges = BLUR_RATE_BINS.get(table, ())
-    rates = _column([record["blur_rate"] for record in records])
-    place = bin_index(rates, edges) if edges else torch.full((len(records),), -1)
-    static: list[Record] = [record.get("unlifted", record["initial"]) for record in records]
-    estimates: dict[str, list[Record | None]] = {"static": list(static)}
-    if any("unlifted" in record for record in records):
-        estimates["lifted"] = [
-            record["initial"] if "unlifted" in record else None for record in records
-        ]
-    present = {name for record in records for name in record["methods"]}
-    for method in [name for name in TITLES if name in present and name != "static"]:
-        estimates[method] = [record["methods"].get(method) for record in records]
-    everything = torch.ones(len(records), dtype=torch.bool)
+    rates = as_column([record["blur_rate"] for record in records])
+    metrics = RunMetrics(sorted({m for r in records for m in r["methods"]}), edges)
+    metrics.update(records)
     return {
         "table": table,
         "samples": len(records),
-        "outside_bins": int((place < 0).sum()) if edges else 0,
+        "outside_bins": int((bin_index(rates, edges) < 0).sum()) if edges else 0,
         "unusable": {
             "count": len(unusable),
             **Counter(broken.kind for broken in unusable),
             "samples": {broken.sample_id: broken.reason for broken in unusable},
         },
-        "methods": {
-            method: {
-                "overall": _means(metrics, static, everything),
-                "per_joint_mm": _joint_means(metrics),
-                "bins": [
-                    {"from": low, "to": high, **_means(metrics, static, place == k)}
-                    for k, (low, high) in enumerate(pairwise(edges))
-                ],
-            }
-            for method, metrics in estimates.items()
-        },
+        "methods": metrics.compute(),
     }
-
-
-def _means(metrics: list[Record | None], start: list[Record], chosen: Tensor) -> dict[str, Any]:
-    """Every figure's summary over the chosen samples that have it."""
-    index = torch.nonzero(chosen)[:, 0].tolist()
-    picked = [(metrics[k], start[k]) for k in index]
-    result: dict[str, Any] = {"n": sum(1 for own, _ in picked if own is not None)}
-    for name in metric_names():
-        values = _column([own and own[name] for own, _ in picked])
-        result[_plain(name)] = _entry(summarize(values[~values.isnan()]))
-    own = _column([own and own[RATIO] for own, _ in picked])
-    static = _column([first[RATIO] for _, first in picked])
-    both = ~(own.isnan() | static.isnan())
-    result["ratio_to_static"] = _entry(summarize_ratio(own[both], static[both]))
-    return result
-
-
-def _plain(name: str) -> str:
-    """A mean of rights and wrongs is a share."""
-    return "direction_accuracy" if name == "direction_correct" else name
-
-
-def _joint_means(metrics: list[Record | None]) -> dict[str, float]:
-    """Error of each joint, mm, mean over the samples that know it."""
-    tables = [own["per_joint_mm"] for own in metrics if own and own["per_joint_mm"]]
-    names = list(dict.fromkeys(name for table in tables for name in table))
-    return {
-        name: round(
-            float(torch.tensor([t[name] for t in tables if name in t], dtype=torch.float64).mean()),
-            4,
-        )
-        for name in names
-    }
-
-
-def _column(values: list[Any]) -> Float[Tensor, " S"]:
-    """Numbers with NaN where there is none."""
-    return torch.tensor(
-        [torch.nan if value is None else float(value) for value in values], dtype=torch.float64
-    )
-
-
-def _entry(summary: Summary) -> dict[str, Any]:
-    """Rounded, so that the file does not depend on a last bit; null where there is nothing."""
-    if summary.n == 0:
-        return {"n": 0, "mean": None, "low": None, "high": None}
-    values = {name: round(getattr(summary, name), 4) for name in ("mean", "low", "high")}
-    return {"n": summary.n, **values}
 
 
 def table_markdown(metrics: dict[str, Any]) -> str:

@@ -13,31 +13,13 @@ from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
 from hfb.export.atomic import atomic_write
+from hfb.motion import PolynomialMotion
 from hfb.structures import BodyIdentity, Camera
 
 FORMAT_VERSION = 1
 SMPLH_POSE_SIZE = 156  # root, 21 body joints, 30 finger joints
 SHARED_POSE_SIZE = 66  # root and the 21 body joints that SMPL and SMPL-H share
 AMASS_NUM_BETAS = 16
-
-
-@dataclass(frozen=True)
-class PolynomialRecord:
-    """The fitted polynomials of F exposures, as `hfb.motion.PolynomialMotion` holds them.
-
-    Attributes:
-        coeffs: lowest order first; tracks: translation, root, 23 body joints.
-        base_rotmat: rotation about which the polynomials are taken.
-        base_transl: translation about which they are taken, camera frame, m.
-        time_origin: the polynomial's argument is t - time_origin, t in [0, 1] over the exposure.
-        parameterization: "tangent" or "paper".
-    """
-
-    coeffs: Float[Tensor, "F D1 K C"]
-    base_rotmat: Float[Tensor, "F J 3 3"]
-    base_transl: Float[Tensor, "F 3"]
-    time_origin: float
-    parameterization: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +37,7 @@ class MotionRecord:
         fps: frames per second of the camera.
         camera: full-image camera.
         body: the body model that the betas belong to.
-        polynomial: the fitted polynomials, if any.
+        polynomial: the fitted polynomials, one a photo, if there are any.
     """
 
     pose_rotvec: Float[Tensor, "T 24 3"]
@@ -68,7 +50,7 @@ class MotionRecord:
     fps: float
     camera: Camera
     body: BodyIdentity
-    polynomial: PolynomialRecord | None = None
+    polynomial: PolynomialMotion | None = None
 
 
 def write_motion(path: str | Path, motion: MotionRecord) -> None:
@@ -184,14 +166,14 @@ def _native_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
         "body_sha256": np.array(motion.body.sha256),
         "body_model_type": np.array(motion.body.model_type),
     }
-    record = motion.polynomial
-    if record is not None:
+    fitted = motion.polynomial
+    if fitted is not None:
         arrays |= {
-            "polynomial_coeffs": _array(record.coeffs),
-            "polynomial_base_rotmat": _array(record.base_rotmat),
-            "polynomial_base_transl": _array(record.base_transl),
-            "polynomial_time_origin": np.array(record.time_origin),
-            "polynomial_parameterization": np.array(record.parameterization),
+            "polynomial_coeffs": _array(fitted.coeffs),
+            "polynomial_base_rotmat": _array(fitted.base_rotmat),
+            "polynomial_base_transl": _array(fitted.base_transl),
+            "polynomial_time_origin": np.array(fitted.time_origin),
+            "polynomial_parameterization": np.array(fitted.parameterization),
         }
     return arrays
 
@@ -201,12 +183,12 @@ def _record(data: dict[str, np.ndarray]) -> MotionRecord:
     width, height = (int(n) for n in data["image_size"])
     polynomial = None
     if "polynomial_coeffs" in data:
-        polynomial = PolynomialRecord(
+        polynomial = PolynomialMotion(
             coeffs=torch.from_numpy(data["polynomial_coeffs"]),
             base_rotmat=torch.from_numpy(data["polynomial_base_rotmat"]),
             base_transl=torch.from_numpy(data["polynomial_base_transl"]),
             time_origin=float(data["polynomial_time_origin"]),
-            parameterization=str(data["polynomial_parameterization"].item()),
+            parameterization=data["polynomial_parameterization"].item(),
         )
     return MotionRecord(
         pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, 24, 3),

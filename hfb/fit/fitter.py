@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from hfb.body import SmplBody
+from hfb.fit.callbacks import stage_callbacks
 from hfb.fit.malloc import return_free_memory
 from hfb.fit.module import RefineModule
 from hfb.fit.problem import RefineProblem
@@ -25,28 +27,12 @@ from hfb.losses import TexelPairs
 from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.render import RenderSettings
 
-OnStep = Callable[[RefineModule, int], None]
-
-
-class StepCallback(pl.Callback):
-    """Calls a function after every step of a refinement.
-
-    Args:
-        on_step: gets the module and the number of steps done.
-    """
-
-    def __init__(self, on_step: Callable[[RefineModule, int], None]) -> None:
-        self.on_step = on_step
-
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any) -> None:
-        """Report progress."""
-        self.on_step(pl_module, trainer.global_step)
-
 
 class Fitter:
     """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
 
-    Where it is unknown how long the shutter was shut between photos, fits of their own tell.
+    Where it is unknown how long the shutter was shut between photos, fits of their own tell. All
+    that goes in and comes out lies on the CPU; on another device the fit has copies of its own.
 
     Args:
         body: the body model.
@@ -55,6 +41,7 @@ class Fitter:
         pose_prior: eq. 6, or None.
         texel_pairs: eq. 5's neighbour table, or None.
         motion_prior: eq. 10, or None.
+        device: where the fit runs.
     """
 
     def __init__(
@@ -65,6 +52,7 @@ class Fitter:
         pose_prior: MixturePosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.body = body
         self.settings = settings
@@ -72,39 +60,46 @@ class Fitter:
         self.pose_prior = pose_prior
         self.texel_pairs = texel_pairs
         self.motion_prior = motion_prior
+        self.device = torch.device(device)
+        parts = (body, pose_prior, texel_pairs, motion_prior)
+        self._parts = tuple(_on_device(part, self.device) for part in parts)
 
     def refine(
         self,
         problem: RefineProblem,
         group: Tensor,
-        on_step: OnStep | None = None,
+        callbacks: Sequence[pl.Callback] = (),
+        logger: Logger | None = None,
     ) -> RefineModule:
         """Optimise; of problems with the same group number only the best goes all the way.
 
         Args:
             problem: all starts of all samples.
             group: sample number of each problem, ascending, from 0 without gaps.
-            on_step: called after every step with the module and the steps done so far of a fit.
+            callbacks: of every fit: of several starts, of gaps, and of the last one; the module's
+                `phase` says which one it is.
+            logger: gets the curves of every term, under `<phase>/<problem>/<term>`.
 
         Returns:
             The finished module, one problem a sample, in the order of the group numbers.
         """
+        run = _Run(list(callbacks), logger)
+        problem, group = problem.to(self.device), group.to(self.device)
         state: dict[str, Tensor] | None = None
         found: list[Gap] = []
         if len(torch.unique(group)) < len(problem):
-            ranking = self._module(problem.alone())
-            self._fit(ranking, self.settings.ranking_steps, on_step)
+            ranking = self._module(problem.alone(), phase="rank_starts")
+            run.fit(ranking, self.settings.ranking_steps)
             best = best_of_groups(ranking.energy(), group)
-            state = ranking.state_of(best)
-            problem = replace(problem.select(best), sequences=problem.sequences_of(best))
+            state, problem = ranking.state_of(best), problem.index(best)
         if self._must_find_gap(problem):
-            found = self._gaps(problem, state, on_step)
+            found = self._gaps(problem, state, run)
         shares = problem.image.new_tensor([gap.share for gap in found])
         module = self._module(problem, gap=shares if found else None)
         module.found_gaps = found
         if state is not None:
             module.load_state(state)
-        self._fit(module, self.settings.num_steps, on_step)
+        run.fit(module, self.settings.num_steps)
         return_free_memory()
         return module
 
@@ -116,7 +111,7 @@ class Fitter:
         return self.settings.finds_gap(sequences.is_timed)
 
     def _gaps(
-        self, problem: RefineProblem, state: dict[str, Tensor] | None, on_step: OnStep | None
+        self, problem: RefineProblem, state: dict[str, Tensor] | None, run: _Run
     ) -> list[Gap]:
         """Those of the window before, or what two fits without the boundary restriction tell."""
         sequences = problem.sequences
@@ -126,53 +121,99 @@ class Fitter:
             return [before.gap]
         assumed = problem.image.new_full((sequences.count,), ASSUMED_GAP)
         first, *others = gap_recipes(self.settings)
-        free = self._module(problem, first, assumed)
+        free = self._module(problem, first, assumed, "find_gap_1")
         if state is not None:
             free.load_state(state)
-        self._fit(free, first.num_steps, on_step)
-        for recipe in others:
-            again = self._module(free.problem, recipe, assumed)
+        run.fit(free, first.num_steps)
+        for number, recipe in enumerate(others, 2):
+            again = self._module(free.problem, recipe, assumed, f"find_gap_{number}")
             again.restart_from(free)
-            self._fit(again, recipe.num_steps, on_step)
+            run.fit(again, recipe.num_steps)
             free = again
         motion, betas = free.polynomial_motion(), free.per_problem(free.betas)
-        return find_gaps(motion, betas, replace(sequences, before=None), self.body)
+        return find_gaps(motion, betas, replace(sequences, before=None), free.body)
 
     def _module(
         self,
         problem: RefineProblem,
         settings: RefineSettings | None = None,
         gap: Tensor | None = None,
+        phase: str = "refine",
     ) -> RefineModule:
+        body, pose_prior, texel_pairs, motion_prior = self._parts
+        settings = settings or self.settings
         return RefineModule(
-            self.body,
+            body,
             problem,
-            settings or self.settings,
+            settings,
             self.render_settings,
-            self.pose_prior,
-            self.texel_pairs,
-            self.motion_prior,
+            pose_prior,
+            texel_pairs,
+            motion_prior,
             gap,
+            phase,
         )
 
-    def _fit(
-        self,
-        module: RefineModule,
-        num_steps: int,
-        on_step: OnStep | None,
-    ) -> None:
-        with torch.enable_grad(), _one_torch_thread(module), _quiet_trainer():
+
+class _Run:
+    """The fits of one call of `Fitter.refine`, each in a `Trainer` of its own."""
+
+    def __init__(self, callbacks: list[pl.Callback], logger: Logger | None) -> None:
+        self.callbacks = callbacks
+        self.logger = None if logger is None else BorrowedLogger(logger)
+
+    def fit(self, module: RefineModule, num_steps: int) -> None:
+        """Take `num_steps` steps."""
+        device = module.texture.device
+        with torch.enable_grad(), _one_torch_thread(device), _quiet_trainer():
             trainer = pl.Trainer(
                 max_steps=num_steps,
-                accelerator="gpu" if module.texture.is_cuda else "cpu",
-                devices=1,
-                logger=False,
+                accelerator="gpu" if device.type == "cuda" else "cpu",
+                devices=[device.index or 0] if device.type == "cuda" else 1,
+                logger=self.logger or False,
+                log_every_n_steps=1,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
-                callbacks=[StepCallback(on_step)] if on_step else None,
+                callbacks=[*stage_callbacks(module.settings), *self.callbacks],
             )
-            trainer.fit(module, DataLoader(range(num_steps), batch_size=None))  # type: ignore[arg-type]
+            trainer.fit(module, range(num_steps))  # the batches only count the steps
+
+
+class BorrowedLogger(Logger):
+    """The logger of a run inside one of its fits: it stays open when the fit ends.
+
+    Args:
+        logger: the run's.
+    """
+
+    def __init__(self, logger: Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    @property
+    def name(self) -> str | None:
+        """The run's."""
+        return self._logger.name
+
+    @property
+    def version(self) -> int | str | None:
+        """The run's."""
+        return self._logger.version
+
+    @property
+    def experiment(self) -> Any:
+        """What images are written to."""
+        return getattr(self._logger, "experiment", None)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Hand the curves on, without Lightning's count of epochs: a fit has one."""
+        curves = {name: value for name, value in metrics.items() if name != "epoch"}
+        if curves:
+            self._logger.log_metrics(curves, step)  # type: ignore[arg-type]
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """A fit has none of its own: config.yaml has those of the run."""
 
 
 def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
@@ -189,31 +230,33 @@ def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
     return torch.tensor(best, device=energy.device)
 
 
+def _on_device(part: Any, device: torch.device) -> Any:
+    """A copy of a body, a prior or a table where the fit runs; on the CPU itself."""
+    if part is None or device.type == "cpu":
+        return part
+    return (copy.deepcopy(part) if isinstance(part, torch.nn.Module) else part).to(device)
+
+
 @contextmanager
 def _quiet_trainer() -> Iterator[None]:
     """A trainer a batch is machinery here, not news for the terminal."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
-    loggers.append(logging.getLogger("pytorch_lightning.utilities.rank_zero"))
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # The loader only counts steps: it has nothing to read and needs no workers.
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             # Lightning 2.6 uses a name that torch 2.13 has deprecated.
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)
 
 
 @contextmanager
-def _one_torch_thread(module: RefineModule) -> Iterator[None]:
-    """On the CPU the renderer's threads own the cores; torch's would spin beside them."""
+def _one_torch_thread(device: torch.device) -> Iterator[None]:
+    """On the CPU the renderer's threads own the cores; torch's would wait beside them."""
     before = torch.get_num_threads()
-    if not module.texture.is_cuda:
+    if device.type == "cpu":
         torch.set_num_threads(1)
     try:
         yield

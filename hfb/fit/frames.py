@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.fit.initialise import InitialisedFrame
 from hfb.fit.problem import RefineProblem, build_problem, join_problems
-from hfb.fit.sequence.boundaries import Sequences, check_exposures
+from hfb.fit.sequence.boundaries import PreviousWindow, Sequences, check_exposures
+from hfb.fit.sequence.viterbi import select_consistent_hypotheses
 from hfb.fit.settings import RefineSettings
-from hfb.structures import BlurSample, Target
+from hfb.structures import BlurSample
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,20 @@ class InitialisedSequence:
     Attributes:
         sample: with all its photos.
         photos: in the order of time, each with its starting poses and matte.
+        before: the photo before the first, where it has been refined already.
     """
 
     sample: BlurSample
     photos: tuple[InitialisedFrame, ...]
+    before: PreviousWindow | None = None
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one photo only, with no other before it."""
+        return len(self.photos) == 1 and self.before is None
 
 
 def frames_of(sample: BlurSample) -> list[BlurSample]:
@@ -57,35 +67,33 @@ def frames_of(sample: BlurSample) -> list[BlurSample]:
         raise InputError(f"{name}: a starting pose in memory serves one photo; give a file")
     check_exposures(name, sample.exposure)
     return [
-        replace(
-            sample,
-            sample_id=f"{name}_photo{k}",
-            blurry=sample.blurry[k : k + 1],
-            alpha=None if sample.alpha is None else sample.alpha[k : k + 1],
-            exposure=sample.exposure[k : k + 1],
-            target=None if sample.target is None else _target_of(sample.target, k),
-        )
-        for k in range(count)
+        replace(sample.index(slice(k, k + 1)), sample_id=f"{name}_photo{k}") for k in range(count)
     ]
 
 
-def _target_of(target: Target, k: int) -> Target:
-    def one(values: Tensor | None) -> Tensor | None:
-        return None if values is None else values[k : k + 1]
+def with_consistent_starts(started: InitialisedSequence, body: SmplBody) -> InitialisedSequence:
+    """The photos with those starting poses first that agree with their neighbours'.
 
-    return replace(
-        target,
-        joints=target.joints[k : k + 1],
-        times=target.times[k : k + 1],
-        pose_rotmat=one(target.pose_rotmat),
-        transl=one(target.transl),
-        silhouettes=one(target.silhouettes),
+    Args:
+        started: a sample; where its first photo follows a refined one, its start is settled.
+        body: the body model.
+    """
+    if len(started) == 1:
+        return started
+    exposure = torch.cat([photo.sample.exposure for photo in started.photos])
+    estimates = select_consistent_hypotheses(
+        [photo.estimate for photo in started.photos],
+        exposure,
+        body,
+        is_settled=started.before is not None,
     )
+    photos = zip(started.photos, estimates, strict=True)
+    return replace(started, photos=tuple(replace(photo, estimate=e) for photo, e in photos))
 
 
 def join_frames(
-    started: list[InitialisedSequence], settings: RefineSettings
-) -> tuple[RefineProblem, Tensor, Tensor]:
+    started: Sequence[InitialisedSequence], settings: RefineSettings
+) -> tuple[RefineProblem, Tensor]:
     """The joint problem of several samples.
 
     Args:
@@ -93,8 +101,7 @@ def join_frames(
         settings: the recipe.
 
     Returns:
-        All starts of all photos; the number of the photo that each belongs to; the number of the
-        sample that each photo belongs to.
+        All starts of all photos; the number of the photo that each belongs to.
     """
     photos = [photo for sample in started for photo in sample.photos]
     problems = [
@@ -108,14 +115,26 @@ def join_frames(
         )
         for photo in photos
     ]
-    owner = torch.repeat_interleave(
-        torch.arange(len(started)), torch.tensor([len(sample) for sample in started])
-    )
     counts = torch.tensor([len(problem) for problem in problems])
     group = torch.repeat_interleave(torch.arange(len(problems)), counts)
     joint = join_problems(problems)
-    if len(photos) > len(started):
-        exposure = torch.cat([photo.sample.exposure for photo in photos]).to(joint.image)
-        is_timed = all(sample.sample.exposure_is_known for sample in started)
-        joint = replace(joint, sequences=Sequences(owner[group], exposure[group], is_timed))
-    return joint, group, owner
+    if all(sample.is_single for sample in started):
+        return joint, group
+    return replace(joint, sequences=_sequences(started, joint).index(group)), group
+
+
+def _sequences(started: Sequence[InitialisedSequence], joint: RefineProblem) -> Sequences:
+    """Which photos belong together.
+
+    Times run from each sample's beginning: float32 could not tell them apart far into a clip.
+    """
+    lengths = torch.tensor([len(sample) for sample in started])
+    owner = torch.repeat_interleave(torch.arange(len(started)), lengths)
+    exposure, before = [], None
+    for sample in started:
+        own = torch.cat([photo.sample.exposure for photo in sample.photos])
+        exposure.append(own - own[0, 0])
+        if sample.before is not None:
+            before = replace(sample.before, exposure=(sample.before.exposure - own[0, 0]).float())
+    is_timed = all(p.sample.exposure_is_known for sample in started for p in sample.photos)
+    return Sequences(owner, torch.cat(exposure).to(joint.image), is_timed, before)

@@ -13,7 +13,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.errors import InputError, ShapeError
 from hfb.geometry import default_camera
-from hfb.init import BlazePoseInitialiser, read_estimate
+from hfb.init import Initialiser, read_estimate
 from hfb.matte import estimate_alpha
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, Camera, InitialEstimate
@@ -42,7 +42,7 @@ class InitialisedFrame:
 
 
 def initialise_frame(
-    sample: BlurSample, body: SmplBody, initialiser: BlazePoseInitialiser, frame: int | None = None
+    sample: BlurSample, body: SmplBody, initialiser: Initialiser, frame: int | None = None
 ) -> InitialisedFrame:
     """Fill in what a photo does not bring along: matte, camera, starting poses.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -17,13 +17,11 @@ from hfb.fit.initial_motion import first_velocities
 from hfb.fit.motion_energy import MotionEnergy
 from hfb.fit.problem import RefineProblem
 from hfb.fit.schedule import schedule
-from hfb.fit.sequence.boundaries import Gap, boundary_times, neighbour_velocities
-from hfb.fit.sequence.viterbi import backward_photos
+from hfb.fit.sequence.boundaries import Gap, neighbour_velocities
 from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
-from hfb.matte import refresh_alpha
-from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion, subframe_times
+from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
@@ -46,7 +44,11 @@ class RefineModule(pl.LightningModule):
         motion_prior: scores motions (eq. 10) and expects some of poses; without it both are left
             out.
         gap: shut part of the frame time of each sequence, where the exposures do not tell it.
+        phase: what the fit is for, the first part of its tags in the log.
     """
+
+    MOTION_GROUPS: ClassVar[tuple[str, ...]] = ("transl", "root", "pose", "motion")
+    """Parameters that make up the coefficients of the motion."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class RefineModule(pl.LightningModule):
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,
+        phase: str = "refine",
     ) -> None:
         super().__init__()
         # Not registered as sub-modules: their buffers are shared between refinements.
@@ -68,6 +71,7 @@ class RefineModule(pl.LightningModule):
         """Those of the sequences that had to be found, with what is known of their errors."""
         self.settings = settings
         self.render_settings = render_settings
+        self.phase = phase
         self._base = static_motion(
             problem.start.pose_rotmat,
             problem.start.transl,
@@ -124,19 +128,35 @@ class RefineModule(pl.LightningModule):
         if sequences is None:
             return values
         total = values.new_zeros(sequences.count, *values.shape[1:])
-        total = total.index_add(0, sequences.index, values)
-        counts = torch.bincount(sequences.index).to(values)
+        total = total.index_add(0, sequences.number, values)
+        counts = torch.bincount(sequences.number).to(values)
         return total / counts.reshape(-1, *[1] * (values.ndim - 1))
 
     def per_problem(self, values: Shaped[Tensor, "Q *S"]) -> Shaped[Tensor, "P *S"]:
         """What the photos of a sequence share, one entry a problem."""
         sequences = self.problem.sequences
-        return values if sequences is None else values[sequences.index]
+        return values if sequences is None else values[sequences.number]
 
     def polynomial_motion(self) -> PolynomialMotion:
         """The motion as it stands, one a problem."""
-        constant = torch.cat([self.transl, self.root, self.pose], 2)
-        return self._base.with_coeffs(torch.cat([constant, self.motion], 1))
+        parts = {name: getattr(self, name) for name in self.MOTION_GROUPS}
+        return self._base.with_coeffs(self.join_coeffs(parts))
+
+    @staticmethod
+    def join_coeffs(parts: dict[str, Float[Tensor, "P *S"]]) -> Float[Tensor, "P D1 K C"]:
+        """Coefficients of the motion out of the parameters that make them up."""
+        constant = torch.cat([parts["transl"], parts["root"], parts["pose"]], 2)
+        return torch.cat([constant, parts["motion"]], 1)
+
+    @staticmethod
+    def split_coeffs(coeffs: Float[Tensor, "P D1 K C"]) -> dict[str, Float[Tensor, "P *S"]]:
+        """The parameters that make up coefficients; the inverse of `join_coeffs`."""
+        return {
+            "transl": coeffs[:, :1, :1],
+            "root": coeffs[:, :1, 1:2],
+            "pose": coeffs[:, :1, 2:],
+            "motion": coeffs[:, 1:],
+        }
 
     def predict(self) -> Prediction:
         """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
@@ -182,9 +202,7 @@ class RefineModule(pl.LightningModule):
     @property
     def stage(self) -> Stage:
         """The stage that the next step belongs to."""
-        return self._stage_of(self.global_step if self._trainer is not None else 0)
-
-    def _stage_of(self, step: int) -> Stage:
+        step = self.global_step
         for stage in self.settings.stages:
             if step < stage.num_steps:
                 return stage
@@ -205,9 +223,12 @@ class RefineModule(pl.LightningModule):
                 "set trainer.inference_mode to false."
             )
         total, terms = self.losses(self.predict())
-        self.history.append(
-            {name: value.detach() for name, value in {"total": total, **terms}.items()}
-        )
+        values = {name: value.detach() for name, value in {"total": total, **terms}.items()}
+        self.history.append(values)
+        if self.logger is not None:
+            for p, problem in enumerate(self.problem.names):
+                curves = {f"{self.phase}/{problem}/{term}": v[p] for term, v in values.items()}
+                self.log_dict(curves, batch_size=len(self.problem))
         return total.sum()
 
     def configure_optimizers(self) -> Any:
@@ -224,43 +245,10 @@ class RefineModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep the texture a colour, a projected gradient step; between stages, look again."""
-        with torch.no_grad():
-            self.texture.clamp_(0.0, 1.0)
-        if self.global_step in self.settings.matte_refresh_steps:
-            self.refresh_mattes()
-        if self.problem.sequences and self.global_step in self.settings.direction_steps:
-            self.choose_directions()
-
-    @torch.no_grad()
-    def choose_directions(self) -> None:
-        """Turn those photos' motions round that meet their neighbours better in reverse."""
-        sequences, motion = self.problem.sequences, self.polynomial_motion()
-        assert sequences is not None, "single photos have no direction to choose"
-        meeting = boundary_times(sequences, self.settings.gap_fraction, self.gap)
-        betas = self.per_problem(self.betas)
-        backward = backward_photos(motion, betas, sequences, meeting, self.body)
-        turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
-        self.load_motion(motion.with_coeffs(turned))
-
-    @torch.no_grad()
-    def refresh_mattes(self) -> None:
-        """Estimate the mattes again with the bodies as they stand as priors.
-
-        A matte that came with its photo stays as it is.
-        """
-        problem, bodies = self.problem, self.predict().exposure.alpha
-        mattes = [
-            problem.alpha[p]
-            if problem.matte_is_given[p]
-            else refresh_alpha(problem.image[p], problem.background[p], problem.alpha[p], bodies[p])
-            for p in range(len(problem))
-        ]
-        # As at the start: where the crop reaches over the edge of the photo nothing is known.
-        alpha = torch.stack(mattes) * problem.valid
-        self.problem = replace(problem, alpha=alpha)
-        self.context = replace(self.context, problem=self.problem)
+    def set_problem(self, problem: RefineProblem) -> None:
+        """Go on with the same problems and other mattes."""
+        self.problem = problem
+        self.context = replace(self.context, problem=problem)
 
     @torch.no_grad()
     def energy(self) -> Float[Tensor, " P"]:
@@ -271,12 +259,6 @@ class RefineModule(pl.LightningModule):
     def state_of(self, index: Tensor) -> dict[str, Tensor]:
         """Parameters of some problems, for `load_state`."""
         return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
-
-    def load_motion(self, motion: PolynomialMotion) -> None:
-        """Put another motion about the same base in place of the current one."""
-        constant, moving = motion.coeffs[:, :1], motion.coeffs[:, 1:]
-        parts = {"transl": constant[:, :, :1], "root": constant[:, :, 1:2]}
-        self.load_state({**parts, "pose": constant[:, :, 2:], "motion": moving})
 
     @torch.no_grad()
     def restart_from(self, other: RefineModule) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.batch import Batch
 from hfb.errors import ShapeError
 from hfb.fit.sequence.boundaries import Sequences
 from hfb.matte import crop_camera, crop_image, crop_valid, find_region, paste_crop
@@ -18,7 +20,7 @@ ALPHA_FLOOR = 0.05
 
 
 @dataclass(frozen=True)
-class RefineProblem:
+class RefineProblem(Batch):
     """A batch of P problems; those of different sequences never influence each other.
 
     Attributes:
@@ -49,33 +51,6 @@ class RefineProblem:
     def __len__(self) -> int:
         return len(self.names)
 
-    def select(self, index: Tensor) -> RefineProblem:
-        """The problems at `index`, in that order, without their neighbours."""
-        camera = Camera(
-            self.camera.focal[index],
-            self.camera.principal_point[index],
-            self.camera.height,
-            self.camera.width,
-        )
-        start = BodyParams(
-            self.start.betas[index], self.start.pose_rotmat[index], self.start.transl[index]
-        )
-        return RefineProblem(
-            names=tuple(self.names[i] for i in index.tolist()),
-            image=self.image[index],
-            background=self.background[index],
-            alpha=self.alpha[index],
-            valid=self.valid[index],
-            camera=camera,
-            start=start,
-            matte_is_given=tuple(self.matte_is_given[i] for i in index.tolist()),
-            joint_sigma=None if self.joint_sigma is None else self.joint_sigma[index],
-        )
-
-    def sequences_of(self, index: Tensor) -> Sequences | None:
-        """The sequences of `select(index)` where it leaves one problem a photo."""
-        return self.sequences.select(index) if self.sequences is not None else None
-
     def alone(self) -> RefineProblem:
         """The same problems as photos that have nothing to do with one another."""
         return replace(self, sequences=None)
@@ -101,29 +76,24 @@ def build_problem(
     """
     height, width = alpha.shape[-2:]
     box = find_region(alpha[0] > ALPHA_FLOOR, margin)
-    image = crop_image(sample.blurry[0], box, image_size)
-    background = crop_image(sample.background, box, image_size)
-    matte = crop_image(alpha, box, image_size, is_colour=False)
     valid = crop_valid(height, width, box, image_size)
-    camera = crop_camera(estimate.camera, box, image_size)
     count = min(num_starts, len(estimate))
+    chosen = estimate.index(slice(count))
 
     def repeat(tensor: Tensor) -> Tensor:
         return tensor.expand(count, *tensor.shape).contiguous()
 
     return RefineProblem(
         names=tuple(f"{sample.sample_id}/{k}" for k in range(count)),
-        image=repeat(image),
-        background=repeat(background),
+        image=repeat(crop_image(sample.blurry[0], box, image_size)),
+        background=repeat(crop_image(sample.background, box, image_size)),
         # Where the crop reaches over the edge of the photo nothing is known.
-        alpha=repeat(matte * valid),
+        alpha=repeat(crop_image(alpha, box, image_size, is_colour=False) * valid),
         valid=repeat(valid),
-        camera=Camera(repeat(camera.focal), repeat(camera.principal_point), image_size, image_size),
-        start=BodyParams(
-            estimate.betas[:count], estimate.pose_rotmat[:count], estimate.transl[:count]
-        ),
+        camera=Camera.stack([crop_camera(estimate.camera, box, image_size)] * count),
+        start=chosen.all_params(),
         matte_is_given=(sample.alpha is not None,) * count,
-        joint_sigma=None if estimate.joint_sigma is None else estimate.joint_sigma[:count],
+        joint_sigma=chosen.joint_sigma,
     )
 
 
@@ -141,7 +111,7 @@ def full_matte(
     return paste_crop(problem.alpha[0], box, *first_alpha.shape[-2:]).clamp(0, 1)
 
 
-def join_problems(problems: list[RefineProblem]) -> RefineProblem:
+def join_problems(problems: Sequence[RefineProblem]) -> RefineProblem:
     """Stack problems of the same crop size into one batch.
 
     Raises:
@@ -152,40 +122,14 @@ def join_problems(problems: list[RefineProblem]) -> RefineProblem:
     sizes = {problem.image.shape[-1] for problem in problems}
     if len(sizes) > 1:
         raise ShapeError(f"join_problems: crops of different sides {sorted(sizes)}")
-
-    def join(name: str) -> Tensor:
-        return torch.cat([getattr(problem, name) for problem in problems])
-
-    cameras = [problem.camera for problem in problems]
-    starts = [problem.start for problem in problems]
-    return RefineProblem(
-        names=tuple(name for problem in problems for name in problem.names),
-        image=join("image"),
-        background=join("background"),
-        alpha=join("alpha"),
-        valid=join("valid"),
-        camera=Camera(
-            torch.cat([camera.focal for camera in cameras]),
-            torch.cat([camera.principal_point for camera in cameras]),
-            cameras[0].height,
-            cameras[0].width,
-        ),
-        start=BodyParams(
-            torch.cat([start.betas for start in starts]),
-            torch.cat([start.pose_rotmat for start in starts]),
-            torch.cat([start.transl for start in starts]),
-        ),
-        matte_is_given=tuple(given for problem in problems for given in problem.matte_is_given),
-        joint_sigma=_joined_sigma(problems),
-    )
+    if any(problem.joint_sigma is not None for problem in problems):
+        problems = [_with_sigma(problem) for problem in problems]
+    return RefineProblem.cat([problem.alone() for problem in problems])
 
 
-def _joined_sigma(problems: list[RefineProblem]) -> Float[Tensor, "P J"] | None:
-    """Uncertainties of all problems, NaN for those that know none; None if none does."""
-    if all(problem.joint_sigma is None for problem in problems):
-        return None
-    parts = []
-    for problem in problems:
-        unknown = torch.full_like(problem.start.pose_rotmat[..., 0, 0], torch.nan)
-        parts.append(unknown if problem.joint_sigma is None else problem.joint_sigma)
-    return torch.cat(parts)
+def _with_sigma(problem: RefineProblem) -> RefineProblem:
+    """The problem with uncertainties, NaN where it knows none."""
+    if problem.joint_sigma is not None:
+        return problem
+    unknown = torch.full_like(problem.start.pose_rotmat[..., 0, 0], torch.nan)
+    return replace(problem, joint_sigma=unknown)

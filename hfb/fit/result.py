@@ -43,9 +43,15 @@ class Refinement:
     energy: float
     gap: Gap | None = None
 
+    def poses(
+        self, t: Float[Tensor, " N"]
+    ) -> tuple[Float[Tensor, "N J 3 3"], Float[Tensor, "N 3"]]:
+        """Rotations and translations at given times in [0, 1]."""
+        return evaluate(self.motion, t)
+
     def posed(self, body: SmplBody, t: Float[Tensor, " N"]) -> PosedBody:
         """The body at given times in [0, 1]."""
-        pose_rotmat, transl = evaluate(self.motion, t)
+        pose_rotmat, transl = self.poses(t)
         return body(BodyParams(self.betas, pose_rotmat, transl))
 
     def mesh(self, body: SmplBody, t: Float[Tensor, " N"]) -> Mesh:
@@ -114,31 +120,29 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     Args:
         module: a finished refinement; its problems are named "<sample_id>/<start>".
         cameras: full-image camera of each problem.
+
+    Returns:
+        On the CPU, wherever the fit ran.
     """
-    motion = module.polynomial_motion()
-    energy = module.energy()
+    motion = module.polynomial_motion().to("cpu")
+    motion = motion.with_coeffs(motion.coeffs.detach())
+    energy = module.energy().tolist()
     betas, texture = (
-        module.per_problem(values).detach() for values in (module.betas, module.texture)
+        module.per_problem(values).detach().cpu() for values in (module.betas, module.texture)
     )
     gaps: list[Gap | None] = [None] * len(module.problem)
     if module.found_gaps and module.problem.sequences:
-        gaps = [module.found_gaps[q] for q in module.problem.sequences.index.tolist()]
+        gaps = [module.found_gaps[q] for q in module.problem.sequences.number.tolist()]
     return [
         Refinement(
             sample_id=name.rsplit("/", 1)[0],
-            motion=PolynomialMotion(
-                motion.coeffs[p].detach(),
-                motion.base_rotmat[p],
-                motion.base_transl[p],
-                motion.time_origin,
-                motion.parameterization,
-            ),
+            motion=motion.index(p),
             betas=betas[p],
             texture=texture[p],
             camera=cameras[p],
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
-            energy=float(energy[p]),
+            energy=energy[p],
             gap=gaps[p],
         )
         for p, name in enumerate(module.problem.names)

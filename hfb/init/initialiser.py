@@ -1,103 +1,24 @@
-"""From a blurry image and its background to starting poses: the default initialiser.
-
-Takes the place of METRO in the paper (section 3.4), whose weights and body model are licensed.
-"""
+"""What finds starting poses: the interface, for our own and anybody else's."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
+from abc import ABC, abstractmethod
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.errors import InputError, NoPersonError
-from hfb.geometry import default_camera
-from hfb.init.detect.blazepose import BlazePose
-from hfb.init.detect.landmarks import Landmarks, swap_sides
-from hfb.init.detect.search import search_landmarks
-from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
-from hfb.init.lift.consensus import find_consensus, mean_of, with_first
-from hfb.init.lift.lift import lift_outputs
-from hfb.init.lift.network import LiftingNetwork
-from hfb.init.register.lifted_prior import LiftedStart
-from hfb.init.register.priors import MixtureQuadratic
-from hfb.init.register.registration import (
-    PosePrior,
-    Registration,
-    RegistrationSettings,
-    register_landmarks,
-)
-from hfb.matte.region import foreground_mask
-from hfb.prior import MixturePosePrior
-from hfb.structures import BodyParams, Camera, InitialEstimate
-
-_log = logging.getLogger(__name__)
-
-_SWAP_PENALTY = 0.15
-"""Score taken off a side-swapped hypothesis: on sharp images the network is nearly always right."""
-
-_MIN_DISTANCE = 0.04
-"""Mean landmark distance, as a share of the person's extent, from which two guesses differ."""
+from hfb.structures import Camera, InitialEstimate
 
 
-class BlazePoseInitialiser:
-    """Starting poses from BlazePose landmarks, found with the help of the background.
+class Initialiser(ABC):
+    """Finds starting poses in a photo; a configuration chooses one by `class_path`.
 
-    Args:
-        num_hypotheses: how many starting poses to return at most, best first.
-        use_swapped_sides: add the best guess with left and right exchanged, whole and legs only.
-        min_score: search score (overlap with the foreground plus half of the networks' confidence,
-            0 to 1.5) below which there is no person. People on synthetic photos score 0.9 to 1.3,
-            heavily blurred real ones from 0.5, plain bars and discs 0.2 to 0.6: some still pass.
-        sigma_image: standard deviation of 2D landmarks, as a share of the person's extent.
-        sigma_world: standard deviation of 3D landmarks, m.
-        prior_weight: weight of the pose prior in the registration.
-        use_learned_prior: use the mixture prior of eq. 6; if false, anatomical joint limits.
-        lifting: begin the registration with the pose that the lifting network reads from the
-            landmarks, and stay as near to it as it is sure; if false, landmarks and prior decide.
-        num_threads: CPU threads of the networks.
-        detector_path: detector file; found or fetched by `hfb.assets` if not given.
-        landmark_path: landmark file; the same.
-        lifting_path: file of the lifting network; the shipped one if not given.
+    Derive yours from it, in any module; its `__init__` arguments are the `init_args` of the
+    configuration.
     """
 
-    def __init__(
-        self,
-        num_hypotheses: int = 6,
-        use_swapped_sides: bool = True,
-        min_score: float = 0.48,
-        sigma_image: float = 0.02,
-        sigma_world: float = 0.1,
-        prior_weight: float = 0.3,
-        use_learned_prior: bool = True,
-        lifting: bool = True,
-        num_threads: int = 2,
-        detector_path: str | None = None,
-        landmark_path: str | None = None,
-        lifting_path: str | None = None,
-    ) -> None:
-        self.num_hypotheses = num_hypotheses
-        self.use_swapped_sides = use_swapped_sides
-        self.min_score = min_score
-        self.settings = RegistrationSettings(
-            sigma_image=sigma_image, sigma_world=sigma_world, prior_weight=prior_weight
-        )
-        self.prior: PosePrior | None = None
-        if use_learned_prior:
-            self.prior = MixtureQuadratic(MixturePosePrior())
-        self.num_threads = num_threads
-        self.detector_path = detector_path
-        self.landmark_path = landmark_path
-        self.lifting = lifting
-        self.lifting_path = lifting_path
-        self._network: BlazePose | None = None
-        self._lifter: LiftingNetwork | None = None
-        self._lifts_shape = True
-
+    @abstractmethod
     def __call__(
         self,
         image: Float[Tensor, "3 H W"],
@@ -105,189 +26,14 @@ class BlazePoseInitialiser:
         camera: Camera | None,
         body: SmplBody,
     ) -> InitialEstimate:
-        """Find the person and fit the body.
+        """Starting poses, best first.
 
         Args:
             image: blurry image, sRGB in [0, 1].
             background: the same scene without the person, sRGB in [0, 1].
-            camera: full-image camera; if unknown, one with a focal length of the image's diagonal
-                is assumed, which is logged and noted in `source`.
-            body: any SMPL-format body.
-
-        Returns:
-            Hypotheses, best first.
+            camera: full-image camera; None: not known.
+            body: the body model that the poses and betas belong to.
 
         Raises:
-            NoPersonError: if nothing in the image looks like a person.
-            AssetNotFoundError: if the networks are missing and cannot be fetched.
-            InputError: if the lifting network is none, or was trained for another joint tree.
+            NoPersonError: if there is nobody in the image.
         """
-        guesses = self.find_landmarks(image, background)
-        source = "blazepose heavy"
-        if camera is None:
-            camera = default_camera(*image.shape[1:])
-            source += f", focal assumed {float(camera.focal[0]):.0f} px"
-            _log.info("camera unknown: assuming a focal length of %.0f px", camera.focal[0])
-        return self.estimate(guesses, camera, body, source)
-
-    def estimate(
-        self, guesses: list[Landmarks], camera: Camera, body: SmplBody, source: str = "landmarks"
-    ) -> InitialEstimate:
-        """Fit the body to landmarks that were found: the second half of a call.
-
-        Args:
-            guesses: from `find_landmarks`, best first.
-            camera: full-image camera.
-            body: any SMPL-format body.
-            source: what to note about where the estimate comes from.
-        """
-        plain = self._estimate(guesses, camera, body, source, None)
-        if not self.lifting:
-            return plain
-        guesses, agreed = self._agree(guesses, camera, body)
-        lifted = self._estimate(guesses, camera, body, f"{source}, lifted", agreed)
-        return replace(lifted, unlifted=plain)
-
-    def _estimate(
-        self,
-        guesses: list[Landmarks],
-        camera: Camera,
-        body: SmplBody,
-        source: str,
-        agreed: LiftedStart | None,
-    ) -> InitialEstimate:
-        """Plain registrations of guesses, or lifted ones where there is a pose for the first."""
-        guesses, lifted = self._select(guesses), None
-        fitted = self._register(guesses, camera, body, None)
-        if agreed is not None:
-            lifted = with_first(self._lift(guesses, fitted, camera, body), agreed)
-            fitted = self._register(guesses, camera, body, lifted)
-        extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
-        score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
-        if lifted is not None:
-            # The network has chosen among the guesses already: it goes first whatever the overlap.
-            score[0] = score.max() + 1e-3
-        order = score.argsort(descending=True)
-        device = body.template.device
-        return InitialEstimate(
-            betas=fitted.betas[order].to(device),
-            pose_rotmat=fitted.pose_rotmat[order].to(device),
-            transl=fitted.transl[order].to(device),
-            camera=camera,
-            score=score[order].to(device),
-            body=body.identity,
-            source=source,
-            joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
-        )
-
-    def _register(
-        self,
-        guesses: list[Landmarks],
-        camera: Camera,
-        body: SmplBody,
-        lifted: LiftedStart | None,
-    ) -> Registration:
-        return register_landmarks(
-            _stack([guess.xy for guess in guesses]),
-            _stack([guess.world for guess in guesses]),
-            _stack([guess.visibility for guess in guesses]),
-            camera,
-            body,
-            self.prior,
-            self.settings,
-            spread_px=_stack([_spread(guess) for guess in guesses]),
-            lifted=lifted,
-        )
-
-    def _agree(
-        self, guesses: list[Landmarks], camera: Camera, body: SmplBody
-    ) -> tuple[list[Landmarks], LiftedStart]:
-        """Move the guess that most others agree with to the front; its pose is what they say."""
-        fitted = self._register(guesses, camera, body, None)
-        lifted = self._lift(guesses, fitted, camera, body)
-        betas, rotmat = lifted.betas.to(body.template), lifted.rotmat.to(body.template)
-        posed = body.joints(BodyParams(betas, rotmat, betas.new_zeros(len(betas), 3)))
-        found = find_consensus(
-            lifted,
-            posed.to(lifted.betas),
-            torch.tensor([guess.score for guess in guesses]),
-            torch.tensor([float(len(guess.outputs)) for guess in guesses]),
-        )
-        first = found.index
-        in_order = [guesses[first], *guesses[:first], *guesses[first + 1 :]]
-        return in_order, mean_of(lifted, found.share)
-
-    def _lift(
-        self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
-    ) -> LiftedStart:
-        """Poses of all guesses by the lifting network."""
-        if self._lifter is None:
-            network, card = load_lifting(self.lifting_path)
-            if not fits_body(card, body):
-                raise InputError(
-                    "the lifting network was trained for a body with another joint tree: train one "
-                    "for this body, or turn it off with --model.initialiser.lifting false"
-                )
-            self._lifter, self._lifts_shape = network, fits_shape(card, body)
-        outputs = [guess.outputs for guess in guesses]
-        lifted = lift_outputs(outputs, fitted.pose_rotmat, camera, self._lifter, body)
-        if not self._lifts_shape:
-            lifted = replace(lifted, betas=torch.zeros_like(lifted.betas))
-        return lifted
-
-    def find_landmarks(
-        self, image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]
-    ) -> list[Landmarks]:
-        """The search alone: guesses at the landmarks in the full image, best first.
-
-        Args:
-            image: blurry image, sRGB in [0, 1].
-            background: the same scene without the person, sRGB.
-
-        Raises:
-            NoPersonError: if nothing in the image looks like a person.
-        """
-        mask = foreground_mask(image, background)
-        if not bool(mask.any()):
-            raise NoPersonError(_no_person("the image does not differ from the background"))
-        if self._network is None:
-            self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
-        pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-        guesses = search_landmarks(
-            self._network, np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask.cpu().numpy()
-        )
-        if guesses[0].score < self.min_score:
-            raise NoPersonError(
-                _no_person(f"what moved does not look like one (score {guesses[0].score:.2f})")
-            )
-        return guesses
-
-    def _select(self, guesses: list[Landmarks]) -> list[Landmarks]:
-        """The best, its side-swapped twins, then others that differ from all before."""
-        best = guesses[0]
-        chosen = [best]
-        if self.use_swapped_sides:
-            for legs_only in (False, True):
-                swapped = swap_sides(best, legs_only)
-                chosen.append(replace(swapped, score=best.score - _SWAP_PENALTY))
-        for guess in guesses[1:]:
-            extent = float(np.ptp(guess.xy, axis=0).max())
-            distances = [np.linalg.norm(guess.xy - c.xy, axis=-1).mean() for c in chosen]
-            if min(distances) > _MIN_DISTANCE * extent and guess.score > 0.5 * best.score:
-                chosen.append(guess)
-        return chosen[: self.num_hypotheses]
-
-
-def _stack(arrays: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays))
-
-
-def _spread(guess: Landmarks) -> np.ndarray:
-    return np.zeros(len(guess.xy)) if guess.spread_px is None else guess.spread_px
-
-
-def _no_person(reason: str) -> str:
-    return (
-        f"no person found: {reason}. Check that --data.background shows the same scene without the "
-        "person, or give your own estimate with --data.estimate"
-    )

@@ -1,27 +1,6 @@
-"""Figures of merit: torchmetrics classes here, the same as functions in `functional`."""
+"""Metrics: per sample as functions in `functional`, over a data set as torchmetrics here."""
 
 from hfb.metrics import functional
-from hfb.metrics.metrics import (
-    MPJPE,
-    PAMPJPE,
-    BestDirectionMPJPE,
-    BinnedMean,
-    DirectionAccuracy,
-    MidExposureMPJPE,
-    PerJointError,
-    ReblurPSNR,
-    SilhouetteIoU,
-)
+from hfb.metrics.binned import BinnedMean, BinnedRatio, BinnedSummary, MeanByName
 
-__all__ = [
-    "MPJPE",
-    "PAMPJPE",
-    "BestDirectionMPJPE",
-    "BinnedMean",
-    "DirectionAccuracy",
-    "MidExposureMPJPE",
-    "PerJointError",
-    "ReblurPSNR",
-    "SilhouetteIoU",
-    "functional",
-]
+__all__ = ["BinnedMean", "BinnedRatio", "BinnedSummary", "MeanByName", "functional"]

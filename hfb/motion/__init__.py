@@ -5,6 +5,7 @@ from hfb.motion.polynomial import (
     Parameterization,
     PolynomialMotion,
     evaluate,
+    reversal_matrix,
     reverse,
     subframe_times,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "evaluate",
     "evaluate_moving",
     "fit_polynomial",
+    "reversal_matrix",
     "reverse",
     "static_motion",
     "subframe_times",

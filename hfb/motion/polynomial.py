@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.batch import Batch
 from hfb.errors import InputError, ShapeError
 from hfb.geometry import rotvec_to_rotmat
 
@@ -23,7 +24,7 @@ MIN_AXIS_NORM = 1e-3
 
 
 @dataclass(frozen=True)
-class PolynomialMotion:
+class PolynomialMotion(Batch):
     """A motion: polynomials about a base pose.
 
     With p the value of a track's polynomial at t - time_origin:
@@ -157,10 +158,7 @@ def _direction_times_size(tracks: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B 3"
 
 
 def reverse(motion: PolynomialMotion) -> PolynomialMotion:
-    """The motion played backwards over [0, 1]; it blurs to the same picture (eq. 2 is symmetric).
-
-    Exact: with u = t - o, p(1 - t - o) = p(s - u), s = 1 - 2 o, and the powers of (s - u) are
-    expanded by the binomial theorem. About o = 0.5 the odd coefficients just change their sign.
+    """The motion played backwards over [0, 1]; it blurs to the same image (eq. 2 is symmetric).
 
     Args:
         motion: the motion, any parameterisation and origin.
@@ -168,12 +166,26 @@ def reverse(motion: PolynomialMotion) -> PolynomialMotion:
     Returns:
         A motion whose pose at t is the given one's at 1 - t; same base and origin.
     """
-    shift = 1.0 - 2.0 * motion.time_origin
-    size = motion.degree + 1
-    matrix = motion.coeffs.new_zeros(size, size)
-    for power in range(size):
+    matrix = reversal_matrix(motion.degree, motion.time_origin).to(motion.coeffs)
+    coeffs = (matrix @ motion.coeffs.flatten(-2)).unflatten(-1, motion.coeffs.shape[-2:])
+    return motion.with_coeffs(coeffs)
+
+
+def reversal_matrix(degree: int, time_origin: float) -> Float[Tensor, "D1 D1"]:
+    """What turns the coefficients of a polynomial into those of its time reversal.
+
+    Exact: with u = t - o, p(1 - t - o) = p(s - u), s = 1 - 2 o, and the powers of (s - u) are
+    expanded by the binomial theorem. About o = 0.5 the odd coefficients just change their sign. The
+    matrix is its own inverse.
+
+    Args:
+        degree: of the polynomial.
+        time_origin: o.
+    """
+    shift = 1.0 - 2.0 * time_origin
+    matrix = torch.zeros(degree + 1, degree + 1, dtype=torch.float64)
+    for power in range(degree + 1):
         for new_power in range(power + 1):
             factor = comb(power, new_power) * shift ** (power - new_power)
             matrix[new_power, power] = factor * (-1) ** new_power
-    coeffs = (matrix @ motion.coeffs.flatten(-2)).unflatten(-1, motion.coeffs.shape[-2:])
-    return motion.with_coeffs(coeffs)
+    return matrix

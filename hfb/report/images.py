@@ -1,4 +1,4 @@
-"""Pictures of one result, drawn from its refinement."""
+"""Images of one result, drawn from its refinement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.evaluate.metrics_of_fit import SampleResult
+from hfb.evaluate.results import SampleResult
 from hfb.fit.fitter import Fitter
 from hfb.fit.initialise import InitialisedFrame
 from hfb.fit.problem import ALPHA_FLOOR
@@ -43,7 +43,7 @@ def preview_camera(camera: Camera) -> Camera:
 
 
 def preview_image(image: Float[Tensor, "3 H W"], camera: Camera) -> Float[Tensor, "3 h w"]:
-    """An sRGB picture at a preview camera's size, resampled in linear light."""
+    """An sRGB image at a preview camera's size, resampled in linear light."""
     if image.shape[-2:] == (camera.height, camera.width):
         return image
     linear = torch.nn.functional.interpolate(
@@ -55,16 +55,16 @@ def preview_image(image: Float[Tensor, "3 H W"], camera: Camera) -> Float[Tensor
     return linear_to_srgb(linear.clamp(0.0, 1.0))
 
 
-def result_picture(result: SampleResult, fitter: Fitter) -> Float[Tensor, "3 h w"]:
+def result_image(result: SampleResult, fitter: Fitter) -> Float[Tensor, "3 h w"]:
     """`comparison.png`: input, estimate, sub-frames, overlay, side view, mattes and numbers."""
-    return photo_picture(result.item, result.refinement, fitter, caption(result))
+    return photo_image(result.item, result.refinement, fitter, caption(result))
 
 
 @torch.no_grad()
-def photo_picture(
+def photo_image(
     item: InitialisedFrame, refinement: Refinement, fitter: Fitter, numbers: dict[str, str]
 ) -> Float[Tensor, "3 h w"]:
-    """The pictures of one photo and its refinement side by side.
+    """The images of one photo and its refinement side by side.
 
     Args:
         item: the photo with its matte.
@@ -104,7 +104,7 @@ def photo_picture(
 
 
 def caption(result: SampleResult) -> dict[str, str]:
-    """The numbers under the pictures, before and after."""
+    """The numbers under the images, before and after."""
     before, after = result.initial_metrics, result.metrics
     numbers = {
         "re-blur PSNR": f"{before.reblur_psnr_db:.1f} to {after.reblur_psnr_db:.1f} dB",

@@ -20,7 +20,7 @@ from datamodules.blur_folder import write_sample
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
 from hfb.app.result_store import ResultStore
 from hfb.body import load_body
-from hfb.evaluate.metrics_of_fit import SampleResult
+from hfb.evaluate.results import SampleResult
 from hfb.evaluate.tables import summarize_run, table_markdown
 from hfb.export import write_image
 from hfb.formation import BLUR_RATE_BINS

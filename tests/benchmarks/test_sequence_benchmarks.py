@@ -14,7 +14,7 @@ from hfb.fit.result import Refinement
 from hfb.fit.sequence.boundaries import Gap
 from hfb.geometry import default_camera
 from hfb.motion import static_motion
-from hfb.report.write_sequence import sequence_record
+from hfb.report.motion_record import motion_record
 from hfb.structures import BlurSample, Target
 
 
@@ -52,7 +52,7 @@ def test_jumps_are_those_that_the_motions_make(bench, tmp_path, step, speed):
             )
         )
     exposure = torch.tensor([[0.0, 0.1], [0.1, 0.2]])
-    write_motion(tmp_path / "motion.npz", sequence_record(refinements, exposure, 10.0, body))
+    write_motion(tmp_path / "motion.npz", motion_record(refinements, exposure, 10.0, body))
     found = bench.meetings(tmp_path / "motion.npz", body, 0.5)
     torch.testing.assert_close(found.jump, torch.full((1, 24), 1000 * step), atol=1e-2, rtol=0)
     expected = speed / (1.0 + speed / 2)

@@ -7,10 +7,10 @@ import torch
 from started_samples import with_start
 
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
-from hfb.app.result_store import record_of, rows_of
 from hfb.body import load_body
-from hfb.evaluate.metrics_of_fit import evaluate_start
 from hfb.evaluate.metrics_of_sequence import join_results
+from hfb.evaluate.records import record_of, rows_of
+from hfb.evaluate.static_start import evaluate_start
 from hfb.evaluate.tables import summarize_run, table_markdown
 from hfb.fit import Fitter, RefineSettings, Stage
 from hfb.fit.initialise import InitialisedFrame

@@ -10,7 +10,8 @@ import torch
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
-from hfb.evaluate.metrics_of_fit import FitMetrics, joints_to_compare, with_truth
+from hfb.evaluate.metrics_of_fit import joints_to_compare, with_truth
+from hfb.evaluate.results import FitMetrics
 from hfb.fit.result import Refinement
 from hfb.motion import PolynomialMotion, reverse, static_motion
 from hfb.structures import BlurSample, Target

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hfb.errors import InputError, ShapeError
-from hfb.export import MotionRecord, PolynomialRecord, read_motion, write_motion
+from hfb.export import MotionRecord, read_motion, write_motion
 from hfb.structures import BodyIdentity, Camera
 
 
@@ -26,7 +26,7 @@ def motion() -> MotionRecord:
         fps=30.0,
         camera=Camera(torch.tensor([500.0, 510.0]), torch.tensor([160.5, 121.0]), 240, 320),
         body=BodyIdentity("free_body", "abc", "smpl", "neutral"),
-        polynomial=PolynomialRecord(
+        polynomial=PolynomialMotion(
             coeffs=torch.randn(2, 3, 25, 3, generator=gen),
             base_rotmat=torch.randn(2, 24, 3, 3, generator=gen),
             base_transl=torch.randn(2, 3, generator=gen),

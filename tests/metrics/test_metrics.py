@@ -12,16 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from hfb.errors import InputError, ShapeError
 from hfb.formation import linear_to_srgb
-from hfb.metrics import (
-    MPJPE,
-    PAMPJPE,
-    BestDirectionMPJPE,
-    DirectionAccuracy,
-    MidExposureMPJPE,
-    ReblurPSNR,
-    SilhouetteIoU,
-    functional,
-)
+from hfb.metrics import functional
 from hfb.metrics.functional import images, joints
 
 
@@ -172,61 +163,3 @@ def test_errors_say_what_does_not_fit(generator):
         functional.reblur_psnr(image, image, box=(3, 3, 0, 4))
     with pytest.raises(InputError, match="colour='rgb'"):
         functional.reblur_psnr(image, image, colour="rgb")
-
-
-@pytest.mark.parametrize(
-    ("metric", "function"),
-    [
-        (MPJPE(), functional.mpjpe),
-        (MPJPE(root=None), lambda p, t: functional.mpjpe(p, t, None)),
-        (BestDirectionMPJPE(), functional.best_direction_mpjpe),
-        (MidExposureMPJPE(), functional.mid_exposure_mpjpe),
-        (PAMPJPE(), functional.pa_mpjpe),
-    ],
-)
-def test_metrics_are_the_mean_of_the_function_over_samples(metric, function, generator):
-    preds, target = _joints(generator, 7).float(), _joints(generator, 7).float()
-    for part in (slice(0, 4), slice(4, 6), slice(6, 7)):
-        metric.update(preds[part], target[part])
-    torch.testing.assert_close(metric.compute(), function(preds, target).mean())
-
-
-def test_metrics_merge_over_processes_by_adding_up():
-    for metric in (MPJPE(), PAMPJPE(), DirectionAccuracy(), SilhouetteIoU(), ReblurPSNR()):
-        assert metric._reductions
-        assert all(
-            f is torch.sum or f.__name__ == "dim_zero_sum" for f in metric._reductions.values()
-        )
-
-
-def test_an_unused_metric_is_nan_and_reset_forgets(generator):
-    metric = MPJPE()
-    with pytest.warns(UserWarning, match="before the ``update`` method"):
-        assert torch.isnan(metric.compute())
-    metric.update(_joints(generator).float(), _joints(generator).float())
-    metric.reset()
-    assert metric.num_samples == 0
-
-
-def test_direction_accuracy_counts_the_samples_that_have_a_direction():
-    long, short = _swing(0.1), _swing(0.01)
-    target = torch.stack([long, long, short, long])
-    preds = torch.stack([long, long.flip(0), short, long[:1].expand(8, 2, 3)])
-    metric = DirectionAccuracy()
-    metric.update(preds, target)
-    assert metric.num_samples == 2
-    assert float(metric.compute()) == 0.5
-
-
-def test_picture_metrics_average_over_samples(generator):
-    silhouettes = torch.rand(4, 3, 5, 5, generator=generator) > 0.5
-    truth = torch.rand(4, 3, 5, 5, generator=generator) > 0.5
-    iou = SilhouetteIoU()
-    iou.update(silhouettes[:3], truth[:3])
-    iou.update(silhouettes[3:], truth[3:])
-    torch.testing.assert_close(iou.compute(), functional.silhouette_iou(silhouettes, truth).mean())
-    preds, target = torch.rand(2, 4, 3, 5, 5, generator=generator)
-    psnr = ReblurPSNR(colour="linear")
-    psnr.update(preds, target, box=(0, 3, 1, 4))
-    expected = functional.reblur_psnr(preds, target, (0, 3, 1, 4), "linear").mean()
-    torch.testing.assert_close(psnr.compute(), expected)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfb.errors import InputError, ShapeError
-from hfb.metrics import BinnedMean, PerJointError, functional
+from hfb.metrics import BinnedMean, BinnedRatio, MeanByName, functional
 from hfb.metrics.functional import summary
 
 EDGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1)
@@ -72,25 +72,48 @@ def test_neither_order_nor_batches_matter(generator: torch.Generator) -> None:
     for part in shuffled.split(7):
         other.update(values[part], rates[part])
     # As text: empty bins are NaN, which equals nothing.
-    summaries = [one.compute(), other.compute(), functional.binned(values, rates, EDGES)]
-    assert len({repr(entry) for entry in summaries}) == 1
+    assert repr(one.compute()) == repr(other.compute())
+    summary = one.compute()
     loop = [
         [v for v, r in zip(values.tolist(), rates.tolist(), strict=True) if low <= r < high]
         for low, high in pairwise(EDGES)
     ]
-    assert [s.n for s in one.compute()] == [len(part) for part in loop]
-    for entry, part in zip(one.compute(), loop, strict=True):
+    assert [s.n for s in summary.bins] == [len(part) for part in loop]
+    assert summary.overall == functional.summarize(values)
+    for entry, part in zip(summary.bins, loop, strict=True):
         if part:
             assert entry.mean == pytest.approx(sum(part) / len(part), abs=1e-9)
 
 
-def test_samples_without_the_figure_do_not_count() -> None:
-    values, rates = torch.tensor([1.0, torch.nan, 3.0]), torch.tensor([0.1, 0.1, torch.nan])
-    (entry,) = functional.binned(values, rates, (0.0, 1.0))
+def test_neither_order_nor_batches_matter_to_a_ratio(generator: torch.Generator) -> None:
+    values, references, rates = torch.rand(3, 50, dtype=torch.float64, generator=generator)
+    one, other = BinnedRatio(EDGES), BinnedRatio(EDGES)
+    one.update(values, references, rates)
+    for part in torch.randperm(50, generator=generator).split(7):
+        other.update(values[part], references[part], rates[part])
+    assert repr(one.compute()) == repr(other.compute())
+    assert one.compute().overall.mean == pytest.approx(float(values.mean() / references.mean()))
+    inside = (rates >= 0.3) & (rates < 0.4)
+    expected = float(values[inside].mean() / references[inside].mean())
+    assert one.compute().bins[3].mean == pytest.approx(expected)
+
+
+def test_samples_without_the_metric_do_not_count() -> None:
+    metric = BinnedMean((0.0, 1.0))
+    metric.update(torch.tensor([1.0, torch.nan, 3.0]), torch.tensor([0.1, 0.1, torch.nan]))
+    overall, (entry,) = metric.compute()
     assert (entry.n, entry.mean) == (1, 1.0)
+    assert (overall.n, overall.mean) == (2, 2.0)
     empty = functional.summarize(torch.zeros(0))
     assert empty.n == 0
     assert np.isnan(empty.mean)
+
+
+def test_values_by_name_are_means_over_those_that_have_them() -> None:
+    metric = MeanByName(["hip", "knee", "toe"])
+    metric.update({"hip": 1.0, "knee": 4.0})
+    metric.update({"hip": 3.0})
+    assert metric.compute() == {"hip": 2.0, "knee": 4.0}
 
 
 def test_a_ratio_is_paired(generator: torch.Generator) -> None:
@@ -105,19 +128,16 @@ def test_a_ratio_is_paired(generator: torch.Generator) -> None:
 
 def test_per_joint_errors_are_those_of_a_loop(generator: torch.Generator) -> None:
     preds, target = torch.randn(2, 4, 6, 24, 3, generator=generator)
-    metric = PerJointError()
-    metric.update(preds[:3], target[:3])
-    metric.update(preds[3:], target[3:])
-    for joint in range(24):
-        total = 0.0
-        for sample in range(4):
+    errors = functional.per_joint_error(preds, target)
+    for sample in range(4):
+        for joint in range(24):
+            total = 0.0
             for s in range(6):
                 p, t = preds[sample, s].double().numpy(), target[sample, s].double().numpy()
                 gap = (p[joint] - p[0]) - (t[joint] - t[0])
-                total += 1000 * float(np.sqrt((gap**2).sum())) / 24
-        assert float(metric.compute()[joint]) == pytest.approx(total, abs=1e-3)
-    mean = functional.per_joint_error(preds, target).mean(-1)
-    torch.testing.assert_close(mean, functional.mpjpe(preds, target))
+                total += 1000 * float(np.sqrt((gap**2).sum())) / 6
+            assert float(errors[sample, joint]) == pytest.approx(total, abs=1e-3)
+    torch.testing.assert_close(errors.mean(-1), functional.mpjpe(preds, target))
 
 
 def test_bad_edges_are_refused() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hfb.batch import Batch
 from hfb.body import SmplBody, joint_velocities
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec
@@ -31,7 +33,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class PreviousWindow:
+class PreviousWindow(Batch):
     """What the photos refined before leave to those that follow; all of it stays as it is.
 
     Attributes:
@@ -42,6 +44,8 @@ class PreviousWindow:
         gap: between the photos, where it was estimated.
     """
 
+    shared: ClassVar[tuple[str, ...]] = ("betas", "texture", "motion", "exposure")
+
     betas: Float[Tensor, " K"]
     texture: Float[Tensor, "3 TH TW"]
     motion: PolynomialMotion
@@ -50,18 +54,20 @@ class PreviousWindow:
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Sequences(Batch):
     """Which problems are consecutive photos of one person.
 
     Attributes:
-        index: number of the sequence that each problem belongs to, ascending from 0 without gaps;
+        number: of the sequence that each problem belongs to, ascending from 0 without gaps;
             the problems of a sequence stand in the order of time.
         exposure: opening and closing of each problem's shutter, s.
         is_timed: False where the closings are unknown, and with them the gaps.
         before: the photo before the first one, where it has been refined already; one sequence.
     """
 
-    index: Int[Tensor, " P"]
+    shared: ClassVar[tuple[str, ...]] = ("before",)
+
+    number: Int[Tensor, " P"]
     exposure: Float[Tensor, "P 2"]
     is_timed: bool = True
     before: PreviousWindow | None = None
@@ -69,28 +75,24 @@ class Sequences:
     @property
     def count(self) -> int:
         """How many sequences there are."""
-        return int(self.index[-1]) + 1
+        return int(self.number[-1]) + 1
 
     @property
     def pairs(self) -> Int[Tensor, "M 2"]:
         """Neighbours in time as numbers of problems; -1 stands for the photo before the first."""
-        index = self.index.tolist()
-        found = [(k, k + 1) for k, (one, two) in enumerate(pairwise(index)) if one == two]
+        numbers = self.number.tolist()
+        found = [(k, k + 1) for k, (one, two) in enumerate(pairwise(numbers)) if one == two]
         if self.before is not None:
             found.insert(0, (-1, 0))
-        return torch.tensor(found, dtype=torch.long, device=self.index.device).reshape(-1, 2)
+        return torch.tensor(found, dtype=torch.long, device=self.number.device).reshape(-1, 2)
 
     @property
     def is_alone(self) -> Tensor:
         """True for problems without a neighbour in time."""
-        alone = torch.ones(len(self.index), dtype=torch.bool, device=self.index.device)
+        alone = torch.ones(len(self.number), dtype=torch.bool, device=self.number.device)
         pairs = self.pairs.flatten()
         alone[pairs[pairs >= 0]] = False
         return alone
-
-    def select(self, index: Tensor) -> Sequences:
-        """The problems at `index`, which must keep the order and leave no sequence out."""
-        return Sequences(self.index[index], self.exposure[index], self.is_timed, self.before)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def boundary_times(
         lengths = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
     else:
         period = second[:, 0] - first[:, 0]
-        closed = gap[sequences.index[pairs[:, 1]]]
+        closed = gap[sequences.number[pairs[:, 1]]]
         shut = closed * period
         lengths = (1.0 - closed) * period, (1.0 - closed) * period
     mean = 0.5 * (lengths[0] + lengths[1])
@@ -249,11 +251,14 @@ def boundary_states(
         exposure of the two.
     """
     first, second = sequences.pairs.unbind(1)
-    earlier = _joined(motion, sequences.before) if sequences.before is not None else motion
+    earlier = motion
+    if sequences.before is not None:  # as the last row, where -1 finds it
+        last = sequences.before.motion.to(motion.coeffs.dtype)
+        earlier = PolynomialMotion.cat([motion, last])
     shape = betas[second]
     return (
-        _state(_pick(earlier, first), meeting.end, meeting.end_rate, shape, body),
-        _state(_pick(motion, second), meeting.start, meeting.start_rate, shape, body),
+        _state(earlier.index(first), meeting.end, meeting.end_rate, shape, body),
+        _state(motion.index(second), meeting.start, meeting.start_rate, shape, body),
     )
 
 
@@ -267,25 +272,3 @@ def _state(
         body, params, angular_velocity, moving.velocity * rate[:, None]
     )
     return BoundaryState(moving.pose_rotmat, angular_velocity, joints, velocity)
-
-
-def _pick(motion: PolynomialMotion, index: Tensor) -> PolynomialMotion:
-    return PolynomialMotion(
-        motion.coeffs[index],
-        motion.base_rotmat[index],
-        motion.base_transl[index],
-        motion.time_origin,
-        motion.parameterization,
-    )
-
-
-def _joined(motion: PolynomialMotion, before: PreviousWindow) -> PolynomialMotion:
-    """The motions with that of the photo before as the last row, where -1 finds it."""
-    last = before.motion
-    return PolynomialMotion(
-        torch.cat([motion.coeffs, last.coeffs.to(motion.coeffs)]),
-        torch.cat([motion.base_rotmat, last.base_rotmat.to(motion.base_rotmat)]),
-        torch.cat([motion.base_transl, last.base_transl.to(motion.base_transl)]),
-        motion.time_origin,
-        motion.parameterization,
-    )

@@ -73,7 +73,7 @@ def gaps_of_joints(
     told = torch.softmax(torch.stack(rows) / JOINTS_ALIKE, -1)
     told = (1.0 - LOST_PAIRS) * told + LOST_PAIRS / len(grid)
     # What is wrong with one pair is wrong with the next one, too: all pairs together count as one.
-    index = sequences.index[second][:, None].expand(-1, len(grid))
+    index = sequences.number[second][:, None].expand(-1, len(grid))
     mean = told.new_zeros(sequences.count, len(grid))
     mean = mean.scatter_reduce(0, index, told.log(), "mean", include_self=False)
     likely = torch.softmax(mean, -1)

@@ -13,7 +13,7 @@ from hfb.body import SmplBody
 from hfb.fit.sequence.boundaries import BoundaryTimes, Sequences, boundary_states
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
-from hfb.structures import BodyParams, InitialEstimate
+from hfb.structures import InitialEstimate
 
 SWITCH_COST = 2.5
 """Cost of a metre of mean joint distance between neighbours, in units of a start's score.
@@ -150,8 +150,7 @@ def select_consistent_hypotheses(
     joints = []
     for row, estimate in enumerate(estimates):
         unary[row, : len(estimate)] = estimate.score.max() - estimate.score
-        params = BodyParams(estimate.betas, estimate.pose_rotmat, estimate.transl)
-        found = body.joints(params)
+        found = body.joints(estimate.all_params())
         joints.append(found - found[:, :1])
     if is_settled:
         unary[0, 1:] = torch.inf
@@ -173,25 +172,15 @@ def _with_legs_exchanged(estimate: InitialEstimate) -> InitialEstimate:
     # A rotation seen in the mirror x -> -x.
     pose[:, legs] = pose[:, legs] * mirror[:, None] * mirror
     sigma = estimate.joint_sigma
-    return replace(
+    exchanged = replace(
         estimate,
-        betas=estimate.betas.repeat(2, 1),
-        pose_rotmat=torch.cat([estimate.pose_rotmat, pose]),
-        transl=estimate.transl.repeat(2, 1),
-        score=torch.cat([estimate.score, estimate.score - SWAPPED_LEGS_COST]),
-        joint_sigma=None if sigma is None else torch.cat([sigma, sigma[:, order]]),
+        pose_rotmat=pose,
+        score=estimate.score - SWAPPED_LEGS_COST,
+        joint_sigma=None if sigma is None else sigma[:, order],
     )
+    return InitialEstimate.cat([estimate, exchanged])
 
 
 def _first(estimate: InitialEstimate, k: int, count: int) -> InitialEstimate:
     """Hypothesis number k and then the others of the first `count`."""
-    order = torch.tensor([k, *(i for i in range(count) if i != k)])
-    sigma = estimate.joint_sigma
-    return replace(
-        estimate,
-        betas=estimate.betas[order],
-        pose_rotmat=estimate.pose_rotmat[order],
-        transl=estimate.transl[order],
-        score=estimate.score[order],
-        joint_sigma=None if sigma is None else sigma[order],
-    )
+    return estimate.index([k, *(i for i in range(count) if i != k)])

@@ -1,4 +1,4 @@
-"""Figures of merit as pure functions: one value a sample, no state."""
+"""Metrics as pure functions: one value a sample, no state."""
 
 from hfb.metrics.functional.directions import joint_directions
 from hfb.metrics.functional.images import reblur_psnr, silhouette_iou
@@ -17,7 +17,6 @@ from hfb.metrics.functional.joints import (
 from hfb.metrics.functional.summary import (
     Summary,
     bin_index,
-    binned,
     summarize,
     summarize_ratio,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "align_root",
     "best_direction_mpjpe",
     "bin_index",
-    "binned",
     "direction_correct",
     "direction_score",
     "joint_directions",

@@ -1,4 +1,4 @@
-"""From figures of single samples to tables: bins of the blur rate, means, bootstrap intervals."""
+"""From metrics of single samples to tables: bins of the blur rate, means, bootstrap intervals."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -95,6 +95,8 @@ def summarize_ratio(
 ) -> Summary:
     """Ratio of two means over the same samples, with its paired bootstrap interval.
 
+    Does not depend on the order of the samples.
+
     Args:
         numerator: one a sample.
         denominator: of the same samples, in the same order.
@@ -115,35 +117,13 @@ def summarize_ratio(
     if len(numerator) == 0:
         return Summary(0, torch.nan, torch.nan, torch.nan)
     above, below = numerator.detach().double().cpu(), denominator.detach().double().cpu()
+    # One order whatever order they came in: the resampling goes by places.
+    above, order = above.sort(stable=True)
+    below, again = below[order].sort(stable=True)
+    above = above[again]
     index = _resamples(len(above), num_resamples, seed)
     low, high = _interval(above[index].mean(1) / below[index].mean(1), level)
     return Summary(len(above), float(above.mean() / below.mean()), low, high)
-
-
-def binned(
-    values: Float[Tensor, " S"], blur_rate: Float[Tensor, " T"], edges: Sequence[float]
-) -> list[Summary]:
-    """Means with intervals, one a bin of the blur rate.
-
-    Args:
-        values: one a sample; NaN where a sample has no such figure.
-        blur_rate: of the same samples.
-        edges: of the bins.
-
-    Raises:
-        ShapeError: if the numbers of samples differ.
-
-    Example:
-        >>> import torch
-        >>> rates = torch.tensor([0.1, 0.3, 0.3])
-        >>> [s.mean for s in binned(torch.tensor([1.0, 2.0, 4.0]), rates, (0.0, 0.2, 0.4))]
-        [1.0, 3.0]
-    """
-    if values.shape != blur_rate.shape:
-        raise ShapeError(f"{len(values)} values, but {len(blur_rate)} blur rates")
-    index = bin_index(blur_rate, edges)
-    known = ~values.isnan()
-    return [summarize(values[(index == k) & known]) for k in range(len(edges) - 1)]
 
 
 def _resamples(count: int, num_resamples: int, seed: int) -> Tensor:

@@ -1,0 +1,118 @@
+"""The folder of a test: each sample is kept as soon as it is done, the tables follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from rich.console import Console
+
+from hfb.app.evaluation import Outcome
+from hfb.app.progress import RunProgress
+from hfb.app.result_store import ResultStore
+from hfb.evaluate.tables import Table, summarize_run, table_markdown
+from hfb.export import atomic_write
+from hfb.fit.fitter import Fitter
+from hfb.report.lines import record_line
+from hfb.report.tensorboard import log_image
+from hfb.structures import BrokenSample
+
+
+class EvaluationWriter(pl.Callback):
+    """Writes what a test finds: a folder a sample, then tables of all.
+
+    Args:
+        store: the results of the run.
+        table: whose layout the tables have.
+        progress: the display.
+    """
+
+    def __init__(self, store: ResultStore, table: Table, progress: RunProgress) -> None:
+        self.store = store
+        self.table = table
+        self.progress = progress
+        self._console = Console(stderr=True)
+
+    @property
+    def root(self) -> Path:
+        """Folder of the run."""
+        return self.store.root
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Begin the bar over the batches."""
+        self.progress.begin("evaluating batches", int(trainer.num_test_batches[0]))
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write what is new of a batch before the next one begins.
+
+        Args:
+            trainer: of the run.
+            pl_module: whose fitter draws the results.
+            outputs: `"outcomes"`: one `Outcome` a sample.
+            batch: the samples.
+            batch_idx: its number.
+            dataloader_idx: unused.
+        """
+        outcomes: list[Outcome] = outputs["outcomes"] if outputs else []
+        for outcome in outcomes:
+            if outcome.broken is not None:
+                self._note(outcome.broken)
+            elif outcome.results:
+                self._keep(outcome, pl_module.pipeline().fitter(), trainer)
+        if trainer.is_global_zero and any(o.broken or o.results for o in outcomes):
+            self.write_tables()
+        self.progress.update(batch_idx + 1)
+
+    def _keep(self, outcome: Outcome, fitter: Fitter, trainer: pl.Trainer) -> None:
+        record = self.store.write(list(outcome.results), fitter)
+        if not trainer.is_global_zero:
+            return
+        self.progress.print(record_line(record))
+        if trainer.logger is not None:
+            folder = self.root / "samples" / record["sample_id"]
+            with Image.open(folder / "comparison.png") as picture:
+                pixels = torch.from_numpy(np.asarray(picture.convert("RGB")).copy())
+            image = pixels.permute(2, 0, 1).float() / 255
+            log_image(trainer.logger, f"test/{record['sample_id']}", image, 0)
+
+    def _note(self, broken: BrokenSample) -> None:
+        self.store.write_unusable(broken)
+        line = f"{broken.kind}: {broken.sample_id}: {broken.reason}"
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def write_tables(self) -> str:
+        """Compute all means anew from the finished samples; returns the table."""
+        records, unusable = self.store.records(), self.store.unusable()
+        metrics = summarize_run(records, unusable, self.table)
+        table = table_markdown(metrics)
+        self.store.write_rows()
+        for name, text in (("metrics.json", json.dumps(metrics, indent=1)), ("table.md", table)):
+            with atomic_write(self.root / name) as part:
+                part.write_text(text.rstrip("\n") + "\n")
+        return table
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """When all processes are done, one prints what they have written."""
+        self.progress.finish()
+        self.progress.close()
+        if not trainer.is_global_zero:
+            return
+        table = self.write_tables()
+        print(table)
+        self._console.print(f"results in {self.root}", highlight=False, soft_wrap=True)
+        experiment: Any = getattr(trainer.logger, "experiment", None)
+        if hasattr(experiment, "add_text"):
+            experiment.add_text("test/table", table, len(self.store.records()))

@@ -1,0 +1,30 @@
+"""The folder of a result, whatever made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hfb.evaluate.pose_sequences import PoseSequence
+from hfb.evaluate.results import SampleResult
+from hfb.fit.fitter import Fitter
+from hfb.report.write_baseline import fill_object_folder, fill_pose_sequence_folder
+from hfb.report.write_frame import fill_frame_folder
+from hfb.report.write_sequence import fill_sequence_folder
+
+
+def fill_folder(folder: Path, result: SampleResult, fitter: Fitter) -> None:
+    """Write the files of one result into a folder.
+
+    Args:
+        folder: exists and is empty.
+        result: what a method found for a sample.
+        fitter: the tools of the run.
+    """
+    if result.object_estimate is not None:
+        fill_object_folder(folder, result)
+    elif isinstance(result.refinement, PoseSequence):
+        fill_pose_sequence_folder(folder, result, fitter)
+    elif result.photos:
+        fill_sequence_folder(folder, result, fitter)
+    else:
+        fill_frame_folder(folder, result, fitter)
