@@ -24,6 +24,8 @@ class QuietCLI(LightningCLI):
             logging.getLogger(name).setLevel(logging.WARNING)
         # Lightning 2.6 uses a name that torch 2.13 has deprecated.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        # Writers of predictions get the batch itself and need no numbers of its samples.
+        warnings.filterwarnings("ignore", message=".*infer the batch indices fetched.*")
         super().__init__(*args, **kwargs)
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from hfb.app.evaluation import Outcome
 from hfb.app.progress import RunProgress
 from hfb.app.result_store import ResultStore
-from hfb.evaluate.tables import Table, summarize_run, table_markdown
+from hfb.evaluate.tables import Table, means_by_tag, summarize_run, table_markdown
 from hfb.export import atomic_write
 from hfb.fit.fitter import Fitter
 from hfb.report.lines import record_line
@@ -37,6 +37,7 @@ class EvaluationWriter(pl.Callback):
         self.table = table
         self.progress = progress
         self._console = Console(stderr=True)
+        self._means: dict[str, float] = {}
 
     @property
     def root(self) -> Path:
@@ -74,6 +75,8 @@ class EvaluationWriter(pl.Callback):
                 self._keep(outcome, pl_module.pipeline().fitter(), trainer)
         if trainer.is_global_zero and any(o.broken or o.results for o in outcomes):
             self.write_tables()
+            if trainer.logger is not None:
+                trainer.logger.log_metrics(self._means, len(self.store.records()))
         self.progress.update(batch_idx + 1)
 
     def _keep(self, outcome: Outcome, fitter: Fitter, trainer: pl.Trainer) -> None:
@@ -98,6 +101,7 @@ class EvaluationWriter(pl.Callback):
         records, unusable = self.store.records(), self.store.unusable()
         metrics = summarize_run(records, unusable, self.table)
         table = table_markdown(metrics)
+        self._means = means_by_tag(metrics["methods"], "running")
         self.store.write_rows()
         for name, text in (("metrics.json", json.dumps(metrics, indent=1)), ("table.md", table)):
             with atomic_write(self.root / name) as part:

@@ -21,7 +21,7 @@ from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.evaluate.methods import Method
 from hfb.evaluate.run_metrics import RunMetrics
-from hfb.evaluate.tables import COLUMNS, Table
+from hfb.evaluate.tables import COLUMNS, Table, means_by_tag
 from hfb.fit.settings import RefineSettings
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
@@ -171,13 +171,7 @@ class HfbModule(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the means over the samples of all processes: what `trainer.test` returns."""
         self.trainer.strategy.barrier()
-        values: dict[str, float] = {}
-        for method, content in self.metrics.compute().items():
-            values |= _means(f"test/{method}", content["overall"])
-            wanted = (*COLUMNS[self.table], "ratio_to_static")
-            for part in content["bins"]:
-                own = {name: part[name] for name in wanted}
-                values |= _means(f"test/{method}", own, f"/{part['from']:g}-{part['to']:g}")
+        values = means_by_tag(self.metrics.compute(), "test", COLUMNS[self.table])
         self.num_unusable = len(self._opened_store().unusable())
         values["test/unusable"] = float(self.num_unusable)
         # Alike in all processes: the metrics have been brought together.
@@ -223,12 +217,3 @@ class HfbModule(pl.LightningModule):
         if logger is not None and self.picture_every:
             callbacks.append(FitImages(logger, self.picture_every))  # type: ignore[arg-type]
         return Watch(self._progress, tuple(callbacks), logger)  # type: ignore[arg-type]
-
-
-def _means(prefix: str, entries: dict[str, Any], suffix: str = "") -> dict[str, float]:
-    """The means of a method by their tags, where there are any."""
-    return {
-        f"{prefix}/{name}{suffix}": entry["mean"]
-        for name, entry in entries.items()
-        if isinstance(entry, dict) and entry["mean"] is not None
-    }

@@ -54,7 +54,7 @@ class RunProgress(pl.Callback):
         self._bars.start()
         self._task = self._bars.add_task(description, total=total)
 
-    def update(self, completed: float) -> None:
+    def update(self, completed: float | int) -> None:
         """Set how far the running bar is."""
         if self._task is not None:
             self._bars.update(self._task, completed=completed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from hfb.evaluate.methods import TITLES
@@ -58,6 +59,29 @@ def summarize_run(
         },
         "methods": metrics.compute(),
     }
+
+
+def means_by_tag(
+    methods: dict[str, Any], prefix: str, binned: Sequence[str] = ()
+) -> dict[str, float]:
+    """The means of all methods as a logger takes them: `<prefix>/<metric>/<method>`.
+
+    Args:
+        methods: as `RunMetrics.compute` gives them.
+        prefix: first part of the tags.
+        binned: metrics whose means in each bin of the blur rate are wanted, too.
+    """
+    values = {}
+    for method, content in methods.items():
+        parts = [("", content["overall"], content["overall"])]
+        for part in content["bins"]:
+            parts.append((f"/{part['from']:g}-{part['to']:g}", part, binned))
+        for suffix, part, wanted in parts:
+            for name in wanted:
+                entry = part[name]
+                if isinstance(entry, dict) and entry["mean"] is not None:
+                    values[f"{prefix}/{name}/{method}{suffix}"] = entry["mean"]
+    return values
 
 
 def table_markdown(metrics: dict[str, Any]) -> str:

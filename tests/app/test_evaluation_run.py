@@ -18,8 +18,10 @@ from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
+from hfb.app import result_store
 from hfb.app.result_store import ResultStore
 from hfb.body import load_body
+from hfb.evaluate import metrics_of_fit
 from hfb.evaluate.results import SampleResult
 from hfb.evaluate.tables import summarize_run, table_markdown
 from hfb.export import write_image
@@ -34,7 +36,7 @@ QUICK = [
     "--model.refine.num_subframes=2",
     '--model.refine.stages=[{"num_steps": 2}]',
     "--model.show_progress=false",
-    "--model.picture_every=0",
+    "--trainer.logger=false",
 ]
 NUM_SAMPLES = 4
 
@@ -62,7 +64,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(folder: Path, result: SampleResult, fitter: object) -> None:
         write_image(folder / "comparison.png", result.item.sample.background)
 
-    monkeypatch.setattr("hfb.app.result_store.fill_folder", fill)
+    monkeypatch.setattr(result_store, "fill_folder", fill)
 
 
 @pytest.fixture(scope="session")
@@ -315,9 +317,7 @@ def test_a_failing_method_is_no_result(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One sample of a batch makes the fit fail: it alone is left out, whatever the error."""
-    from hfb.app import pipeline
-
-    metrics_of = pipeline.metrics_of
+    metrics_of = metrics_of_fit.metrics_of
 
     def nan_for_one(refinement: object, item: object, *args: object) -> object:
         metrics = metrics_of(refinement, item, *args)
@@ -327,7 +327,7 @@ def test_a_failing_method_is_no_result(
             raise RuntimeError("singular")
         return metrics
 
-    monkeypatch.setattr(pipeline, "figures_of", nan_for_one)
+    monkeypatch.setattr(metrics_of_fit, "metrics_of", nan_for_one)
     with pytest.raises(SystemExit):
         evaluate(data, tmp_path / "out")
     unusable = read_metrics(tmp_path / "out")["unusable"]
@@ -341,11 +341,14 @@ def test_a_failing_method_is_no_result(
 def test_tensorboard_shows_running_means_and_pictures(data: Path, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    evaluate(data, tmp_path / "out", "--data.limit=3", "--model.picture_every=1")
+    evaluate(data, tmp_path / "out", "--data.limit=3", "--trainer.logger=true")
     events = EventAccumulator(str(tmp_path / "out" / "tensorboard"))
     events.Reload()
-    steps = [event.step for event in events.Scalars("test/mpjpe_mm/hfb")]
-    assert steps[:2] == [2, 3]
+    steps = [event.step for event in events.Scalars("running/mpjpe_mm/hfb")]
+    assert steps == [2, 3]
+    (mean,) = events.Scalars("test/mpjpe_mm/hfb")
+    kept = read_metrics(tmp_path / "out")["methods"]["hfb"]["overall"]["mpjpe_mm"]["mean"]
+    assert mean.value == pytest.approx(kept, abs=1e-3)
     assert {"test/s0", "test/s1", "test/s2"} <= set(events.Tags()["images"])
     assert any("table" in tag for tag in events.Tags()["tensors"])
 

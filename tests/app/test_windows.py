@@ -4,14 +4,15 @@ import csv
 import re
 from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from hfb.app.clip_run import ClipRun
+from hfb.app.clip_run import ClipFrame, ClipRun
+from hfb.app.clip_writer import ClipWriter
 from hfb.app.pipeline import Pipeline
-from hfb.app.progress import RunProgress
+from hfb.app.progress import RunProgress, Watch
 from hfb.app.windows import WindowFit
 from hfb.body import load_texture, texture_names
 from hfb.evaluate.metrics_of_sequence import boundary_jumps
@@ -65,6 +66,16 @@ def clip_photos(body) -> list[InitialisedFrame]:
     return photos
 
 
+class Sizes(pl.Callback):
+    """Notes how many photos are fitted together."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+
+    def on_train_batch_end(self, trainer, pl_module, *args):
+        self.sizes.append(len(pl_module.problem))
+
+
 @pytest.fixture(scope="module")
 def refined(body):
     """The clip through windows of three photos that have one in common."""
@@ -79,10 +90,13 @@ def refined(body):
         overlap=1,
     )
     fitter = Fitter(body, settings, RenderSettings(num_threads=1))
-    windows, sizes, photos = WindowFit(fitter), [], []
+    pipeline = Pipeline(BlazePoseInitialiser(), settings, fitter.render_settings, body, None)
+    pipeline._fitters["hfb"] = fitter  # without its texture smoothness
+    windows, sizes, photos = WindowFit(pipeline), [], []
+    watch = Watch(callbacks=(Sizes(sizes),))
     for started in clip_photos(body):
         is_last = started.sample.part.number + 1 == NUM_PHOTOS
-        done = windows.feed(started, is_last, lambda m, step: sizes.append(len(m.problem)))
+        done = windows.feed(started, is_last, watch)
         photos += [(photo, k == 0) for k, photo in enumerate(done)]
     return fitter, photos, sizes
 
@@ -125,23 +139,18 @@ def test_the_joined_motion_follows_the_truth(refined):
     assert float((steps - 0.03).abs().max()) < 0.01
 
 
-def run_clip(fitter, fitted, folder) -> ClipRun:
-    """A clip run to its end with fits that are there already."""
-    initialiser = BlazePoseInitialiser()  # its networks are loaded when used
-    pipeline = Pipeline(initialiser, fitter.settings, RenderSettings(), fitter.body, None)
-    run = ClipRun(pipeline, folder, RunProgress(False))
-    run.begin("")
-    waiting = list(fitted)
-    run._windows = SimpleNamespace(feed=lambda *_: [waiting.pop(0)], last_start=None)
-    run._start = lambda sample: run._is_found.append(True)
-    finished = [run.step(photo.item.sample) for photo in fitted]
-    assert finished == [False] * (NUM_PHOTOS - 1) + [True]
-    return run
+def written_clip(fitter, fitted, folder) -> ClipWriter:
+    """The files of a clip whose fits are there already."""
+    writer = ClipWriter(folder, fitter)
+    for k, frame in enumerate(fitted):
+        writer.add(ClipFrame(frame, frame.item.sample.part, k > 0, True))
+    writer.write(fitted[-1].item.sample)
+    return writer
 
 
 def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     fitter, photos, _ = refined
-    run = run_clip(fitter, [photo for photo, _ in photos], tmp_path)
+    run = written_clip(fitter, [photo for photo, _ in photos], tmp_path)
     folder = tmp_path / "samples" / "clip"
     motion = read_motion(folder / "motion.npz")
     assert motion.polynomial.coeffs.shape[0] == NUM_PHOTOS
@@ -167,13 +176,13 @@ def test_an_exposure_that_was_found_is_told_and_called_a_guess_where_it_is_one(r
         replace(photo, refinement=replace(photo.refinement, gap=Gap(0.2, 0.07)))
         for photo, _ in photos
     ]
-    run = run_clip(fitter, fitted, tmp_path)
+    run = written_clip(fitter, fitted, tmp_path)
     *_, found, guess = run.lines()
     assert re.match(
         r"  exposure found, .* 0\.80 ± 0\.07 \(--data\.clip\.exposure sets it\)$", found
     )
     assert re.match(r"  a guess: joints move 0\.[4-9] px", guess)
-    run.pipeline.settings = replace(fitter.settings, image_size=512)
+    run.fitter = Fitter(fitter.body, replace(fitter.settings, image_size=512), RenderSettings())
     assert run.lines()[-1] == found
 
 
@@ -184,13 +193,14 @@ def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path
     )
     render_settings = RenderSettings(num_threads=1)
     pipeline = Pipeline(BlazePoseInitialiser(), settings, render_settings, body, None)
-    run = ClipRun(pipeline, tmp_path, RunProgress(False))
+    progress = RunProgress(False)
+    run = ClipRun(pipeline, Watch(progress))
     items = [
         replace(item, sample=replace(item.sample, exposure_is_known=False))
         for item in clip_photos(body)
     ]
     shown = []
-    monkeypatch.setattr(run.progress, "update", shown.append)
+    monkeypatch.setattr(progress, "update", shown.append)
     for item in items:
         monkeypatch.setattr(run, "_start", lambda _, item=item: run._is_found.append(True) or item)
         run.step(item.sample)

@@ -12,6 +12,7 @@ from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
+from hfb.app import result_store
 from hfb.app.result_store import ResultStore
 from hfb.body import load_body
 from hfb.geometry import rotmat_to_rotvec
@@ -25,7 +26,7 @@ QUICK = [
     "--model.refine.num_subframes=2",
     '--model.refine.stages=[{"num_steps": 2}]',
     "--model.show_progress=false",
-    "--model.picture_every=0",
+    "--trainer.logger=false",
     "--model.baselines.sfb.num_steps=3",
     "--model.baselines.sfb.image_size=32",
     "--model.baselines.sfb.num_subframes=2",
@@ -45,7 +46,7 @@ def _no_arguments_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out videos and meshes: figures and restarts do not depend on them."""
-    monkeypatch.setattr("hfb.app.result_store.fill_competitor_folder", lambda *args: True)
+    monkeypatch.setattr(result_store, "fill_folder", lambda *args: None)
 
 
 @pytest.fixture(scope="module")
@@ -235,12 +236,14 @@ def test_one_broken_result_is_counted(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_external_without_a_folder(data: Path, tmp_path: Path) -> None:
+def test_external_without_a_folder_stops_at_once(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     with pytest.raises(SystemExit) as stop:
         evaluate(data, tmp_path / "out", '--model.methods=["external"]')
-    assert stop.value.code == 3
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert all("baselines.external" in x for x in metrics["unusable"]["samples"].values())
+    assert stop.value.code == 2
+    assert "needs --model.baselines.external" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_photos(samples: list[BlurSample], tmp_path: Path) -> None:
