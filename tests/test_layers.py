@@ -61,6 +61,7 @@ ROOMS: dict[str, set[str]] = {
         "geometry",
         "body",
         "init",
+        "losses",
         "checkpoint",
     },
 }

@@ -17,7 +17,6 @@ from hfb.fit.initialise import InitialisedFrame
 from hfb.fit.problem import ALPHA_FLOOR, RefineProblem, full_matte
 from hfb.fit.result import Refinement, refinements_of, render_views
 from hfb.fit.settings import LearningRates, Stage
-from hfb.losses import LossWeights
 from hfb.metrics import functional
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, BodyParams, Camera, Target
@@ -172,13 +171,10 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
     """
     stage = Stage(
         num_steps=min(STATIC_STEPS, fitter.settings.num_steps),
-        weights=LossWeights(
-            image=1.0, matting=0.0, pose=0.0, shape=0.0, motion=0.0, pose_anchor=0.0
-        ),
         frozen=["transl", "root", "pose", "motion", "betas"],
     )
     settings = replace(
-        fitter.settings,
+        fitter.settings.with_only(image=1.0),
         stages=[stage],
         lr=LearningRates(texture=0.05),
         num_subframes=1,
