@@ -235,9 +235,7 @@ def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
-@register_term(
-    "boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None
-)
+@register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
 def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The motions of consecutive photos meet: section 3.2.
 

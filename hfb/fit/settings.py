@@ -238,7 +238,9 @@ class RefineSettings:
         """The recipe that consists of some stages of this one, each with its own weights."""
         parts = range(len(self.stages))[chosen]
         each = [self.weights_of(part) for part in parts]
-        weights = {name: [own[name] for own in each] for name in known_terms()}
+        weights: dict[str, float | list[float]] = {
+            name: [own[name] for own in each] for name in known_terms()
+        }
         return replace(self, stages=self.stages[chosen], weights=weights)
 
     def stage_index(self, step: int) -> int:

@@ -70,7 +70,7 @@ def test_names_are_taken_once():
     for name in ("total", "two words"):
         with pytest.raises(InputError, match="must be an identifier other than 'total'"):
             register_term(name)
-    with pytest.raises(InputError, match="cold=-1.0: must be finite"):
+    with pytest.raises(InputError, match=r"cold=-1\.0: must be finite"):
         register_term("cold", weight=-1.0)
     unregister_term("first")
     with pytest.raises(InputError, match="no loss term first"):

@@ -123,18 +123,18 @@ def test_a_word_that_is_no_choice_is_named():
         gain: float = 1.0
 
     check_choices(Blur(), "blur")
-    with pytest.raises(InputError, match="blur.formation must be one of linear, srgb, got 'gamma'"):
+    with pytest.raises(InputError, match=r"blur\.formation must be one of linear, srgb, got"):
         check_choices(Blur("gamma"), "blur")
 
 
 def test_bad_stages_and_rates_are_named():
     with pytest.raises(InputError, match="no parameter group"):
         Stage(3, frozen=["poze"])
-    with pytest.raises(InputError, match="stage.num_steps must be finite and at least 1"):
+    with pytest.raises(InputError, match=r"stage\.num_steps must be finite and at least 1"):
         Stage(0)
-    with pytest.raises(InputError, match="stage.lr_scale"):
+    with pytest.raises(InputError, match=r"stage\.lr_scale"):
         Stage(1, lr_scale=-1.0)
-    with pytest.raises(InputError, match="refine.lr.betas must be finite and at least 0"):
+    with pytest.raises(InputError, match=r"refine\.lr\.betas must be finite and at least 0"):
         LearningRates(betas=float("nan"))
 
 
