@@ -33,7 +33,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody, load_body
 from hfb.geometry import rotvec_to_rotmat
-from hfb.losses import LossWeights, MattingKind, image_loss, matting_loss
+from hfb.losses import MattingKind, image_loss, matting_loss, weighted_sum
 from hfb.prior import MixturePosePrior
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
@@ -44,7 +44,8 @@ NUM_PARAMETERS = 6 + 23 * 3
 BODY_SHARE_OF_HEIGHT = 0.65
 STEP_PX = 0.5
 SUPERSAMPLING = 4
-WEIGHTS = LossWeights()
+WEIGHTS = {"image": 3.0, "matting": 1.0}
+"""Those of the refinement's first stage, which places the limbs."""
 MODES = ("coverage", "contour", "dibr")
 
 
@@ -67,15 +68,16 @@ class Case:
     alpha: Tensor
 
     def loss(self, offsets: Tensor, settings: RenderSettings, matting: MattingKind) -> Tensor:
-        """The image and matting terms of the refinement, with its default weights."""
+        """The image and matting terms of the refinement."""
         exposure = render_exposure(self.mesh_of(offsets), self.camera, settings)
         image = exposure.rgb + (1 - exposure.alpha) * self.background
-        area = self.alpha.double().sum()
-        return WEIGHTS.image * image_loss(
-            image.double(), self.image.double(), area=area
-        ) + WEIGHTS.matting * matting_loss(
-            exposure.alpha.double(), self.alpha.double(), kind=matting, area=area
-        )
+        alpha, target = exposure.alpha.double(), self.alpha.double()
+        area = target.sum()
+        terms = {
+            "image": image_loss(image.double(), self.image.double(), area=area),
+            "matting": matting_loss(alpha, target, kind=matting, area=area),
+        }
+        return weighted_sum(terms, WEIGHTS)
 
 
 def draw_pose(prior: MixturePosePrior, generator: torch.Generator) -> Tensor:

@@ -129,7 +129,11 @@ def main() -> None:
     torch.set_num_threads(1)
     body = load_body()
     problem = make_problem(arguments.size)
-    settings = replace(RefineSettings(), stages=[Stage(arguments.steps)], image_size=arguments.size)
+    settings = RefineSettings(
+        weights={"image": 3.0, "matting": 1.0},
+        stages=[Stage(arguments.steps)],
+        image_size=arguments.size,
+    )
     render_settings = RenderSettings(num_threads=arguments.threads)
     pairs = texel_pairs(body.faces, body.uv, body.faces_uv, settings.texture_size)
     fitter = Fitter(body, settings, render_settings, MixturePosePrior(), pairs)

@@ -109,10 +109,12 @@ class Layers(Batch):
     Attributes:
         rgb: straight (not premultiplied) colour.
         alpha: silhouette in [0, 1].
+        visible_faces: faces seen in at least one sub-frame; None where they are not known.
     """
 
     rgb: Float[Tensor, "*B N 3 H W"]
     alpha: Float[Tensor, "*B N 1 H W"]
+    visible_faces: Bool[Tensor, "*B F"] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A small refinement problem with known truth: the free body raising an arm before a plain wall."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -95,4 +95,6 @@ def known_problem(
 
 @pytest.fixture
 def small_settings() -> RefineSettings:
-    return replace(RefineSettings(), image_size=96, texture_size=32, num_subframes=4)
+    """One weight for all stages, however many a test takes."""
+    weights = {"image": 3.0, "matting": 1.0}
+    return RefineSettings(weights=weights, image_size=96, texture_size=32, num_subframes=4)

@@ -63,6 +63,7 @@ ROOMS: dict[str, set[str]] = {
         "geometry",
         "body",
         "init",
+        "losses",
         "checkpoint",
     },
 }

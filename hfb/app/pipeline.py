@@ -110,7 +110,7 @@ class Pipeline:
         """The optimisation with a method's recipe."""
         if method not in self._fitters:
             settings = settings_of(method, self.settings)
-            if self._pairs is None and any(s.weights.texture for s in settings.stages):
+            if self._pairs is None and settings.uses_term("texture"):
                 body, size = self.body, settings.texture_size
                 self._pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
             self._fitters[method] = Fitter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,28 +22,11 @@ from hfb.baselines.object_problem import ObjectProblem
 from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe, SfbRecipe
 from hfb.baselines.object_start import start_path
 from hfb.baselines.prototypes import load_prototype
-from hfb.losses import matting_loss
+from hfb.losses import matting_loss, weighted_sum
 from hfb.motion import subframe_times
 from hfb.render import RenderSettings
 
 OnStep = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class ObjectLosses:
-    """Terms of one step, unweighted, one value an object.
-
-    Attributes:
-        silhouette: overlap with the matte, or with the given silhouettes.
-        image: difference to the photos.
-        texture: total variation.
-        laplacian: roughness of the vertices, 0 where they are not free.
-    """
-
-    silhouette: Float[Tensor, " B"]
-    image: Float[Tensor, " B"]
-    texture: Float[Tensor, " B"]
-    laplacian: Float[Tensor, " B"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +50,15 @@ def object_losses(
     edges: Int[Tensor, "E 2"],
     times: Float[Tensor, "T N"],
     erosion: int,
-) -> ObjectLosses:
-    """All terms at the present parameters."""
+) -> dict[str, Float[Tensor, " B"]]:
+    """All terms at the present parameters, unweighted, one value an object.
+
+    Returns:
+        silhouette: overlap with the matte, or with the given silhouettes.
+        image: difference to the photos.
+        texture: total variation.
+        laplacian: roughness of the vertices, 0 where they are not free.
+    """
     layers = model.layers(times, erosion)
     alpha = layers.alpha.mean(2)
     blurred = problem.background * (1.0 - alpha) + (layers.rgb * layers.alpha).mean(2)
@@ -79,34 +69,48 @@ def object_losses(
     else:
         silhouette = subframe_silhouette_loss(layers.alpha, problem.masks)
     rough = laplacian_loss(model.verts(), edges)
-    return ObjectLosses(
-        silhouette=silhouette.mean(1),
-        image=region_image_loss(blurred, problem.image, problem.region).mean(1),
-        texture=texture_variation_loss(model.texture, isinstance(model.motion, PiecewiseMotion)),
-        laplacian=torch.where(model.is_free, rough, torch.zeros_like(rough)),
-    )
+    return {
+        "silhouette": silhouette.mean(1),
+        "image": region_image_loss(blurred, problem.image, problem.region).mean(1),
+        "texture": texture_variation_loss(model.texture, isinstance(model.motion, PiecewiseMotion)),
+        "laplacian": torch.where(model.is_free, rough, torch.zeros_like(rough)),
+    }
 
 
-def weighted_sum(losses: ObjectLosses, recipe: ObjectRecipe, step: int) -> Float[Tensor, " B"]:
-    """The energy at a step, after either method's schedule."""
-    total = recipe.silhouette * losses.silhouette + recipe.texture * losses.texture
-    image = recipe.image * image_counts(losses, recipe, step).to(total)
-    laplacian = torch.zeros_like(total)
+def object_weights(
+    losses: Mapping[str, Float[Tensor, " B"]], recipe: ObjectRecipe, step: int
+) -> dict[str, float | Float[Tensor, " B"]]:
+    """Weights of the terms at a step, after either method's schedule.
+
+    Args:
+        losses: from `object_losses`; Motion from Blur weighs each object as it explains the photos.
+        recipe: of either method.
+        step: number of steps done.
+    """
+    laplacian: float | Tensor = 0.0
     if isinstance(recipe, SfbRecipe):
-        laplacian = laplacian + recipe.laplacian
+        laplacian = recipe.laplacian
     elif isinstance(recipe, MfbRecipe):
         first, late, good = recipe.laplacian
-        laplacian = laplacian + (late if step >= recipe.late_step else first)
-        is_good = (losses.image.detach() < recipe.good_image) & (step >= recipe.late_step)
-        laplacian = torch.where(is_good, good, laplacian)
-    return total + image * losses.image + laplacian * losses.laplacian
+        is_late = step >= recipe.late_step
+        is_good = (losses["image"].detach() < recipe.good_image) & is_late
+        usual = torch.full_like(losses["image"], late if is_late else first)
+        laplacian = torch.where(is_good, good, usual)
+    return {
+        "silhouette": recipe.silhouette,
+        "texture": recipe.texture,
+        "image": recipe.image * image_counts(losses, recipe, step).to(losses["image"]),
+        "laplacian": laplacian,
+    }
 
 
-def image_counts(losses: ObjectLosses, recipe: ObjectRecipe, step: int) -> Bool[Tensor, " B"]:
+def image_counts(
+    losses: Mapping[str, Float[Tensor, " B"]], recipe: ObjectRecipe, step: int
+) -> Bool[Tensor, " B"]:
     """Whether the photo counts yet: Motion from Blur first brings the silhouettes together."""
     if not isinstance(recipe, MfbRecipe) or step >= recipe.image_step:
-        return torch.ones_like(losses.image, dtype=torch.bool)
-    return losses.silhouette.detach() < recipe.good_silhouette
+        return torch.ones_like(losses["image"], dtype=torch.bool)
+    return losses["silhouette"].detach() < recipe.good_silhouette
 
 
 def fit_object(
@@ -136,7 +140,7 @@ def fit_object(
             counts = image_counts(losses, recipe, step)
             # Published is the image loss alone. Without silhouettes of the sub-frames it would let
             # a textured ball pass for a ring.
-            loss = torch.where(counts, (losses.image + losses.silhouette).detach(), torch.inf)
+            loss = torch.where(counts, (losses["image"] + losses["silhouette"]).detach(), torch.inf)
             value, index = (float(v) for v in loss.min(0))
             if best is None or value < best.loss:
                 best = Snapshot(value, pick(model, int(index), recipe), erosion)
@@ -157,7 +161,7 @@ def start_motion(recipe: ObjectRecipe, problem: ObjectProblem) -> Motion:
 
 def run_steps(
     model: ObjectModel, problem: ObjectProblem, recipe: ObjectRecipe
-) -> Iterator[tuple[int, ObjectLosses]]:
+) -> Iterator[tuple[int, dict[str, Float[Tensor, " B"]]]]:
     """Adam with a constant step size; yields each step's losses before the step is taken."""
     edges = mesh_edges(model.prototype.faces)
     count = recipe.num_subframes if problem.masks is None else problem.masks.shape[1]
@@ -166,7 +170,7 @@ def run_steps(
     for step in range(recipe.num_steps):
         with torch.enable_grad():
             losses = object_losses(model, problem, edges, times, recipe.erosion_px(step))
-            energy = weighted_sum(losses, recipe, step)
+            energy = weighted_sum(losses, object_weights(losses, recipe, step))
             optimizer.zero_grad()
             energy.sum().backward()
         yield step, losses

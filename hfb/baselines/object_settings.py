@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hfb.baselines.prototypes import PrototypeName
 from hfb.errors import InputError
+from hfb.losses import check_weights
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class ObjectRecipe:
                 raise InputError(f"baselines: {name} must be at least 1, got {getattr(self, name)}")
         if not self.prototypes or not self.offsets:
             raise InputError("baselines: name at least one of prototypes and of offsets")
+        names = ("silhouette", "image", "texture", "laplacian")
+        check_weights({name: getattr(self, name, 0.0) for name in names}, "baselines")
 
     def erosion_px(self, step: int) -> int:
         """Side of the eroding square at a step, px of the crop, odd."""

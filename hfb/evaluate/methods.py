@@ -33,7 +33,4 @@ def settings_of(method: Method, settings: RefineSettings) -> RefineSettings:
     """
     if method != "hfb_without_amp":
         return settings
-    stages = [
-        replace(stage, weights=replace(stage.weights, adversarial=0.0)) for stage in settings.stages
-    ]
-    return replace(settings, stages=stages, expected_motion=0.0)
+    return replace(settings.with_weights(adversarial=0.0), expected_motion=0.0)

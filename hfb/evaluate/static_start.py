@@ -14,7 +14,6 @@ from hfb.fit.initialise import InitialisedFrame
 from hfb.fit.problem import RefineProblem
 from hfb.fit.result import Refinement, refinements_of
 from hfb.fit.settings import LearningRates, Stage
-from hfb.losses import LossWeights
 from hfb.structures import Camera
 
 STATIC_STEPS = 60
@@ -46,18 +45,15 @@ def evaluate_start(item: InitialisedFrame, problem: RefineProblem, fitter: Fitte
 def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) -> Refinement:
     """The starting pose at rest with the texture that explains the photo best.
 
-    Without a texture of its own the static start would lose every comparison of pictures for the
+    Without a texture of its own the static start would lose every comparison of images for the
     wrong reason. It gets no more steps than the refinement.
     """
     stage = Stage(
         num_steps=min(STATIC_STEPS, fitter.settings.num_steps),
-        weights=LossWeights(
-            image=1.0, matting=0.0, pose=0.0, shape=0.0, motion=0.0, pose_anchor=0.0
-        ),
         frozen=["transl", "root", "pose", "motion", "betas"],
     )
     settings = replace(
-        fitter.settings,
+        fitter.settings.with_only(image=1.0),
         stages=[stage],
         lr=LearningRates(texture=0.05),
         num_subframes=1,

@@ -1,14 +1,18 @@
 """The fit: eq. 11 minimised over shape, pose, texture and motion, with Adam, through Lightning."""
 
+from hfb.fit.energy import Context, Prediction
 from hfb.fit.fitter import Fitter
 from hfb.fit.module import RefineModule
 from hfb.fit.problem import RefineProblem, build_problem, join_problems
 from hfb.fit.result import Refinement, Views, render_views
 from hfb.fit.settings import LearningRates, RefineSettings, Stage
+from hfb.fit.terms import import_plugins, register_term, unregister_term
 
 __all__ = [
+    "Context",
     "Fitter",
     "LearningRates",
+    "Prediction",
     "RefineModule",
     "RefineProblem",
     "RefineSettings",
@@ -16,6 +20,9 @@ __all__ = [
     "Stage",
     "Views",
     "build_problem",
+    "import_plugins",
     "join_problems",
+    "register_term",
     "render_views",
+    "unregister_term",
 ]

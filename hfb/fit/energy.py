@@ -1,8 +1,12 @@
-"""The terms of eq. 11 for one prediction; those of weight 0 are not computed."""
+"""The terms of eq. 11, each a function that is registered once; those of weight 0 are left out.
+
+The maths is in `hfb.losses`; a term picks its arguments from what was predicted and what stays the
+same. The order in which they stand here is the order in which they are added up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +18,9 @@ from hfb.fit.motion_energy import MotionEnergy
 from hfb.fit.problem import RefineProblem
 from hfb.fit.sequence.boundaries import boundary_states, boundary_times
 from hfb.fit.settings import RefineSettings
+from hfb.fit.terms import known_terms, register_term
 from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
-    LossWeights,
     TexelPairs,
     anchor_stiffness,
     background_loss,
@@ -96,56 +100,41 @@ class Context:
     pair_cosines: Float[Tensor, "P M"] | None = None
 
 
+def available_weights(weights: Mapping[str, float], context: Context) -> dict[str, float]:
+    """The weights with those set to 0 whose terms lack what they need (a prior, texel pairs).
+
+    Args:
+        weights: of every registered term.
+        context: what there is.
+    """
+    terms = known_terms()
+    return {
+        name: value if terms[name].is_available(context) else 0.0 for name, value in weights.items()
+    }
+
+
 def loss_terms(
-    prediction: Prediction, context: Context, weights: LossWeights
+    prediction: Prediction, context: Context, weights: Mapping[str, float]
 ) -> dict[str, Float[Tensor, " P"]]:
-    """Unweighted terms by the names of `LossWeights`, one value a problem.
+    """Unweighted terms by name, one value a problem: what eq. 11 adds up.
 
     Args:
         prediction: the forward model at this step.
         context: what it is compared with.
-        weights: tells which terms are wanted.
+        weights: from `available_weights`; terms of weight 0 are not computed.
     """
-    makers: dict[str, Callable[[Prediction, Context], Tensor]] = {
-        "image": _image,
-        "matting": _matting,
-        "texture": _texture,
-        "pose": _pose,
-        "shape": lambda p, _: shape_loss(p.betas),
-        "motion": _motion,
-        "background": _background,
-        "adversarial": _adversarial,
-        "pose_anchor": _pose_anchor,
-        "boundary": _boundary,
-    }
+    terms = known_terms()
     return {
-        name: make(prediction, context)
-        for name, make in makers.items()
-        if weights.is_active(name) and _is_available(name, context)
+        name: terms[name].compute(prediction, context)
+        for name, value in weights.items()
+        if value > 0.0
     }
 
 
-def available_weights(weights: LossWeights, context: Context) -> LossWeights:
-    """The weights with those set to 0 whose terms lack what they need (prior, texel pairs)."""
-    values = {
-        name: value if _is_available(name, context) else 0.0
-        for name, value in weights.as_dict().items()
-    }
-    return LossWeights(**values)
-
-
-def _is_available(name: str, context: Context) -> bool:
-    if name == "pose":
-        return context.pose_prior is not None
-    if name == "adversarial":
-        # Section 3.2: consecutive photos do without, nothing about their motion is ambiguous.
-        is_single = context.problem.sequences is None
-        return context.motion_energy is not None and is_single
-    if name == "boundary":
-        return context.problem.sequences is not None
-    if name == "texture":
-        return context.texel_pairs is not None
-    return True
+def needs_layers(weights: Mapping[str, float]) -> bool:
+    """Whether a term of positive weight looks at single sub-frames."""
+    terms = known_terms()
+    return any(value > 0.0 and terms[name].needs_layers for name, value in weights.items())
 
 
 def _area(context: Context) -> Tensor | None:
@@ -154,12 +143,16 @@ def _area(context: Context) -> Tensor | None:
     return (context.problem.alpha * context.problem.valid).sum((-3, -2, -1))
 
 
-def _image(prediction: Prediction, context: Context) -> Tensor:
+@register_term("image", weight=(3.0, 50.0, 50.0))
+def image_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The blurry image is explained: eq. 3."""
     problem = context.problem
     return image_loss(prediction.image, problem.image, problem.valid, _area(context))
 
 
-def _matting(prediction: Prediction, context: Context) -> Tensor:
+@register_term("matting", weight=(1.0, 0.3, 0.3))
+def matting_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """So is its matte: eq. 4."""
     problem = context.problem
     return matting_loss(
         prediction.exposure.alpha,
@@ -170,7 +163,9 @@ def _matting(prediction: Prediction, context: Context) -> Tensor:
     )
 
 
-def _texture(prediction: Prediction, context: Context) -> Tensor:
+@register_term("texture", weight=1.0, needs=lambda context: context.texel_pairs is not None)
+def texture_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The texture is smooth along the surface: eq. 5."""
     assert context.texel_pairs is not None
     assert context.pair_cosines is not None
     return texture_smoothness_loss(
@@ -181,23 +176,28 @@ def _texture(prediction: Prediction, context: Context) -> Tensor:
     )
 
 
-def _pose(prediction: Prediction, context: Context) -> Tensor:
+@register_term("pose", weight=0.05, needs=lambda context: context.pose_prior is not None)
+def pose_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The pose is an everyday one: eq. 6.
+
+    It averages over all sub-frames; poses of one exposure are so alike that the middle one stands
+    for them at a fraction of the cost.
+    """
     assert context.pose_prior is not None
-    # Eq. 6 averages over all sub-frames; poses of one exposure are so alike that the middle one
-    # stands for them at a fraction of the cost.
     middle = prediction.pose_rotmat.shape[1] // 2
     body_pose = rotmat_to_rotvec(prediction.pose_rotmat[:, middle : middle + 1, 1:])
     return pose_prior_loss(context.pose_prior(body_pose.flatten(-2)))
 
 
-def _pose_anchor(prediction: Prediction, context: Context) -> Tensor:
-    sigma, stiffness = context.problem.joint_sigma, None
-    if sigma is not None:
-        stiffness = anchor_stiffness(sigma, context.settings.anchor_sigma, _FIRMEST)
-    return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
+@register_term("shape", weight=0.001)
+def shape_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The body has an average shape: eq. 7."""
+    return shape_loss(prediction.betas)
 
 
-def _motion(prediction: Prediction, context: Context) -> Tensor:
+@register_term("motion", weight=0.002)
+def motion_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The motion is slow and simple: eq. 8."""
     settings = context.settings
     return polynomial_loss(
         prediction.motion.coeffs,
@@ -206,21 +206,41 @@ def _motion(prediction: Prediction, context: Context) -> Tensor:
     )
 
 
-def _adversarial(prediction: Prediction, context: Context) -> Tensor:
+@register_term("background", needs_layers=True)
+def background_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The person does not look like the wall: eq. 9."""
+    assert prediction.layers is not None
+    epsilon = context.settings.background_epsilon
+    return background_loss(prediction.layers, context.background, epsilon)
+
+
+def _can_judge_motion(context: Context) -> bool:
+    # Section 3.2: consecutive photos do without, nothing about their motion is ambiguous.
+    return context.motion_energy is not None and context.problem.sequences is None
+
+
+@register_term("adversarial", needs=_can_judge_motion)
+def adversarial_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The motion is one that people make: eq. 10."""
     assert context.motion_energy is not None
     return context.motion_energy(prediction.motion)
 
 
-def _background(prediction: Prediction, context: Context) -> Tensor:
-    rendered = prediction.layers if prediction.layers is not None else prediction.exposure
-    return background_loss(rendered, context.background, context.settings.background_epsilon)
+@register_term("pose_anchor", weight=0.03)
+def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The pose stays where it started; not in the paper, see `pose_anchor_loss`."""
+    sigma, stiffness = context.problem.joint_sigma, None
+    if sigma is not None:
+        stiffness = anchor_stiffness(sigma, context.settings.anchor_sigma, _FIRMEST)
+    return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
-def _boundary(prediction: Prediction, context: Context) -> Tensor:
-    """The restriction at each boundary counts for the later of its two photos.
+@register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
+def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The motions of consecutive photos meet: section 3.2.
 
-    Where the earlier one has been refined before, only the later one can give way, and it counts
-    `_BORDER` times.
+    The restriction at each boundary counts for the later of its two photos. Where the earlier one
+    has been refined before, only the later one can give way, and it counts `_BORDER` times.
     """
     problem, sequences = context.problem, context.problem.sequences
     assert sequences is not None

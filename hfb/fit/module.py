@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from hfb.body import SmplBody
 from hfb.errors import InferenceModeError
-from hfb.fit.energy import Context, Prediction, available_weights, loss_terms
+from hfb.fit.energy import Context, Prediction, available_weights, loss_terms, needs_layers
 from hfb.fit.initial_motion import first_velocities
 from hfb.fit.motion_energy import MotionEnergy
 from hfb.fit.problem import RefineProblem
 from hfb.fit.schedule import schedule
 from hfb.fit.sequence.boundaries import Gap, neighbour_velocities
-from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings, Stage
+from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
@@ -188,30 +188,23 @@ class RefineModule(pl.LightningModule):
         )
 
     def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
-        """The fused mean; sub-frame by sub-frame only where eq. 9 needs the single layers."""
+        """The fused mean; sub-frame by sub-frame only where a term needs the single layers."""
         camera, settings = self.problem.camera, self.render_settings
-        if not self.stage.weights.background:
+        if not needs_layers(self.weights):
             return render_exposure(mesh, camera, settings), None
         layers = render(mesh, camera, settings)
-        rgb, alpha = average_layers(layers)
-        seen = torch.ones(
-            len(self.problem), len(mesh.faces), dtype=torch.bool, device=mesh.verts.device
-        )
-        return Exposure(rgb, alpha, seen), layers
+        assert layers.visible_faces is not None, "the renderer knows them"
+        return Exposure(*average_layers(layers), layers.visible_faces), layers
 
     @property
-    def stage(self) -> Stage:
-        """The stage that the next step belongs to."""
-        step = self.global_step
-        for stage in self.settings.stages:
-            if step < stage.num_steps:
-                return stage
-            step -= stage.num_steps
-        return self.settings.stages[-1]
+    def weights(self) -> dict[str, float]:
+        """Weight of every term at the next step; 0 where a term lacks what it needs."""
+        weights = self.settings.weights_of(self.settings.stage_index(self.global_step))
+        return available_weights(weights, self.context)
 
     def losses(self, prediction: Prediction) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
         """Eq. 11 and its unweighted terms, one value a problem."""
-        weights = available_weights(self.stage.weights, self.context)
+        weights = self.weights
         terms = loss_terms(prediction, self.context, weights)
         return weighted_sum(terms, weights), terms
 

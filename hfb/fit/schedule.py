@@ -15,11 +15,7 @@ def schedule(settings: RefineSettings, group: str) -> Callable[[int], float]:
         progress = min(step / max(settings.num_steps, 1), 1.0)
         low = settings.final_lr_fraction
         cosine = low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * progress))
-        remaining = step
-        for stage in settings.stages:
-            if remaining < stage.num_steps:
-                return 0.0 if group in stage.frozen else cosine * stage.lr_scale
-            remaining -= stage.num_steps
-        return cosine * settings.stages[-1].lr_scale
+        stage = settings.stages[settings.stage_index(step)]
+        return 0.0 if group in stage.frozen else cosine * stage.lr_scale
 
     return factor

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hfb.errors import InputError
-from hfb.losses import LossWeights
+from hfb.fit.checks import check_at_least, check_choices
+from hfb.fit.terms import check_names, import_plugins, known_terms
+from hfb.losses import check_weights
 
 PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
 SHARED_GROUPS = ("betas", "texture")
 """Groups that the photos of a sequence have in common."""
+
+_COUNTS = (
+    "num_subframes",
+    "degree",
+    "image_size",
+    "texture_size",
+    "num_starts",
+    "ranking_steps",
+    "window",
+)
+_SIZES = ("crop_margin", "coefficient_l1", "anchor_sigma", "start_noise", "expected_motion")
 
 
 @dataclass(frozen=True)
@@ -34,14 +49,16 @@ class LearningRates:
     betas: float = 0.01
     texture: float = 0.03
 
+    def __post_init__(self) -> None:
+        check_at_least(self, "refine.lr", 0, PARAMETER_GROUPS)
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of the optimisation with its own weights.
+    """A stretch of the optimisation; `RefineSettings.weights` has its weights.
 
     Attributes:
         num_steps: Adam steps.
-        weights: weight of each loss term.
         lr_scale: factor on all learning rates.
         frozen: parameter groups that stand still in this stage.
         refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
@@ -51,7 +68,6 @@ class Stage:
     """
 
     num_steps: int
-    weights: LossWeights = field(default_factory=LossWeights)
     lr_scale: float = 1.0
     frozen: list[str] = field(default_factory=list)
     refresh_matte: bool = False
@@ -63,8 +79,8 @@ class Stage:
             raise InputError(
                 f"stage.frozen: no parameter group {sorted(unknown)}; there are {PARAMETER_GROUPS}"
             )
-        if self.num_steps < 1:
-            raise InputError(f"stage.num_steps must be at least 1, got {self.num_steps}")
+        check_at_least(self, "stage", 1, ("num_steps",))
+        check_at_least(self, "stage", 0, ("lr_scale",))
 
 
 def default_stages() -> list[Stage]:
@@ -73,12 +89,10 @@ def default_stages() -> list[Stage]:
     The matte is found once more when the body is about right, and again when it is better.
     The directions of time of consecutive photos are chosen when their motions have taken shape.
     """
-    early = LossWeights(image=3.0, matting=1.0, texture=1.0)
-    late = LossWeights(image=50.0, matting=0.3, texture=1.0)
     return [
-        Stage(60, early, refresh_matte=True, choose_directions=True),
-        Stage(70, late, refresh_matte=True),
-        Stage(70, late),
+        Stage(60, refresh_matte=True, choose_directions=True),
+        Stage(70, refresh_matte=True),
+        Stage(70),
     ]
 
 
@@ -87,6 +101,9 @@ class RefineSettings:
     """How one batch of blurry images is refined.
 
     Attributes:
+        weights: weight of each term of eq. 11 by its name: one value, or one a stage. 0 leaves the
+            term out; a term that is not named has the weight it was registered with.
+        plugins: modules to import first, which register terms of your own.
         stages: the optimisation, stretch by stretch; the steps add up to the paper's 200.
         lr: step size of each group of parameters.
         final_lr_fraction: the cosine schedule ends at this share of the learning rate; 1 keeps it
@@ -127,6 +144,8 @@ class RefineSettings:
         overlap: photos that a window has in common with the one before, which are fitted again.
     """
 
+    weights: dict[str, float | list[float]] = field(default_factory=dict)
+    plugins: list[str] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=default_stages)
     lr: LearningRates = field(default_factory=LearningRates)
     final_lr_fraction: float = 0.1
@@ -158,24 +177,88 @@ class RefineSettings:
     def __post_init__(self) -> None:
         if not self.stages:
             raise InputError("refine.stages is empty: give at least one stage")
-        for name in ("num_subframes", "degree", "image_size", "texture_size", "num_starts"):
-            if getattr(self, name) < 1:
-                raise InputError(f"refine.{name} must be at least 1, got {getattr(self, name)}")
-        if self.anchor_sigma < 0.0:
-            raise InputError(f"refine.anchor_sigma {self.anchor_sigma} must not be negative")
-        if not 0.0 <= self.gap_fraction <= 1.0:
-            raise InputError(f"refine.gap_fraction {self.gap_fraction} must be in [0, 1]")
+        check_choices(self, "refine")
+        check_at_least(self, "refine", 1, _COUNTS)
+        check_at_least(self, "refine", 0, _SIZES)
+        for name in ("final_lr_fraction", "time_origin", "gap_fraction"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"refine.{name} {getattr(self, name)} must be in [0, 1]")
+        if not 0.0 < self.background_epsilon < math.inf:
+            raise InputError(f"refine.background_epsilon {self.background_epsilon} must be above 0")
         if not 0 <= self.overlap < self.window:
             raise InputError(
                 f"refine.overlap {self.overlap} must be in [0, {self.window}), below refine.window"
             )
+        import_plugins(self.plugins)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        check_names(self.weights, "refine.weights")
+        check_weights(self.weights, "refine.weights")
+        wrong = [
+            f"{name} has {len(value)}"
+            for name, value in self._all_weights.items()
+            if isinstance(value, Sequence) and len(value) != len(self.stages)
+        ]
+        if wrong:
+            raise InputError(
+                f"refine.weights: {', '.join(wrong)} values, but refine.stages has "
+                f"{len(self.stages)}: give each of them one value, or as many as there are stages"
+            )
+
+    @property
+    def _all_weights(self) -> dict[str, float | Sequence[float]]:
+        """Those of the settings, and the registered ones of terms that they do not name."""
+        return {name: self.weights.get(name, term.weight) for name, term in known_terms().items()}
+
+    def weights_of(self, stage: int) -> dict[str, float]:
+        """Weight of every term in a stage.
+
+        Args:
+            stage: its number, from 0.
+        """
+        return {
+            name: float(value[stage] if isinstance(value, Sequence) else value)
+            for name, value in self._all_weights.items()
+        }
+
+    def uses_term(self, name: str) -> bool:
+        """Whether a term has a positive weight in any stage."""
+        return any(self.weights_of(stage)[name] > 0.0 for stage in range(len(self.stages)))
+
+    def with_weights(self, **weights: float | list[float]) -> RefineSettings:
+        """The same recipe with some other weights."""
+        return replace(self, weights={**self.weights, **weights})
+
+    def with_only(self, **weights: float | list[float]) -> RefineSettings:
+        """The same recipe with these terms and no others."""
+        return self.with_weights(**{**dict.fromkeys(known_terms(), 0.0), **weights})
+
+    def with_stages(self, chosen: slice) -> RefineSettings:
+        """The recipe that consists of some stages of this one, each with its own weights."""
+        parts = range(len(self.stages))[chosen]
+        each = [self.weights_of(part) for part in parts]
+        weights: dict[str, float | list[float]] = {
+            name: [own[name] for own in each] for name in known_terms()
+        }
+        return replace(self, stages=self.stages[chosen], weights=weights)
+
+    def stage_index(self, step: int) -> int:
+        """Number of the stage that a step belongs to, both from 0; the last one's for later steps.
+
+        Args:
+            step: number of steps done before it.
+        """
+        for index, (end, _) in enumerate(self._ends):
+            if step < end:
+                return index
+        return len(self.stages) - 1
 
     @property
     def needs_motion_prior(self) -> bool:
         """Whether anything in the recipe asks the motion prior."""
         expects = self.expected_motion != 0.0 and self.parameterization == "tangent"
-        judges = any(stage.weights.adversarial for stage in self.stages)
-        return expects or judges
+        return expects or self.uses_term("adversarial")
 
     def finds_gap(self, is_timed: bool) -> bool:
         """Whether the gap of consecutive photos has to be found before they are refined.

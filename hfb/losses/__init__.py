@@ -1,4 +1,4 @@
-"""One function per term of the joint loss (eq. 3 to 9), their weights, and the weighted sum."""
+"""One function per term of the joint loss (eq. 3 to 9), and the weighted sum (eq. 11)."""
 
 from hfb.losses.boundary import BoundaryState, boundary_loss
 from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
@@ -11,16 +11,16 @@ from hfb.losses.regularisation import (
 )
 from hfb.losses.texels import TexelPairs, texel_pairs
 from hfb.losses.texture import pair_cosines, texture_smoothness_loss
-from hfb.losses.weights import LossWeights, weighted_sum
+from hfb.losses.weights import check_weights, weighted_sum
 
 __all__ = [
     "BoundaryState",
-    "LossWeights",
     "MattingKind",
     "TexelPairs",
     "anchor_stiffness",
     "background_loss",
     "boundary_loss",
+    "check_weights",
     "image_loss",
     "matting_loss",
     "pair_cosines",

@@ -64,17 +64,19 @@ def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTIN
         settings: silhouette mode and backend.
 
     Returns:
-        Straight colour (black where the silhouette is 0) and silhouette of each sub-frame. Their
-        mean of silhouette × colour is `render_exposure`.
+        Straight colour (black where the silhouette is 0) and silhouette of each sub-frame, and the
+        faces seen in any. The mean of silhouette × colour is `render_exposure`'s.
 
     Raises:
         ShapeError: if sizes or axes do not fit together.
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_scene(mesh, camera)
-    rgb, alpha = _backend(scene, settings).render_layers(scene, settings)
+    rgb, alpha, visible = _backend(scene, settings).render_layers(scene, settings)
     return Layers(
-        rgb=rgb.reshape(*leading, *rgb.shape[1:]), alpha=alpha.reshape(*leading, *alpha.shape[1:])
+        rgb=rgb.reshape(*leading, *rgb.shape[1:]),
+        alpha=alpha.reshape(*leading, *alpha.shape[1:]),
+        visible_faces=visible.reshape(*leading, *visible.shape[1:]),
     )
 
 

@@ -33,10 +33,10 @@ def render_exposure(
 
 def render_layers(
     scene: Scene, settings: RenderSettings
-) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"]]:
-    """Straight colour and silhouette of each sub-frame."""
-    rgb, alpha, _ = _rasterise(scene, settings)
-    return rgb, alpha
+) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"], Bool[Tensor, "S F"]]:
+    """Straight colour and silhouette of each sub-frame, faces seen at all."""
+    rgb, alpha, face_id = _rasterise(scene, settings)
+    return rgb, alpha, torch_backend.find_seen_faces(face_id, scene)
 
 
 def _rasterise(scene: Scene, settings: RenderSettings) -> tuple[Tensor, Tensor, Tensor]:

@@ -34,7 +34,7 @@ QUICK = [
     "--model.refine.image_size=48",
     "--model.refine.texture_size=32",
     "--model.refine.num_subframes=2",
-    '--model.refine.stages=[{"num_steps": 2}]',
+    '--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]',
     "--model.show_progress=false",
     "--trainer.logger=false",
 ]

@@ -23,7 +23,6 @@ from hfb.fit.sequence.boundaries import Gap
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser
-from hfb.losses import LossWeights
 from hfb.motion import evaluate, static_motion
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BlurSample, BodyParams, Camera, ClipPart, InitialEstimate, Mesh
@@ -80,9 +79,9 @@ class Sizes(pl.Callback):
 def refined(body):
     """The clip through windows of three photos that have one in common."""
     # 45 steps of Adam leave an L1 norm of weight 1 at 15 mm, inside of windows as between them.
-    weights = LossWeights(image=3.0, pose=0.0, boundary=3.0)
     settings = RefineSettings(
-        stages=[Stage(45, weights, choose_directions=True)],
+        weights={"image": 3.0, "matting": 1.0, "boundary": 3.0},
+        stages=[Stage(45, choose_directions=True)],
         image_size=SIZE,
         texture_size=32,
         num_subframes=NUM_SUBFRAMES,
@@ -187,9 +186,14 @@ def test_an_exposure_that_was_found_is_told_and_called_a_guess_where_it_is_one(r
 
 
 def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path, monkeypatch):
-    stages = [Stage(2, LossWeights(pose=0.0)), Stage(1, LossWeights(pose=0.0))]
     settings = RefineSettings(
-        stages=stages, image_size=SIZE, texture_size=32, num_subframes=2, window=3, overlap=1
+        weights={"image": 3.0, "matting": 1.0, "texture": 0.0},
+        stages=[Stage(2), Stage(1)],
+        image_size=SIZE,
+        texture_size=32,
+        num_subframes=2,
+        window=3,
+        overlap=1,
     )
     render_settings = RenderSettings(num_threads=1)
     pipeline = Pipeline(BlazePoseInitialiser(), settings, render_settings, body, None)

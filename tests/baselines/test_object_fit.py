@@ -7,9 +7,10 @@ import torch
 from rigid_scenes import THREAD, rigid_scene, scene_iou
 
 from hfb.baselines import MfbRecipe, SfbRecipe, build_object_problem, estimate_object
-from hfb.baselines.object_fit import ObjectLosses, image_counts, weighted_sum
+from hfb.baselines.object_fit import image_counts, object_weights
 from hfb.baselines.object_start import start_path
 from hfb.errors import InputError, NoPersonError, ShapeError
+from hfb.losses import weighted_sum
 
 QUICK = {"image_size": 64, "num_subframes": 6, "texture_size": 48}
 
@@ -74,13 +75,17 @@ def test_the_start_moves_as_the_object_does(name, num_frames):
 
 
 def _losses(image, silhouette=0.2):
-    one = torch.ones(1)
-    return ObjectLosses(silhouette * one, image * one, 0.5 * one, 0.01 * one)
+    values = {"silhouette": silhouette, "image": image, "texture": 0.5, "laplacian": 0.01}
+    return {name: torch.tensor([value]) for name, value in values.items()}
+
+
+def _energy(losses, recipe, step):
+    return float(weighted_sum(losses, object_weights(losses, recipe, step)))
 
 
 def test_schedule_of_shape_from_blur():
     recipe = SfbRecipe()
-    assert float(weighted_sum(_losses(0.3), recipe, 0)) == pytest.approx(0.2 + 0.3 + 0.5 + 10.0)
+    assert _energy(_losses(0.3), recipe, 0) == pytest.approx(0.2 + 0.3 + 0.5 + 10.0)
     full = replace(recipe, image_size=240)
     sides = [full.erosion_px(step) for step in (0, 98, 99, 199, 299, 499)]
     assert sides == [3, 3, 5, 7, 11, 11]
@@ -94,10 +99,10 @@ def test_schedule_of_motion_from_blur():
     assert image_counts(near, recipe, 0).item()
     assert image_counts(far, recipe, 100).item()
     base = 0.4 + 0.5
-    assert float(weighted_sum(far, recipe, 0)) == pytest.approx(base + 100.0)
-    assert float(weighted_sum(far, recipe, 300)) == pytest.approx(base + 0.3 + 30.0)
+    assert _energy(far, recipe, 0) == pytest.approx(base + 100.0)
+    assert _energy(far, recipe, 300) == pytest.approx(base + 0.3 + 30.0)
     good = _losses(0.04, silhouette=0.4)
-    assert float(weighted_sum(good, recipe, 300)) == pytest.approx(base + 0.04 + 10.0)
+    assert _energy(good, recipe, 300) == pytest.approx(base + 0.04 + 10.0)
     full = replace(recipe, image_size=240)
     assert [full.erosion_px(step) for step in (0, 99, 100, 300)] == [1, 1, 3, 5]
 
@@ -121,3 +126,7 @@ def test_faults():
         SfbRecipe(num_steps=0)
     with pytest.raises(InputError, match="at least one of prototypes"):
         SfbRecipe(prototypes=[])
+    with pytest.raises(InputError, match=r"baselines.texture=-1.0: must be finite"):
+        MfbRecipe(texture=-1.0)
+    with pytest.raises(InputError, match=r"baselines.laplacian=-3.0: must be finite"):
+        MfbRecipe(laplacian=[1.0, -3.0, 1.0])

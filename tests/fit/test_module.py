@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.errors import InferenceModeError, InputError
+from hfb.errors import InferenceModeError
 from hfb.fit import Fitter, RefineModule, RefineSettings, Stage, join_problems
 from hfb.fit.fitter import best_of_groups
-from hfb.fit.schedule import schedule
-from hfb.losses import LossWeights
+from hfb.losses import texel_pairs
 from hfb.motion import evaluate, reverse, subframe_times
 from hfb.prior import MixturePosePrior
 from hfb.render import RenderSettings
@@ -63,6 +62,7 @@ def test_time_reversed_motion_gives_the_same_blurry_image(known, small_settings)
 @pytest.mark.slow
 def test_refinement_beats_its_start(body, make_known, small_settings):
     known = make_known()
+    small_settings = small_settings.with_weights(image=[3.0, 50.0, 50.0], matting=[1.0, 0.3, 0.3])
     fitter = Fitter(body, small_settings, RenderSettings(), MixturePosePrior())
     start = RefineModule(body, known.problem, small_settings, RenderSettings())
     module = fitter.refine(known.problem, torch.zeros(1, dtype=torch.long))
@@ -98,33 +98,36 @@ def test_frozen_groups_stand_still(known, small_settings):
     assert not torch.equal(module.transl, torch.zeros_like(module.transl))
 
 
-def test_schedule_is_a_cosine_cut_into_stages(small_settings):
-    stages = [Stage(10, frozen=["texture"]), Stage(30, lr_scale=0.5)]
-    settings = replace(small_settings, stages=stages, final_lr_fraction=0.1)
-    pose, texture = schedule(settings, "pose"), schedule(settings, "texture")
-    assert pose(0) == pytest.approx(1.0)
-    assert texture(9) == 0.0
-    assert texture(10) == pose(10) > 0.0
-    assert pose(40) == pytest.approx(0.05)
-
-
 def test_weight_zero_skips_a_term_but_total_counts_the_rest(known, small_settings):
-    weights = LossWeights(matting=0.0, pose=0.0, texture=0.0)
-    settings = replace(small_settings, stages=[Stage(1, weights)])
+    settings = quick(small_settings.with_weights(matting=0.0), 1)
     module = RefineModule(known.body, known.problem, settings, RenderSettings())
     total, terms = module.losses(module.predict())
-    assert "matting" not in terms
-    expected = sum(weights.as_dict()[name] * value for name, value in terms.items())
+    assert set(terms) == {"image", "shape", "motion", "pose_anchor"}
+    expected = sum(settings.weights_of(0)[name] * value for name, value in terms.items())
     torch.testing.assert_close(total, expected)
 
 
-def test_background_term_renders_every_subframe(known, small_settings):
-    weights = LossWeights(background=0.1, pose=0.0)
-    settings = replace(small_settings, stages=[Stage(1, weights)])
-    module = RefineModule(known.body, known.problem, settings, RenderSettings())
-    prediction = module.predict()
-    assert prediction.layers is not None
-    assert float(module.losses(prediction)[1]["background"].detach()) > 0.0
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_background_term_renders_every_subframe_and_leaves_the_texture_term_alone(
+    body, known, small_settings, backend, generator
+):
+    size = small_settings.texture_size
+    pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
+    texture = torch.rand(1, 3, size, size, generator=generator)
+    found = {}
+    for weight in (0.0, 0.1):
+        settings = quick(small_settings.with_weights(background=weight), 1)
+        render_settings = RenderSettings(backend=backend, num_threads=1)
+        module = RefineModule(body, known.problem, settings, render_settings, texel_pairs=pairs)
+        module.load_state({"texture": texture})
+        with torch.no_grad():
+            prediction = module.predict()
+            found[weight] = module.losses(prediction)[1]
+        assert (prediction.layers is not None) == (weight > 0.0)
+        assert not prediction.exposure.visible_faces.all()  # nobody is seen from all sides
+    assert float(found[0.1].pop("background")) > 0.0
+    for name, value in found[0.0].items():
+        torch.testing.assert_close(found[0.1][name], value)
 
 
 def test_paper_parameterization_starts_at_the_same_pose(known, small_settings):
@@ -142,15 +145,6 @@ def test_inference_mode_is_a_named_error(known, small_settings):
     module = RefineModule(known.body, known.problem, small_settings, RenderSettings())
     with torch.inference_mode(), pytest.raises(InferenceModeError, match="inference_mode"):
         module.training_step(None, 0)
-
-
-def test_bad_settings_are_named():
-    with pytest.raises(InputError, match="no parameter group"):
-        Stage(3, frozen=["poze"])
-    with pytest.raises(InputError, match="num_steps"):
-        Stage(0)
-    with pytest.raises(InputError, match="stages is empty"):
-        RefineSettings(stages=[])
 
 
 def test_the_matte_is_refreshed_between_stages_and_problem_by_problem(
@@ -176,8 +170,3 @@ def test_the_matte_is_refreshed_between_stages_and_problem_by_problem(
     assert float((refreshed - truth).abs().mean()) < 0.1
     alone = fitter.refine(found, torch.zeros(1, dtype=torch.long))
     torch.testing.assert_close(alone.problem.alpha[0], both.problem.alpha[0], atol=1e-4, rtol=1e-4)
-
-
-def test_a_refresh_after_the_last_stage_counts_too(small_settings):
-    stages = [Stage(3), Stage(4, refresh_matte=True), Stage(5, refresh_matte=True)]
-    assert replace(small_settings, stages=stages).matte_refresh_steps == (7, 12)

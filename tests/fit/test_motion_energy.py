@@ -8,7 +8,6 @@ import torch
 from hfb.fit import Fitter, Stage
 from hfb.fit.motion_energy import MotionEnergy
 from hfb.geometry import rotvec_to_rotmat
-from hfb.losses import LossWeights
 from hfb.motion import PolynomialMotion
 from hfb.prior import MotionPrior, MotionPriorSettings, canonical_motion
 from hfb.render import RenderSettings
@@ -75,9 +74,8 @@ def test_looking_does_not_shift_the_rhythm(prior, generator):
 
 
 def test_a_refinement_follows_the_prior(body, known, small_settings, prior):
-    nothing = dict.fromkeys(LossWeights().as_dict(), 0.0)
-    stage = Stage(4, LossWeights(**{**nothing, "adversarial": 1.0, "shape": 1e-6}))
-    settings = replace(small_settings, stages=[stage])
+    settings = small_settings.with_only(adversarial=1.0, shape=1e-6)
+    settings = replace(settings, stages=[Stage(4)])
     group = torch.zeros(1, dtype=torch.long)
     fitter = Fitter(body, settings, RenderSettings(), motion_prior=prior)
     module = fitter.refine(known.problem, group)

@@ -30,7 +30,7 @@ from hfb.fit.sequence.shutter_gap import (
 )
 from hfb.fit.sequence.viterbi import backward_photos, cheapest_path, select_consistent_hypotheses
 from hfb.geometry import default_camera, rotvec_to_rotmat
-from hfb.losses import LossWeights, boundary_loss
+from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, BodyParams, InitialEstimate
@@ -203,8 +203,8 @@ def test_a_matte_without_its_faint_edges_does_not_shorten_ways(body, make_known,
     made = make_known(truth=truth).problem
     start = BodyParams(torch.zeros(1, 10), truth.base_rotmat, truth.base_transl)
     problem = replace(made, start=start, alpha=((made.alpha - 0.2) / 0.6).clamp(0.0, 1.0))
-    weights = LossWeights(image=50.0, matting=0.3, texture=1.0)
-    settings = quick(replace(small_settings, num_subframes=8), Stage(60, weights=weights))
+    settings = small_settings.with_weights(image=50.0, matting=0.3)
+    settings = quick(replace(settings, num_subframes=8), Stage(60))
 
     def way(settings):
         fitted = Fitter(body, settings, RenderSettings(num_threads=1))
@@ -224,7 +224,7 @@ def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_
     settings = quick(small_settings, *stages)
     free = free_settings(settings)
     assert [stage.num_steps for stage in free.stages] == [4]
-    assert free.stages[0].weights == replace(settings.stages[0].weights, boundary=0.0)
+    assert free.weights_of(0) == {**settings.weights_of(0), "boundary": 0.0}
     assert free.start_noise == 0.0
     fitter = Fitter(body, settings, RenderSettings(num_threads=1))
     steps = []

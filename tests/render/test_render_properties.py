@@ -28,6 +28,9 @@ def test_mean_of_layers_is_the_exposure(mode: str, backend: str) -> None:
         (layers.alpha * layers.rgb).mean(-4), exposure.rgb, rtol=0, atol=1e-6
     )
     torch.testing.assert_close(layers.alpha.mean(-4), exposure.alpha, rtol=0, atol=1e-6)
+    assert torch.equal(layers.visible_faces, exposure.visible_faces)
+    assert exposure.visible_faces.any()
+    assert not exposure.visible_faces.all()
 
 
 def test_one_frame_is_its_own_mean(mode: str, backend: str) -> None:

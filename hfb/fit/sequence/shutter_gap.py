@@ -36,11 +36,9 @@ def free_settings(settings: RefineSettings) -> RefineSettings:
     Args:
         settings: the recipe of the refinement.
     """
-    stages = [
-        replace(stage, weights=replace(stage.weights, boundary=0.0), choose_directions=False)
-        for stage in settings.stages[:-1] or settings.stages
-    ]
-    settings = replace(settings, stages=stages)
+    kept = settings.with_stages(slice(max(len(settings.stages) - 1, 1)))
+    stages = [replace(stage, choose_directions=False) for stage in kept.stages]
+    settings = replace(kept.with_weights(boundary=0.0), stages=stages)
     if settings.parameterization != "tangent":
         return settings
     return replace(settings, start_noise=0.0, start_motion="neighbours")
@@ -56,9 +54,9 @@ def second_settings(settings: RefineSettings) -> RefineSettings:
     Args:
         settings: from `free_settings`.
     """
-    last = settings.stages[-1]
-    weights = replace(last.weights, image=PHOTO_FACTOR * last.weights.image)
-    return replace(settings, stages=[replace(last, weights=weights, refresh_matte=False)])
+    last = settings.with_stages(slice(-1, None))
+    heavier = last.with_weights(image=PHOTO_FACTOR * last.weights_of(0)["image"])
+    return replace(heavier, stages=[replace(last.stages[0], refresh_matte=False)])
 
 
 def gap_recipes(settings: RefineSettings) -> list[RefineSettings]:

@@ -32,11 +32,14 @@ def render_exposure(
 
 def render_layers(
     scene: Scene, settings: RenderSettings
-) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"]]:
-    """Straight colour and silhouette of each sub-frame."""
-    rgb, alpha, _ = _render(scene, settings, make_raster_params(scene, settings, is_mean=False))
-    leading = scene.verts.shape[:2]
-    return rgb.reshape(*leading, *rgb.shape[1:]), alpha.reshape(*leading, *alpha.shape[1:])
+) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"], Bool[Tensor, "S F"]]:
+    """Straight colour and silhouette of each sub-frame, faces seen at all."""
+    params = make_raster_params(scene, settings, is_mean=False)
+    rgb, alpha, seen = (
+        values.reshape(*scene.verts.shape[:2], *values.shape[1:])
+        for values in _render(scene, settings, params)
+    )
+    return rgb, alpha, seen.any(1)
 
 
 @torch.no_grad()

@@ -56,15 +56,16 @@ def render_exposure(
 
 def render_layers(
     scene: Scene, settings: RenderSettings
-) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"]]:
-    """Straight colour and silhouette of each sub-frame."""
+) -> tuple[Float[Tensor, "S N C H W"], Float[Tensor, "S N 1 H W"], Bool[Tensor, "S F"]]:
+    """Straight colour and silhouette of each sub-frame, faces seen at all."""
     fragments = _rasterise(scene, settings)
     leading = scene.verts.shape[:2]
     rgb = fragments.colour.new_zeros(fragments.alpha.numel(), fragments.colour.shape[1])
     rgb = rgb.index_copy(0, fragments.pixel, fragments.colour)
     image = _channel_first(rgb, len(fragments.alpha), scene)
     alpha = fragments.alpha.reshape(*leading, 1, scene.height, scene.width)
-    return image.reshape(*leading, *image.shape[1:]), alpha
+    seen = find_seen_faces(fragments.face_id, scene)
+    return image.reshape(*leading, *image.shape[1:]), alpha, seen
 
 
 @torch.no_grad()

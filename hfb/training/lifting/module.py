@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from hfb.body import load_body
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
 from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
+from hfb.losses import check_weights, weighted_sum
 from hfb.structures import BodyParams
 from hfb.training.lifting.batch import LiftingTruth, batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
@@ -24,7 +25,7 @@ _WARM_UP = 0.1
 
 @dataclass(frozen=True)
 class LiftingLoss:
-    """Factor of each part of the loss.
+    """Weight of each term of the training loss.
 
     Attributes:
         joints: mean distance of the joints relative to the root, dm.
@@ -39,13 +40,16 @@ class LiftingLoss:
     betas: float = 0.02
     uncertainty: float = 0.1
 
+    def __post_init__(self) -> None:
+        check_weights(asdict(self), "model.loss")
+
 
 class LiftingModule(pl.LightningModule):
     """Trains the lifting network and reports on subjects it has never seen.
 
     Args:
         network: its size.
-        loss: factors of the losses.
+        loss: weights of the terms.
         body: whose joints are compared; the shape coefficients belong to it.
         lr: highest learning rate of AdamW; it rises and falls once over the run.
         weight_decay: of AdamW.
@@ -65,7 +69,7 @@ class LiftingModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.network = LiftingNetwork(network)
-        self.loss_shares = loss
+        self.loss = loss
         self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
         self.lr = lr
         self.weight_decay = weight_decay
@@ -104,7 +108,7 @@ class LiftingModule(pl.LightningModule):
         return joints - joints[:, :1]
 
     def losses(self, pose: LiftedPose, truth: LiftingTruth) -> dict[str, Tensor]:
-        """Unweighted parts of the loss, by the names of `LiftingLoss`."""
+        """Unweighted terms, by the names of `LiftingLoss`."""
         distance = (self.joints_of(pose) - truth.joints).norm(dim=-1)
         chord = (pose.rotmat - truth.rotmat).flatten(-2).norm(dim=-1)
         # A rotation by an angle a has a matrix sqrt(8) sin(a/2) away from none.
@@ -123,9 +127,7 @@ class LiftingModule(pl.LightningModule):
         """All losses of one batch of pairs."""
         seen, truth = batch_of(batch)
         losses = self.losses(self.network(seen), truth)
-        total = torch.stack(
-            [getattr(self.loss_shares, name) * value for name, value in losses.items()]
-        ).sum()
+        total = weighted_sum(losses, asdict(self.loss))
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/total", total.detach(), prog_bar=True)
         return total

@@ -1,5 +1,5 @@
 """Training of the motion prior (eq. 10)."""
 
-from hfb.training.motion_prior.module import AmpModule, LossShares
+from hfb.training.motion_prior.module import AmpLoss, AmpModule
 
-__all__ = ["AmpModule", "LossShares"]
+__all__ = ["AmpLoss", "AmpModule"]

@@ -15,6 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
+from hfb.losses import check_weights, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.tracks import SMPL_PARENTS, first_order
 from hfb.prior import (
@@ -51,8 +52,8 @@ _WARM_UP = 0.3
 
 
 @dataclass(frozen=True)
-class LossShares:
-    """Factor of each part of the training loss.
+class AmpLoss:
+    """Weight of each term of the training loss.
 
     Attributes:
         indicator: binary cross entropy of D, the paper's discriminator loss.
@@ -75,13 +76,21 @@ class LossShares:
     velocity: float = 1.0
     label_smoothing: float = 0.05
 
+    def __post_init__(self) -> None:
+        check_weights(asdict(self), "model.loss")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each term."""
+        return {name: value for name, value in asdict(self).items() if name != "label_smoothing"}
+
 
 class AmpModule(pl.LightningModule):
     """Trains the motion prior of section 3.1 and reports on subjects it has never seen.
 
     Args:
         prior: size and meaning of the networks; degree and parameterisation follow the data.
-        loss: factors of the losses.
+        loss: weights of the terms.
         body: whose joints the MPJPE loss and the figures use, at its mean shape.
         lr: highest learning rate of AdamW on a one-cycle schedule.
         weight_decay: of AdamW.
@@ -95,7 +104,7 @@ class AmpModule(pl.LightningModule):
     def __init__(
         self,
         prior: MotionPriorSettings = MotionPriorSettings(),  # noqa: B008 (frozen)
-        loss: LossShares = LossShares(),
+        loss: AmpLoss = AmpLoss(),
         body: str = "free_body",
         lr: float = 2e-3,
         weight_decay: float = 0.02,
@@ -106,7 +115,7 @@ class AmpModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.prior = MotionPrior(prior)
-        self.loss_shares = loss
+        self.loss = loss
         self.body_name = body
         self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
         self.lr = lr
@@ -144,14 +153,13 @@ class AmpModule(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """All losses of one batch of pairs."""
         seen = canonical_of(batch.corrupted, batch.seen_rotmat)
-        shares = self.loss_shares
         losses = {
             "indicator": self._indicator_loss(batch, seen),
             "patterns": self._pattern_loss(batch, seen),
             "velocity": self._velocity_loss(batch),
             **self._reconstruction_losses(batch, self._in_painted(batch, seen)),
         }
-        total = torch.stack([getattr(shares, name) * value for name, value in losses.items()]).sum()
+        total = weighted_sum(losses, self.loss.weights)
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/total", total.detach(), prog_bar=True)
         return total
@@ -164,7 +172,7 @@ class AmpModule(pl.LightningModule):
         wrong = batch.wrong[some, -self.prior.settings.num_orders :].to(logits)
         size = torch.linalg.vector_norm(seen.coeffs, dim=-1) / self.prior.scale
         weight = _REST_WEIGHT + size.clamp(max=1.0)
-        smooth = self.loss_shares.label_smoothing
+        smooth = self.loss.label_smoothing
         target = wrong * (1.0 - 2.0 * smooth) + smooth
         loss = binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * weight).sum() / weight.sum()
@@ -180,7 +188,7 @@ class AmpModule(pl.LightningModule):
         return torch.nn.functional.cross_entropy(
             scores,
             torch.zeros(len(scores), dtype=torch.long, device=scores.device),
-            label_smoothing=self.loss_shares.label_smoothing,
+            label_smoothing=self.loss.label_smoothing,
         )
 
     def _velocity_loss(self, batch: Any) -> Tensor:
@@ -263,7 +271,7 @@ class AmpModule(pl.LightningModule):
         card = {
             "body": self.body.identity.name,
             "parents": list(self.body.parents or SMPL_PARENTS),
-            "loss": asdict(self.loss_shares),
+            "loss": asdict(self.loss),
             "steps": self.global_step,
             "figures": self.metrics,
         }
