@@ -1,0 +1,179 @@
+"""What a caller of the Python interface gives: paths, arrays, tensors or images, as a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from hfb.errors import InputError
+from hfb.files.images import read_camera, read_exposure_time, read_image, read_matte
+from hfb.files.sample_checks import check_pair, sample_name
+from hfb.structures import BlurSample, Camera, InitialEstimate
+
+DEFAULT_EXPOSURE_S = 1 / 30
+_LARGEST = {"uint8": 255.0, "uint16": 65535.0}
+
+
+def sample_of(
+    photo: Any,
+    background: Any = None,
+    camera: Any = None,
+    alpha: Any = None,
+    estimate: Any = None,
+) -> BlurSample:
+    """One sample out of a photo, or several consecutive ones, and what belongs to them.
+
+    Args:
+        photo: a path, a numpy array (H, W, 3), a tensor (3, H, W), a PIL image, a list of these in
+            the order of time, or a `BlurSample` that has all of it.
+        background: the same scene without the person, likewise.
+        camera: a `Camera`, a 3 x 3 matrix in px, or the path of a JSON file; None: guessed.
+        alpha: matte of the person of each photo, (H, W) in place of (H, W, 3); None: estimated.
+        estimate: starting poses: the path of a `*.hfbinit.npz`, or an `InitialEstimate`; None:
+            found.
+
+    Returns:
+        The sample; exposures follow one another where there are several photos.
+
+    Raises:
+        InputError: if anything cannot be used; says what and why.
+    """
+    if isinstance(photo, BlurSample):
+        sample = photo
+    else:
+        sample = _sample_of_images(photo, background)
+    height, width = sample.blurry.shape[-2:]
+    if camera is not None:
+        sample = replace(sample, camera=_camera_of(camera, height, width))
+    if alpha is not None:
+        mattes = [_matte_of(one, height, width) for one in _several(alpha)]
+        if len(mattes) != len(sample.blurry):
+            raise InputError(f"{len(sample.blurry)} photos, but {len(mattes)} mattes")
+        sample = replace(sample, alpha=torch.stack(mattes))
+    if isinstance(estimate, InitialEstimate):
+        sample = replace(sample, estimate=estimate)
+    elif estimate is not None:
+        sample = replace(sample, estimate_path=str(estimate))
+    return sample
+
+
+def _sample_of_images(photo: Any, background: Any) -> BlurSample:
+    photos = _several(photo)
+    if not photos:
+        raise InputError("no photo was given")
+    if background is None:
+        raise InputError(
+            "a background is needed: an image of the same scene without the person, same camera "
+            "and size (background=…)"
+        )
+    images = [image_of(one, f"photo {k}") for k, one in enumerate(photos)]
+    scene = image_of(background, "the background")
+    for k, image in enumerate(images):
+        check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
+    first = photos[0]
+    is_file = isinstance(first, str | Path)
+    exposure = (read_exposure_time(first) if is_file else None) or DEFAULT_EXPOSURE_S
+    opening = exposure * torch.arange(len(images))
+    return BlurSample(
+        sample_id=sample_name(Path(first).stem) if is_file else "photo",
+        blurry=torch.stack(images),
+        background=scene,
+        exposure=torch.stack([opening, opening + exposure], -1),
+        fps=1.0 / exposure,
+        source=str(first) if is_file else "memory",
+    )
+
+
+def _several(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+
+
+def _name(given: Any, otherwise: str) -> str:
+    return str(given) if isinstance(given, str | Path) else otherwise
+
+
+def image_of(given: Any, name: str) -> Float[Tensor, "3 H W"]:
+    """An image as sRGB in [0, 1].
+
+    Args:
+        given: a path; a PIL image; a numpy array (H, W, 3) or (H, W); a tensor (3, H, W). Whole
+            numbers run to 255 or 65,535, others from 0 to 1.
+        name: for errors.
+
+    Raises:
+        InputError: if it is none of these, or holds other values.
+    """
+    if isinstance(given, str | Path):
+        return read_image(given)
+    if isinstance(given, Image.Image):
+        given = np.asarray(ImageOps.exif_transpose(given).convert("RGB"))
+    values = _unit_range(given, name)
+    if values.ndim == 2:
+        values = values[None].expand(3, -1, -1)
+    if values.ndim != 3 or values.shape[0] != 3:
+        shape = tuple(given.shape)
+        raise InputError(
+            f"{name} has shape {shape}: give (H, W, 3) as a numpy array, (3, H, W) as a tensor"
+        )
+    return values.contiguous()
+
+
+def _matte_of(given: Any, height: int, width: int) -> Float[Tensor, "1 H W"]:
+    if isinstance(given, str | Path):
+        return read_matte(given, height, width)
+    if isinstance(given, Image.Image):
+        given = np.asarray(given.getchannel("A") if given.mode == "RGBA" else given.convert("L"))
+    values = _unit_range(given, "the matte")
+    values = values[None] if values.ndim == 2 else values
+    if tuple(values.shape) != (1, height, width):
+        raise InputError(
+            f"the matte has shape {tuple(given.shape)}, but the photo is {height} x {width} px"
+        )
+    if not bool((values > 0).any()):
+        raise InputError("the matte is empty: no pixel is covered by the person")
+    return values
+
+
+def _unit_range(given: Any, name: str) -> Tensor:
+    """Channels first, float in [0, 1]."""
+    if isinstance(given, np.ndarray):
+        kind = given.dtype.name
+        array = np.ascontiguousarray(given.astype(np.float32))
+        values = torch.from_numpy(array)
+        values = values.permute(2, 0, 1) if values.ndim == 3 else values
+    elif isinstance(given, Tensor):
+        kind = str(given.dtype).removeprefix("torch.")
+        values = given.detach().cpu().float()
+    else:
+        raise InputError(
+            f"{name} is a {type(given).__name__}: give a path, a numpy array, a tensor or a PIL "
+            "image"
+        )
+    if kind not in _LARGEST and not kind.startswith(("float", "bfloat", "bool")):
+        raise InputError(f"{name} holds {kind}: give uint8, uint16, or floats in [0, 1]")
+    values = values / _LARGEST.get(kind, 1.0)
+    if not bool(torch.isfinite(values).all()) or values.min() < 0.0 or values.max() > 1.0:
+        raise InputError(f"{name} holds values outside [0, 1], NaN or infinity")
+    return values
+
+
+def _camera_of(given: Any, height: int, width: int) -> Camera:
+    if isinstance(given, Camera):
+        return given
+    if isinstance(given, str | Path):
+        return read_camera(given, height, width)
+    matrix = torch.as_tensor(np.asarray(given, dtype=np.float32))
+    if matrix.shape != (3, 3) or not bool((matrix.diagonal()[:2] > 0).all()):
+        raise InputError(
+            "camera: give a Camera, the path of a JSON file, or [[fx, 0, cx], [0, fy, cy], "
+            "[0, 0, 1]] in px"
+        )
+    return Camera(matrix.diagonal()[:2].clone(), matrix[:2, 2].clone(), height, width)
