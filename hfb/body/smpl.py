@@ -8,22 +8,20 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from smplx import SMPL
-from smplx.joint_names import JOINT_NAMES
 from smplx.utils import Struct
 from smplx.vertex_ids import vertex_ids
 from torch import Tensor, nn
 
 from hfb.body.kinematics import joint_frames
 from hfb.body.locate import find_body_file, guess_gender
-from hfb.body.model_file import NUM_JOINTS, BodyFile, read_body_file
+from hfb.body.model_file import BodyFile, read_body_file
 from hfb.body.skinning import pose_offsets, skin
 from hfb.body.skinning_numba import make_tables, skin_frames
 from hfb.body.uv import uv_of_body
 from hfb.errors import BodyModelError, ShapeError
+from hfb.skeleton import SMPL_JOINT_NAMES
 from hfb.structures import BodyIdentity, BodyParams, PosedBody
 
-# smplx's list is SMPL-H's and SMPL-X's; plain SMPL ends in one hand joint a side.
-SMPL_JOINT_NAMES = (*JOINT_NAMES[: NUM_JOINTS - 2], "left_hand", "right_hand")
 # smplx reads no more than 10 coefficients from files with fewer than this many.
 _SMPLX_SHAPE_SPACE = SMPL.SHAPE_SPACE_DIM
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from hfb.motion.polynomial import channels_of
 from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
 from hfb.prior.heading import CanonicalMotion
-from hfb.prior.kinematics import NUM_JOINTS, LimbKinematics, LimbMotion
+from hfb.prior.kinematics import LimbKinematics, LimbMotion
 from hfb.prior.patterns import ChainReversalClassifier, MotionPriorSettings
+from hfb.skeleton import NUM_JOINTS
 
 # Logarithmic compression: a coefficient of the typical size is worth 1.4, ten times it 3.7.
 _COMPRESSION = 2.0

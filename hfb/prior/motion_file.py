@@ -9,9 +9,9 @@ from hfb.assets import find_asset
 from hfb.checkpoint import CheckpointFile
 from hfb.errors import InputError
 from hfb.motion import Parameterization
-from hfb.motion.tracks import SMPL_PARENTS
 from hfb.prior.motion import MotionPrior
 from hfb.prior.patterns import MotionPriorSettings
+from hfb.skeleton import SMPL_PARENTS
 
 MOTION_PRIOR_FILE = "amp.ckpt"
 _FILE = CheckpointFile(

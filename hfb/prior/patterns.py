@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from hfb.errors import InputError
 from hfb.motion import Parameterization
-from hfb.motion.tracks import CHAINS, NUM_TRACKS, chain_matrix, first_order
-from hfb.prior.kinematics import NUM_JOINTS, LimbMotion
+from hfb.motion.tracks import NUM_TRACKS, chain_matrix, first_order
+from hfb.prior.kinematics import LimbMotion
+from hfb.skeleton import CHAINS, NUM_JOINTS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from hfb.viz.shading import (
     novel_view,
     shaded_mesh,
     time_colours,
-    vertex_normals,
 )
 from hfb.viz.stick_figure import draw_joint_paths
 
@@ -32,5 +31,4 @@ __all__ = [
     "shaded_mesh",
     "time_colours",
     "time_ghosts",
-    "vertex_normals",
 ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hfb.body import load_body
-from hfb.errors import InputError
+from hfb.errors import BodyModelError, InputError
 from hfb.geometry import project, rotation_from_6d, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser, Registration, RegistrationSettings, register_landmarks
 from hfb.init.detect.detector_output import DetectorOutput, heat_widths
@@ -122,6 +122,12 @@ def test_lifting_a_mirrored_picture_gives_the_mirrored_pose(network, body):
     torch.testing.assert_close(turned.rotmat[0, left], mirror @ plain.rotmat[0, right] @ mirror)
     torch.testing.assert_close(turned.rotmat[0, 0], mirror @ plain.rotmat[0, 0] @ mirror)
     torch.testing.assert_close(turned.angle_sigma[0, left], plain.angle_sigma[0, right])
+
+
+def test_a_network_for_other_joints_is_refused(body):
+    network = LiftingNetwork(replace(SMALL, num_joints=22))
+    with pytest.raises(BodyModelError, match=r"trained for 22 joints.* this body has 24"):
+        lift_outputs([[random_reading(3)]], POSE, CAMERA, network, body)
 
 
 def test_several_readings_are_averaged(network, body, generator):

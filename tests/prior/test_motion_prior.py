@@ -10,9 +10,8 @@ from hfb.errors import InputError
 from hfb.geometry import MODEL_TO_CAMERA, heading_rotation, rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate, reverse
 from hfb.motion.tracks import (
-    CHAINS,
+    CHAIN_TRACKS,
     NUM_TRACKS,
-    SMPL_PARENTS,
     ancestor_matrix,
     chain_matrix,
     mirror_motion,
@@ -25,6 +24,7 @@ from hfb.prior import (
     load_motion_prior,
     save_motion_prior,
 )
+from hfb.skeleton import SMPL_PARENTS
 
 SMALL = MotionPriorSettings(width=16, num_layers=1, dropout=0.0)
 
@@ -193,7 +193,8 @@ def test_the_energy_has_the_right_gradient(generator):
 
 
 def test_chains_partition_the_tracks_and_ancestors_follow_the_tree():
-    assert sorted(track for chain in CHAINS.values() for track in chain) == list(range(NUM_TRACKS))
+    tracks = [track for chain in CHAIN_TRACKS.values() for track in chain]
+    assert sorted(tracks) == list(range(NUM_TRACKS))
     assert (chain_matrix().sum(0) == 1).all()
     ancestors = ancestor_matrix()
     wrist, elbow, knee = 21, 19, 5

@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.errors import BodyModelError
 from hfb.geometry import nearest_rotation
 from hfb.init.detect.detector_output import DetectorOutput
 from hfb.init.lift.network import LiftedPose, LiftingInput, LiftingNetwork, view_rotation
 from hfb.init.register.lifted_prior import LiftedStart
+from hfb.skeleton import other_sides
 from hfb.structures import Camera
 
 # The expected length of a vector of three normally distributed numbers is this many of their
@@ -36,7 +38,15 @@ def lift_outputs(
         camera: of the image.
         network: trained on such readings.
         body: names of the joints, to know left from right.
+
+    Raises:
+        BodyModelError: if the network was trained for another number of joints.
     """
+    if registered.shape[1] != network.settings.num_joints:
+        raise BodyModelError(
+            f"the lifting network was trained for {network.settings.num_joints} joints, root "
+            f"included; this body has {registered.shape[1]}"
+        )
     flat = [output for group in outputs for output in group]
     group_of = [k for k, group in enumerate(outputs) for _ in group]
     before = registered[group_of].float()
@@ -64,7 +74,7 @@ def mirrored_pose(
         names: of the joints.
     """
     mirror = torch.diag(rotmat.new_tensor([-1.0, 1.0, 1.0]))
-    return mirror @ rotmat[..., _other_side(names), :, :] @ mirror
+    return mirror @ rotmat[..., list(other_sides(names)), :, :] @ mirror
 
 
 def _input_of(
@@ -97,7 +107,7 @@ def _in_camera(
     """From each crop's own axes to the image's camera frame, mirrored ones turned back."""
     root = view_rotation(seen).mT @ pose.rotmat[:, 0]
     rotmat = torch.cat([root[:, None], pose.rotmat[:, 1:]], 1)
-    other = _other_side(names)
+    other = list(other_sides(names))
     is_mirrored = torch.tensor([r.mirrored_width > 0 for r in outputs])
     return LiftedPose(
         rotmat=torch.where(is_mirrored[:, None, None, None], mirrored_pose(rotmat, names), rotmat),
@@ -109,16 +119,6 @@ def _in_camera(
             is_mirrored[:, None], pose.expected_distance[:, other], pose.expected_distance
         ),
     )
-
-
-def _other_side(names: tuple[str, ...]) -> list[int]:
-    swapped = {"left": "right", "right": "left"}
-    others = []
-    for name in names:
-        side, _, rest = name.partition("_")
-        other = f"{swapped[side]}_{rest}" if side in swapped else name
-        others.append(names.index(other))
-    return others
 
 
 def _mean_pose(pose: LiftedPose, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.prior import MixturePosePrior
+from hfb.skeleton import require_smpl
 
 # Standard deviation of each joint's rotation vector, rad: hips and shoulders move freely, the
 # spine's joints share a small bend, hands and toes hardly move against wrist and foot.
@@ -103,7 +104,11 @@ class MixtureQuadratic:
 
         Args:
             rotvec: all body joints, rad.
+
+        Raises:
+            BodyModelError: if the joints are not SMPL's.
         """
+        require_smpl("the pose prior", 1 + rotvec.shape[-1] // 3)
         deviation = rotvec.unsqueeze(1) - self._means.to(rotvec)
         precision = self._precision.to(rotvec)
         force = torch.einsum("kmp,mpq->kmq", deviation, precision)

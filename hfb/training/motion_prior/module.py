@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate
-from hfb.motion.tracks import SMPL_PARENTS, first_order
+from hfb.motion.tracks import first_order
 from hfb.prior import (
     CanonicalMotion,
     MotionPrior,
@@ -25,6 +25,7 @@ from hfb.prior import (
     save_motion_prior,
 )
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
+from hfb.skeleton import SMPL_PARENTS
 from hfb.training.motion_prior.evaluation import (
     WindowMetrics,
     bone_offsets,
