@@ -43,16 +43,16 @@ def other_sides(names: tuple[str, ...]) -> tuple[int, ...]:
         names: with `left` or `right` as a word of their own where there are two.
 
     Raises:
-        ValueError: if a side is missing.
+        KeyError: if a side is missing.
 
     Example:
         >>> other_sides(("nose", "left_eye", "right_eye"))
         (0, 2, 1)
     """
     swapped = {"left": "right", "right": "left"}
-    return tuple(
-        names.index("_".join(swapped.get(word, word) for word in name.split("_"))) for name in names
-    )
+    index = {name: k for k, name in enumerate(names)}
+    others = ("_".join(swapped.get(word, word) for word in name.split("_")) for name in names)
+    return tuple(index[other] for other in others)
 
 
 OTHER_SIDE = other_sides(SMPL_JOINT_NAMES)

@@ -40,7 +40,7 @@ def test_sides_are_exchanged_in_pairs():
         expected = {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, name)
         assert SMPL_JOINT_NAMES[other] == expected
     assert other_sides(("mouth_left", "nose", "mouth_right")) == (2, 1, 0)
-    with pytest.raises(ValueError, match="right_eye"):
+    with pytest.raises(KeyError, match="right_eye"):
         other_sides(("left_eye", "nose"))
 
 
