@@ -86,34 +86,34 @@ def read_poses(path: Path, sample: BlurSample, body: SmplBody) -> list[ExternalE
         InputError: if the file is unusable, or a photo has no pose.
     """
     height, width = sample.blurry.shape[-2:]
-    moments = read_timed_estimates(path, body.identity, (height, width), sample.camera)
+    found = read_timed_estimates(path, body, (height, width), sample.camera)
     count = len(sample.blurry)
-    numbers = sorted({moment.frame for moment in moments})
+    numbers = sorted({timed.frame for timed in found})
     if numbers != list(range(count)):
         raise InputError(
             f"{path}: its frame_ids must name the {count} photo(s) of {sample.sample_id} from 0 "
             f"on, they name {numbers[:8]}"
         )
     return [
-        _photo_of([moment for moment in moments if moment.frame == k], sample, k, path)
+        _photo_of([timed for timed in found if timed.frame == k], sample, k, path)
         for k in range(count)
     ]
 
 
 def _photo_of(
-    moments: list[TimedEstimate], sample: BlurSample, k: int, path: Path
+    found: list[TimedEstimate], sample: BlurSample, k: int, path: Path
 ) -> ExternalEstimate:
     """The poses of one photo, in the order of time."""
-    times = subframe_times(len(moments), torch.float64)
-    known = [moment.time for moment in moments if moment.time is not None]
-    if len(known) == len(moments):
+    times = subframe_times(len(found), torch.float64)
+    known = [timed.time for timed in found if timed.time is not None]
+    if len(known) == len(found):
         opening, closing = sample.exposure[k].double()
         times = (torch.tensor(known, dtype=torch.float64) - opening) / (closing - opening)
         order = times.argsort()
-        times, moments = times[order], [moments[i] for i in order.tolist()]
+        times, found = times[order], [found[i] for i in order.tolist()]
         if len(times) > 1 and not bool((times.diff() > 0).all()):
             raise InputError(f"{path}: two poses of photo {k} have the same timestamp")
-    estimates = [moment.estimate for moment in moments]
+    estimates = [timed.estimate for timed in found]
     track, betas = track_of(estimates, times)
     return ExternalEstimate(track, betas, estimates[0].camera)
 
