@@ -89,7 +89,7 @@ DATA_ROOMS = {
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "roma": ("hfb/geometry.py",),
     "torchmetrics": ("hfb/metrics/*",),
-    "smplx": ("hfb/body/smpl.py",),
+    "smplx": ("hfb/body/smplx_model.py",),
     "numba": ("hfb/render/numba/*", "hfb/body/skinning_*.py"),
     "kaolin": ("hfb/render/kaolin*.py",),
     "pytorch_lightning": (
@@ -245,7 +245,7 @@ def test_no_star_imports_and_no_devices_by_name():
         ("hfb/newroom/a.py", "import hfb.geometry", "newroom has no row"),
         ("hfb/motion/fitting.py", "import roma", "roma belongs in hfb/geometry.py"),
         ("hfb/motion/fitting.py", "import scipy.linalg", "nothing but torch"),
-        ("hfb/body/skinning.py", "from smplx import SMPL", "smplx belongs in hfb/body/smpl.py"),
+        ("hfb/body/smpl.py", "from smplx import SMPL", "smplx belongs in hfb/body/smplx_model.py"),
         ("hfb/fit/module.py", "import lightning as L", "lightning belongs in nowhere"),
         ("hfb/init/detect/blazepose.py", "import ai_edge_litert", "inside the function"),
         ("datamodules/captured.py", "from hfb.render import render", "datamodules may only use"),

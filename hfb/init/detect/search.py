@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from hfb.init.detect.blazepose import BlazePose, Roi, roi_from_points
+from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.decoding import Roi, roi_from_points
 from hfb.init.detect.landmarks import LIMB_LANDMARKS, Landmarks, mirror_landmarks
 
 _SCORE_SIZE = 200
