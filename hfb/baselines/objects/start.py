@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.baselines.object_motion import CAMERA_DISTANCE, object_camera
-from hfb.baselines.object_problem import ObjectProblem
-from hfb.baselines.restore import RestoreSettings, motion_from_matte
+from hfb.baselines.objects.motion import CAMERA_DISTANCE, object_camera
+from hfb.baselines.objects.problem import ObjectProblem
+from hfb.baselines.restoration.motion import motion_from_matte
+from hfb.baselines.restoration.settings import RestoreSettings
 
 # One motion for the whole object, as long as its matte allows.
 _WHOLE = RestoreSettings(window=1.0, max_length=1.0)

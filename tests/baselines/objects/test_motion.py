@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hfb.baselines.object_motion import (
+from hfb.baselines.objects.motion import (
     CAMERA_DISTANCE,
     LinearMotion,
     PiecewiseMotion,

@@ -7,8 +7,8 @@ import torch
 from rigid_scenes import THREAD, rigid_scene, scene_iou
 
 from hfb.baselines import MfbRecipe, SfbRecipe, build_object_problem, estimate_object
-from hfb.baselines.object_fit import ObjectLosses, image_counts, weighted_sum
-from hfb.baselines.object_start import start_path
+from hfb.baselines.objects.fit import ObjectLosses, image_counts, weighted_sum
+from hfb.baselines.objects.start import start_path
 from hfb.errors import InputError, NoPersonError, ShapeError
 
 QUICK = {"image_size": 64, "num_subframes": 6, "texture_size": 48}
