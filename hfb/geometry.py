@@ -63,7 +63,7 @@ def rotmat_to_rotvec(rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3"]:
     return roma.rotmat_to_rotvec(rotmat)
 
 
-def spin_of_rotvec(
+def angular_velocity_of_rotvec(
     rotvec: Float[Tensor, "*B 3"], rate: Float[Tensor, "*B 3"]
 ) -> Float[Tensor, "*B 3"]:
     """Angular velocity of a rotation whose rotation vector changes at a given rate.
@@ -115,9 +115,9 @@ def nearest_rotation(matrix: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]
 
 
 def default_camera(height: int, width: int) -> Camera:
-    """A camera for a picture of which nothing is known.
+    """A camera for an image of which nothing is known.
 
-    Not in the paper, which never states its camera: the focal length is the picture's diagonal, the
+    Not in the paper, which never states its camera: the focal length is the image's diagonal, the
     usual choice of regression methods for unknown cameras (a field of view of 53 degrees along the
     diagonal), and the optical axis meets the centre.
 

@@ -41,15 +41,15 @@ class PolynomialRecord:
 
 @dataclass(frozen=True)
 class MotionRecord:
-    """A motion at T moments, in the order of time.
+    """A motion at T times, in their order.
 
     Attributes:
         pose_rotvec: SMPL's 24 rotations, root first, rad; the root takes model to camera frame.
         transl: smplx's `transl`, camera frame (x right, y down, z forward), m.
         betas: shape.
-        times: moment of each pose, s.
-        frame_index: which input frame's exposure the moment lies in.
-        subframe_index: number of the moment inside this exposure.
+        times: of each pose, s.
+        frame_index: which input frame's exposure the time lies in.
+        subframe_index: number of the time inside this exposure.
         exposure: shutter opening and closing of each of the F input frames, s.
         fps: frames per second of the camera.
         camera: full-image camera.

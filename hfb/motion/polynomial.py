@@ -157,7 +157,7 @@ def _direction_times_size(tracks: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B 3"
 
 
 def reverse(motion: PolynomialMotion) -> PolynomialMotion:
-    """The motion played backwards over [0, 1]; it blurs to the same picture (eq. 2 is symmetric).
+    """The motion played backwards over [0, 1]; it blurs to the same image (eq. 2 is symmetric).
 
     Exact: with u = t - o, p(1 - t - o) = p(s - u), s = 1 - 2 o, and the powers of (s - u) are
     expanded by the binomial theorem. About o = 0.5 the odd coefficients just change their sign.

@@ -35,7 +35,7 @@ class PriorOutput(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A sketch as the networks see it.
+    """A canonical motion as the networks see it.
 
     Attributes:
         moving: compressed coefficients.
@@ -58,7 +58,7 @@ class MotionPrior(nn.Module):
     An entry is one order of one track: its channels are the components of one vector and are right
     or wrong together. The paper leaves the networks open; docs/PRIORS.md has what was measured.
 
-    D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, trunk,
+    D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, torso,
     root) forwards or backwards, 64 patterns in all, in small perceptrons, which see what each chain
     does to the joints; with how often faults are expected, that gives the probability that a chain
     runs backwards. A second perceptron adds what single joints do, summed along their way to

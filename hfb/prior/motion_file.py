@@ -25,7 +25,7 @@ def save_motion_prior(prior: MotionPrior, path: str | Path, card: dict[str, Any]
     Args:
         prior: what to write.
         path: the file.
-        card: plain values about its making (body, figures, seed), kept beside the weights.
+        card: plain values about its making (body, metrics, seed), kept beside the weights.
     """
     _FILE.save(prior, prior.settings, Path(path), card)
 

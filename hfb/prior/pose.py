@@ -30,7 +30,7 @@ class MixturePosePrior(nn.Module):
     * "likelihood": the negative log density over D, shifted by the sharpest component's normaliser,
       so that wide components cost more. SMPLify's form.
 
-    "mahalanobis" tells disturbed poses from held-out ones better (figures in
+    "mahalanobis" tells disturbed poses from held-out ones better (metrics in
     checkpoints/README.md), so it is the default.
 
     Args:

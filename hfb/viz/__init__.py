@@ -1,8 +1,8 @@
-"""Pictures that show a result: sheets of panels, shaded bodies, paths of joints."""
+"""Images that show a result: sheets of panels, shaded bodies, paths of joints."""
 
 from hfb.viz.comparison import (
     ComparisonImages,
-    comparison_picture,
+    comparison_image,
     outline,
     overlay_body,
     time_ghosts,
@@ -21,7 +21,7 @@ __all__ = [
     "ComparisonImages",
     "NovelView",
     "PanelStyle",
-    "comparison_picture",
+    "comparison_image",
     "draw_joint_paths",
     "face_texture",
     "novel_view",

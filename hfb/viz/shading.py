@@ -45,12 +45,12 @@ def novel_view(
 
     The body is turned about the vertical axis through its middle (the mean of all sub-frames, so
     that its movement stays visible) and put in front of a camera whose focal length makes all
-    sub-frames fill 90 % of the picture.
+    sub-frames fill 90 % of the image.
 
     Args:
         verts: camera frame (y down), m.
-        height: rows of the picture.
-        width: columns of the picture.
+        height: rows of the image.
+        width: columns of the image.
         azimuth_deg: how far the camera walks to its left around the body.
         elevation_deg: how far it climbs, looking down.
 
@@ -131,7 +131,7 @@ def time_colours(num: int) -> Float[Tensor, "{num} 3"]:
     """Colours from blue (early) to yellow (late).
 
     Args:
-        num: how many moments.
+        num: how many times.
 
     Returns:
         sRGB in [0, 1].

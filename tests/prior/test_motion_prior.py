@@ -60,7 +60,7 @@ def test_the_heading_is_taken_away(generator):
     torch.testing.assert_close(upright[:, 1], torch.tensor([0.0, 1, 0]).expand(5, 3))
 
 
-def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
+def test_a_canonical_motion_does_not_depend_on_where_the_person_looks(generator):
     motion = _motion(generator)
     canonical = canonical_motion(motion, 2)
     # Turn the world about the camera's vertical and move it.
@@ -75,7 +75,7 @@ def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
     torch.testing.assert_close(other.mid_rotmat, canonical.mid_rotmat, atol=1e-5, rtol=1e-4)
 
 
-def test_sampling_and_reading_off_give_the_same_sketch(generator):
+def test_sampling_and_reading_off_give_the_same_motion(generator):
     motion = _motion(generator, size=0.1)
     direct = canonical_motion(motion, 2)
     rotmat, _ = evaluate(motion, torch.tensor([0.5]))
@@ -126,10 +126,10 @@ def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
         turned = prior(canonical.with_coeffs(coeffs)).pattern_scores
         torch.testing.assert_close(turned[:, 0], scores[:, row])
     # D's probability of a chain is the share of the patterns that turn it round, each as often
-    # expected as the number of its backward chains is, over the ways of choosing them.
-    ways = [math.comb(6, wrong) for wrong in range(7)]
+    # expected as the number of its backward chains is, over the choices of them.
+    choices = [math.comb(6, wrong) for wrong in range(7)]
     count = (prior.patterns.signs < 0).sum(1).tolist()
-    expected = torch.tensor([SMALL.wrong_chains[wrong] / ways[wrong] for wrong in count])
+    expected = torch.tensor([SMALL.wrong_chains[wrong] / choices[wrong] for wrong in count])
     shares = scores.exp() * expected
     left_leg = shares[:, prior.patterns.signs[:, 0] < 0].sum(1) / shares.sum(1)
     logits = prior.patterns.backward_logits(scores)

@@ -13,7 +13,7 @@ from hfb.viz import face_texture, novel_view, shaded_mesh, time_colours
 
 @pytest.fixture
 def sphere() -> Mesh:
-    """Radius 0.5 m, 3 m before the camera, at two moments."""
+    """Radius 0.5 m, 3 m before the camera, at two times."""
     ball = trimesh.creation.icosphere(subdivisions=4, radius=0.5)
     verts = torch.tensor(ball.vertices, dtype=torch.float32) + torch.tensor([0.0, 0.0, 3.0])
     faces = torch.tensor(ball.faces)

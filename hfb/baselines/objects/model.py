@@ -88,7 +88,7 @@ class ObjectModel(nn.Module):
 
 
 def erode(alpha: Float[Tensor, "B N 1 H W"], side: int) -> Float[Tensor, "B N 1 H W"]:
-    """The least value in a square round each pixel; what lies beyond the picture does not count.
+    """The least value in a square round each pixel; what lies beyond the image does not count.
 
     Args:
         alpha: silhouettes.

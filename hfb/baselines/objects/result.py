@@ -1,4 +1,4 @@
-"""What Shape from Blur or Motion from Blur found for a sample, and its silhouettes and pictures."""
+"""What Shape from Blur or Motion from Blur found for a sample, and its silhouettes and images."""
 
 from __future__ import annotations
 

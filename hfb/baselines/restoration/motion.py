@@ -111,8 +111,8 @@ def pixels_of(image: Float[Tensor, "3 H W"]) -> Float[np.ndarray, "H W 3"]:
 def _same_sign(field: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """Turn all local motions to the side of the main one: a line has no direction of its own."""
     weighted = field * matte[..., None]
-    moments = np.einsum("hwi,hwj->ij", weighted, field)
-    main = np.linalg.eigh(moments)[1][:, 1]
+    second_moment = np.einsum("hwi,hwj->ij", weighted, field)
+    main = np.linalg.eigh(second_moment)[1][:, 1]
     return field * np.where(field @ main < 0, -1.0, 1.0)[..., None]
 
 

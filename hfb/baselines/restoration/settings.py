@@ -12,7 +12,7 @@ class RestoreSettings:
     """How sub-frames are restored.
 
     Attributes:
-        num_subframes: sharp pictures a photo; Animation-from-Blur and Jin et al. make seven.
+        num_subframes: sharp images a photo; Animation-from-Blur and Jin et al. make seven.
         num_iterations: of Richardson-Lucy; more are sharper and ring more.
         tile: side of the tiles with one blur kernel each, as a share of the person's extent.
         window: standard deviation of the window that the local motion is estimated in, as a share

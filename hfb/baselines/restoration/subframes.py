@@ -24,7 +24,7 @@ from hfb.structures import BlurSample
 def restore_subframes(
     sample: BlurSample, alpha: Float[Tensor, "T 1 H W"], settings: RestoreSettings
 ) -> Float[Tensor, "T N 3 H W"]:
-    """Sharp pictures at the mid-points of equal parts of each photo's exposure.
+    """Sharp images at the mid-points of equal parts of each photo's exposure.
 
     Args:
         sample: photos and background.
@@ -63,7 +63,7 @@ def restore_subframes(
 def move(
     layers: Float[np.ndarray, "H W C"], shift: Float[np.ndarray, "H W 2"]
 ) -> Float[np.ndarray, "H W C"]:
-    """Move each pixel by its shift (px); outside the picture there is nothing."""
+    """Move each pixel by its shift (px); outside the image there is nothing."""
     height, width = layers.shape[:2]
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return cv2.remap(

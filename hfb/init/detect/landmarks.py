@@ -102,7 +102,7 @@ def swap_sides(landmarks: Landmarks, legs_only: bool = False) -> Landmarks:
 
 
 def _swapped(output: DetectorOutput, chosen: np.ndarray) -> DetectorOutput:
-    """A reading with landmarks exchanged and their depth reversed."""
+    """A detector output with landmarks exchanged and their depth reversed."""
     order = np.arange(NUM_POINTS)
     order[chosen] = FLIP[chosen]
     points, world = output.points[order], output.world[order]

@@ -1,4 +1,4 @@
-"""Lifted poses for registration: several readings of one person, one pose in the camera frame."""
+"""Lifted poses for registration: detector outputs of a person to one pose in the camera frame."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def lift_outputs(
     network: LiftingNetwork,
     body: SmplBody,
 ) -> LiftedStart:
-    """Lift all readings of each hypothesis and take their mean.
+    """Lift all detector outputs of each hypothesis and take their mean.
 
     Args:
         outputs: of each hypothesis one or several runs of the landmark network.
         registered: pose that its landmarks alone lead to, root first, camera frame.
         camera: of the image.
-        network: trained on such readings.
+        network: trained on such outputs.
         body: names of the joints, to know left from right.
 
     Raises:
@@ -80,22 +80,22 @@ def mirrored_pose(
 def _input_of(
     outputs: Sequence[DetectorOutput], camera: Camera, registered: Float[Tensor, "B J 3 3"]
 ) -> LiftingInput:
-    """Readings as tensors; a mirrored image has a mirrored camera."""
+    """Detector outputs as tensors; a mirrored image has a mirrored camera."""
     focal, principal = camera.focal.tolist(), camera.principal_point.tolist()
     cameras = [
-        [*focal, r.mirrored_width - principal[0] if r.mirrored_width else principal[0],
+        [*focal, output.mirrored_width - principal[0] if output.mirrored_width else principal[0],
          principal[1]]
-        for r in outputs
+        for output in outputs
     ]  # fmt: skip
 
     def stacked(values: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(values)).float()
 
     return LiftingInput(
-        points=stacked([r.points for r in outputs]),
-        heat=stacked([r.heat for r in outputs]),
-        world=stacked([r.world for r in outputs]),
-        roi=torch.tensor([r.roi for r in outputs], dtype=torch.float32),
+        points=stacked([output.points for output in outputs]),
+        heat=stacked([output.heat for output in outputs]),
+        world=stacked([output.world for output in outputs]),
+        roi=torch.tensor([output.roi for output in outputs], dtype=torch.float32),
         camera=torch.tensor(cameras, dtype=torch.float32),
         registered=registered,
     )
@@ -108,7 +108,7 @@ def _in_camera(
     root = view_rotation(seen).mT @ pose.rotmat[:, 0]
     rotmat = torch.cat([root[:, None], pose.rotmat[:, 1:]], 1)
     other = list(other_sides(names))
-    is_mirrored = torch.tensor([r.mirrored_width > 0 for r in outputs])
+    is_mirrored = torch.tensor([output.mirrored_width > 0 for output in outputs])
     return LiftedPose(
         rotmat=torch.where(is_mirrored[:, None, None, None], mirrored_pose(rotmat, names), rotmat),
         betas=pose.betas,
