@@ -73,10 +73,20 @@ def test_names_are_told_and_taken_once(fog: RenderSettings) -> None:
     register_backend("fog", Fog)
 
 
-@pytest.mark.parametrize(("dtype", "name"), [(torch.float32, "numba"), (torch.float64, "torch")])
-def test_the_automatic_choice_follows_the_dtype(dtype: torch.dtype, name: str) -> None:
+@pytest.mark.parametrize(
+    ("device", "dtype", "name"),
+    [
+        ("cpu", torch.float32, "numba"),
+        ("cpu", torch.float64, "torch"),
+        ("meta", torch.float32, "torch"),
+    ],
+)
+def test_the_automatic_choice_follows_device_and_dtype(
+    device: str, dtype: torch.dtype, name: str
+) -> None:
     mesh, camera = tilted_square()
-    mesh = replace(mesh, verts=mesh.verts.to(dtype), texture=mesh.texture.to(dtype))
+    verts, texture = mesh.verts.to(device, dtype), mesh.texture.to(device, dtype)
+    mesh = replace(mesh, verts=verts, texture=texture)
     scene, _ = build_scene(mesh, camera)
     chosen = choose_backend(scene, RenderSettings())
     assert chosen is choose_backend(scene, RenderSettings(backend=name))
