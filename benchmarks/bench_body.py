@@ -19,7 +19,7 @@ from torch import Tensor
 from hfb.body import load_body
 from hfb.body.locate import find_body_file
 from hfb.body.model_file import read_body_file
-from hfb.body.smpl import smplx_model
+from hfb.body.smplx_model import smplx_model
 from hfb.geometry import rotvec_to_rotmat
 from hfb.structures import BodyParams
 

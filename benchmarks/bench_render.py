@@ -36,7 +36,7 @@ import trimesh
 from render_floor import Work, measure_floor
 
 from hfb.render import RenderSettings, render_exposure
-from hfb.render.settings import Backend, Mode
+from hfb.render.settings import Mode
 from hfb.structures import Camera, Mesh
 
 BODY = Path(__file__).resolve().parents[1] / "checkpoints" / "free_body.npz"
@@ -59,9 +59,7 @@ class Row:
     @property
     def settings(self) -> RenderSettings:
         """Mode, backend and threads of this row."""
-        return RenderSettings(
-            cast(Mode, self.mode), cast(Backend, self.backend), num_threads=self.threads
-        )
+        return RenderSettings(cast(Mode, self.mode), self.backend, num_threads=self.threads)
 
     @property
     def fastest(self) -> float:

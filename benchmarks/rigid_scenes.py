@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.baselines import ObjectEstimate
-from hfb.baselines.prototypes import PrototypeName, load_prototype
+from hfb.baselines.objects.prototypes import PrototypeName, load_prototype
 from hfb.formation import linear_to_srgb
 from hfb.geometry import rotvec_to_rotmat
 from hfb.metrics.functional import silhouette_iou

@@ -63,7 +63,7 @@ def rotmat_to_rotvec(rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3"]:
     return roma.rotmat_to_rotvec(rotmat)
 
 
-def spin_of_rotvec(
+def angular_velocity_of_rotvec(
     rotvec: Float[Tensor, "*B 3"], rate: Float[Tensor, "*B 3"]
 ) -> Float[Tensor, "*B 3"]:
     """Angular velocity of a rotation whose rotation vector changes at a given rate.
@@ -115,9 +115,9 @@ def nearest_rotation(matrix: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]
 
 
 def default_camera(height: int, width: int) -> Camera:
-    """A camera for a picture of which nothing is known.
+    """A camera for an image of which nothing is known.
 
-    Not in the paper, which never states its camera: the focal length is the picture's diagonal, the
+    Not in the paper, which never states its camera: the focal length is the image's diagonal, the
     usual choice of regression methods for unknown cameras (a field of view of 53 degrees along the
     diagonal), and the optical axis meets the centre.
 
@@ -231,5 +231,28 @@ def face_normals(
     Returns:
         Unit vectors; zero for a face without area.
     """
+    return torch.nn.functional.normalize(_face_areas(verts, faces), dim=-1, eps=1e-20)
+
+
+def vertex_normals(
+    verts: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]
+) -> Float[Tensor, "*B V 3"]:
+    """Unit normals of vertices: the mean of the faces around each, weighted by their area.
+
+    Args:
+        verts: any frame and unit.
+        faces: vertex indices, counter-clockwise seen from outside (in a right-handed frame).
+
+    Returns:
+        Unit vectors, outwards; zero for a vertex without faces.
+    """
+    areas, normals = _face_areas(verts, faces), torch.zeros_like(verts)
+    for k in range(3):
+        normals = normals.index_add(-2, faces[:, k], areas)
+    return torch.nn.functional.normalize(normals, dim=-1)
+
+
+def _face_areas(verts: Tensor, faces: Tensor) -> Float[Tensor, "*B F 3"]:
+    """Normals of triangles, twice as long as their area is large."""
     a, b, c = (verts.index_select(-2, faces[:, k]) for k in range(3))
-    return torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1, eps=1e-20)
+    return torch.linalg.cross(b - a, c - a)

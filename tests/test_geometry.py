@@ -3,6 +3,7 @@ import math
 import pytest
 import roma
 import torch
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import procrustes
@@ -19,6 +20,7 @@ from hfb.geometry import (
     project,
     rotmat_to_rotvec,
     rotvec_to_rotmat,
+    vertex_normals,
 )
 from hfb.structures import Camera
 
@@ -171,3 +173,21 @@ def test_face_normals_point_to_the_counter_clockwise_side():
     normals = face_normals(verts, faces)
     expected = torch.tensor([[0.0, 0, 1], [0, 0, -1], [0, 0, 0]])
     torch.testing.assert_close(normals, expected)
+
+
+def test_vertex_normals_of_a_sphere_point_outward():
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.5)
+    verts = torch.tensor(ball.vertices, dtype=torch.float32)
+    centres = torch.tensor([[0.0, 0.0, 3.0], [0.2, 0.0, 3.0]])[:, None]
+    normals = vertex_normals(verts + centres, torch.tensor(ball.faces))
+    assert float((normals * verts / 0.5).sum(dim=-1).min()) > 0.999
+
+
+def test_vertex_normals_weigh_faces_by_area_and_are_zero_without_faces():
+    verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 3], [5, 5, 5]])
+    normals = vertex_normals(verts, torch.tensor([[0, 1, 2], [0, 2, 3]]))
+    # Faces of area 0.5 and 1.5, towards z and x.
+    slanted = torch.tensor([3.0, 0.0, 1.0]) / 10**0.5
+    torch.testing.assert_close(normals[0], slanted)
+    torch.testing.assert_close(normals[1], torch.tensor([0.0, 0.0, 1.0]))
+    assert torch.equal(normals[4], torch.zeros(3))

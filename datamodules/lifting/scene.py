@@ -19,10 +19,10 @@ from datamodules.lifting.outfits import Wardrobe
 from datamodules.mocap.windows import Frames
 from datamodules.synthetic.camera_placement import CameraRange, SceneCamera, place_camera
 from datamodules.synthetic.sensor import Sensor
-from datamodules.synthetic.shading import Light, irradiance, vertex_normals
+from datamodules.synthetic.shading import Light, irradiance
 from hfb.body import SmplBody
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
-from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat, vertex_normals
 from hfb.motion import subframe_times
 from hfb.motion.tracks import mirror_joints
 from hfb.render import RenderSettings, render_exposure

@@ -25,7 +25,8 @@ from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
 from hfb.formation import linear_to_srgb
 from hfb.geometry import project, rotmat_to_rotvec
-from hfb.init.detect.blazepose import BlazePose, Roi, roi_matrix, rotate_world, sigmoid
+from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.decoding import Roi, roi_matrix, rotate_world, sigmoid
 from hfb.init.detect.detector_output import CROP_SIZE
 from hfb.init.detect.landmarks import Landmarks
 from hfb.init.register.priors import MixtureQuadratic

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datamodules.synthetic.shading import vertex_normals
 from hfb.body import SmplBody
-from hfb.geometry import rotmat_to_rotvec
+from hfb.geometry import rotmat_to_rotvec, vertex_normals
 from hfb.structures import BodyParams
 
 # SMPL's joints of the limbs: (upper, lower) bone of each.

@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from hfb.geometry import vertex_normals
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import Camera, Exposure, Mesh
 
@@ -109,20 +110,6 @@ def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     w = (ab[:, 0] * ap[:, 1] - ab[:, 1] * ap[:, 0]) / det
     outside = ~np.isfinite(det)
     return np.where(outside[:, None], -1.0, np.stack([1 - v - w, v, w], axis=1))
-
-
-def vertex_normals(
-    verts: Float[Tensor, "N V 3"], faces: Int[Tensor, "F 3"]
-) -> Float[Tensor, "N V 3"]:
-    """Unit normals, the area-weighted mean of the faces around each vertex."""
-    corners = verts[:, faces]
-    normal = torch.cross(
-        corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0], dim=-1
-    )
-    total = torch.zeros_like(verts)
-    for k in range(3):
-        total.index_add_(1, faces[:, k], normal)
-    return torch.nn.functional.normalize(total, dim=-1)
 
 
 def irradiance(normals: Float[Tensor, "*B 3"], light: Light) -> Float[Tensor, "*B 3"]:

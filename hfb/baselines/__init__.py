@@ -1,11 +1,12 @@
 """Other people's methods, from their descriptions, to compare with on the same samples."""
 
 from hfb.baselines.external import ExternalEstimate, read_external
-from hfb.baselines.object_problem import ObjectProblem, build_object_problem
-from hfb.baselines.object_result import ObjectEstimate, estimate_object
-from hfb.baselines.object_settings import BaselineSettings, MfbRecipe, ObjectRecipe, SfbRecipe
+from hfb.baselines.objects.problem import ObjectProblem, build_object_problem
+from hfb.baselines.objects.result import ObjectEstimate, estimate_object
+from hfb.baselines.objects.settings import BaselineSettings, MfbRecipe, ObjectRecipe, SfbRecipe
 from hfb.baselines.pose_track import PoseTrack
-from hfb.baselines.restore import RestoreSettings, restore_subframes
+from hfb.baselines.restoration.settings import RestoreSettings
+from hfb.baselines.restoration.subframes import restore_subframes
 from hfb.baselines.subframe_files import (
     list_subframes,
     read_subframe,

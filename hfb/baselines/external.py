@@ -1,8 +1,8 @@
-"""Results of any other program, read from a folder: poses, or pictures of the sub-frames.
+"""Results of any other program, read from a folder: poses, or images of the sub-frames.
 
 `<root>/<sample>/poses.hfbinit.npz` holds a pose a sub-frame (see `hfb.init.read_timed_estimates`;
 other tools' files are converted by `python -m datamodules.external`). Without it,
-`<root>/<sample>/000_000.png` and so on (photo, sub-frame) are sharp pictures in the order of time,
+`<root>/<sample>/000_000.png` and so on (photo, sub-frame) are sharp images in the order of time,
 which our initialiser estimates one by one: "restore, then estimate".
 """
 
@@ -57,7 +57,7 @@ def read_external(
         root: folder with a folder a sample.
         sample: the photos.
         body: body model of the poses.
-        initialiser: estimates a pose in each picture of a sub-frame.
+        initialiser: estimates a pose in each image of a sub-frame.
 
     Raises:
         InputError: if there is no such folder, a file is missing or cannot be used.
@@ -86,34 +86,34 @@ def read_poses(path: Path, sample: BlurSample, body: SmplBody) -> list[ExternalE
         InputError: if the file is unusable, or a photo has no pose.
     """
     height, width = sample.blurry.shape[-2:]
-    moments = read_timed_estimates(path, body.identity, (height, width), sample.camera)
+    found = read_timed_estimates(path, body, (height, width), sample.camera)
     count = len(sample.blurry)
-    numbers = sorted({moment.frame for moment in moments})
+    numbers = sorted({timed.frame for timed in found})
     if numbers != list(range(count)):
         raise InputError(
             f"{path}: its frame_ids must name the {count} photo(s) of {sample.sample_id} from 0 "
             f"on, they name {numbers[:8]}"
         )
     return [
-        _photo_of([moment for moment in moments if moment.frame == k], sample, k, path)
+        _photo_of([timed for timed in found if timed.frame == k], sample, k, path)
         for k in range(count)
     ]
 
 
 def _photo_of(
-    moments: list[TimedEstimate], sample: BlurSample, k: int, path: Path
+    found: list[TimedEstimate], sample: BlurSample, k: int, path: Path
 ) -> ExternalEstimate:
     """The poses of one photo, in the order of time."""
-    times = subframe_times(len(moments), torch.float64)
-    known = [moment.time for moment in moments if moment.time is not None]
-    if len(known) == len(moments):
+    times = subframe_times(len(found), torch.float64)
+    known = [timed.time for timed in found if timed.time is not None]
+    if len(known) == len(found):
         opening, closing = sample.exposure[k].double()
         times = (torch.tensor(known, dtype=torch.float64) - opening) / (closing - opening)
         order = times.argsort()
-        times, moments = times[order], [moments[i] for i in order.tolist()]
+        times, found = times[order], [found[i] for i in order.tolist()]
         if len(times) > 1 and not bool((times.diff() > 0).all()):
             raise InputError(f"{path}: two poses of photo {k} have the same timestamp")
-    estimates = [moment.estimate for moment in moments]
+    estimates = [timed.estimate for timed in found]
     track, betas = track_of(estimates, times)
     return ExternalEstimate(track, betas, estimates[0].camera)
 
@@ -121,16 +121,16 @@ def _photo_of(
 def estimate_subframes(
     folder: Path, sample: BlurSample, body: SmplBody, initialiser: Initialiser
 ) -> list[ExternalEstimate]:
-    """Restore, then estimate: our initialiser on each picture of a sub-frame.
+    """Restore, then estimate: our initialiser on each image of a sub-frame.
 
     Args:
         folder: of the sample.
         sample: the photos; their background and camera are used, their own estimates are not.
         body: body model of the poses.
-        initialiser: finds the pose in a picture.
+        initialiser: finds the pose in an image.
 
     Raises:
-        InputError: if pictures are missing or unusable.
+        InputError: if images are missing or unusable.
         NoPersonError: if nobody is found in any sub-frame of a photo.
     """
     height, width = sample.blurry.shape[-2:]
@@ -138,9 +138,9 @@ def estimate_subframes(
     for k, paths in enumerate(list_subframes(folder, len(sample.blurry))):
         times, found = subframe_times(len(paths), torch.float64), {}
         for index, path in enumerate(paths):
-            picture = read_subframe(path, height, width)
+            image = read_subframe(path, height, width)
             try:
-                found[index] = initialiser(picture, sample.background, sample.camera, body)
+                found[index] = initialiser(image, sample.background, sample.camera, body)
             except NoPersonError:
                 continue
         if not found:

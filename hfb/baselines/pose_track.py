@@ -1,4 +1,4 @@
-"""Poses at moments, as programs that know nothing of exposures give them, and between them."""
+"""Poses at given times, as programs that know nothing of exposures give them, and between them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hfb.structures import InitialEstimate
 
 @dataclass(frozen=True)
 class PoseTrack:
-    """Poses at K moments, in the order of time.
+    """Poses at K times, in their order.
 
     Attributes:
-        times: moments, increasing, in any unit that the asker uses, too.
+        times: increasing, in any unit that the asker uses, too.
         pose_rotmat: root first; the root's takes the model to the camera frame.
         transl: camera frame, m.
 
@@ -42,9 +42,9 @@ class PoseTrack:
             raise InputError(f"the times of a track must increase, got {self.times.tolist()[:8]}")
 
     def at(self, t: Float[Tensor, " N"]) -> tuple[Float[Tensor, "N J 3 3"], Float[Tensor, "N 3"]]:
-        """Poses at other moments: the shortest turn and the straight way between neighbours.
+        """Poses at other times: the shortest turn and the straight line between neighbours.
 
-        Before the first and after the last moment the body stands still: nothing is known there.
+        Before the first and after the last time the body stands still: nothing is known there.
         """
         if len(self.times) == 1:
             count = len(t)
@@ -63,11 +63,11 @@ class PoseTrack:
 def track_of(
     estimates: list[InitialEstimate], times: Float[Tensor, " K"]
 ) -> tuple[PoseTrack, Float[Tensor, " S"]]:
-    """The best hypothesis of each moment as a track, and one shape for all of them.
+    """The best hypothesis at each time as a track, and one shape for all of them.
 
     Args:
-        estimates: one a moment.
-        times: their moments, increasing.
+        estimates: one a time.
+        times: of the estimates, increasing.
 
     Returns:
         The track and the mean shape: a person does not change, and a mean is better than each.

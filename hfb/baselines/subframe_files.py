@@ -1,4 +1,4 @@
-"""Pictures of sub-frames in a folder: `<root>/<sample>/000_000.png`, photo and sub-frame."""
+"""Images of sub-frames in a folder: `<root>/<sample>/000_000.png`, photo and sub-frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def list_subframes(folder: Path, num_frames: int) -> list[list[Path]]:
 
 
 def read_subframe(path: Path, height: int, width: int) -> Float[Tensor, "3 H W"]:
-    """One picture, 8 or 16 bits, sRGB in [0, 1].
+    """One image, 8 or 16 bits, sRGB in [0, 1].
 
     Raises:
         InputError: if it cannot be read or has another size than the photo.
@@ -90,7 +90,7 @@ def _read(path: Path, flags: int, height: int, width: int) -> Float[Tensor, "C H
     except (OSError, cv2.error) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     if array is None or array.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path} is no picture of 8 or 16 bits that can be read")
+        raise InputError(f"{path} is no image of 8 or 16 bits that can be read")
     if array.shape[:2] != (height, width):
         raise InputError(
             f"{path} has {array.shape[1]} x {array.shape[0]} px, the photo {width} x {height}"

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.baselines.object_losses import texture_variation_loss
+from hfb.baselines.objects.losses import texture_variation_loss
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.losses import image_loss
 from hfb.render import RenderSettings, render_exposure

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hfb.errors import BodyModelError
+from hfb.skeleton import NUM_JOINTS
 
-NUM_JOINTS = 24
 REQUIRED_KEYS = (
     "v_template",
     "shapedirs",

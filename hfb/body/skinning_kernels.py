@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Indices = NDArray[np.int32]
+from hfb.body.skinning_tables import Array, Indices, SkinningTables
 
 
 def _jit(function: Callable[..., None]) -> Callable[..., None]:
@@ -34,28 +32,6 @@ def _jit(function: Callable[..., None]) -> Callable[..., None]:
         inspect.unwrap(function)
     )
     return compiled
-
-
-class SkinningTables(NamedTuple):
-    """A body's constants as compressed rows, one row a vertex (numba takes named tuples).
-
-    Attributes:
-        parents: (J,) parent of each joint, -1 for the root.
-        weight_start: (V+1,) where each vertex's entries of the next two begin.
-        weight_joint: joints that move the vertex.
-        weight_value: their skinning weights.
-        offset_start: (V+1,) where each vertex's entries of the next two begin.
-        offset_joint: body joints (root not counted) whose rotation corrects the vertex.
-        offset_value: (entries, 9, 3) displacement per entry of rotation minus identity, m.
-    """
-
-    parents: Indices
-    weight_start: Indices
-    weight_joint: Indices
-    weight_value: Array
-    offset_start: Indices
-    offset_joint: Indices
-    offset_value: Array
 
 
 @_jit

@@ -5,46 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from hfb.body.skinning_kernels import Indices, SkinningTables, backward_frames, forward_frames
-
-
-def make_tables(weights: Tensor, posedirs: Tensor, parents: tuple[int, ...]) -> SkinningTables:
-    """Compress the constants of a body.
-
-    Args:
-        weights: (V, J) skinning weights.
-        posedirs: (9·(J-1), V·3) pose blend shapes as smplx keeps them, m.
-        parents: parent of each joint, -1 for the root.
-
-    Returns:
-        The tables that `skin_frames` needs.
-    """
-    dense = weights.detach().cpu().numpy().astype(np.float32)
-    vertex, joint = np.nonzero(dense)
-    blocks = posedirs.detach().cpu().numpy().astype(np.float32)
-    blocks = blocks.reshape(len(parents) - 1, 9, len(dense), 3).transpose(2, 0, 1, 3)
-    corrected, by = np.nonzero((blocks != 0).any(axis=(2, 3)))
-    return SkinningTables(
-        parents=np.array(parents, np.int32),
-        weight_start=_row_starts(vertex, len(dense)),
-        weight_joint=joint.astype(np.int32),
-        weight_value=np.ascontiguousarray(dense[vertex, joint]),
-        offset_start=_row_starts(corrected, len(dense)),
-        offset_joint=by.astype(np.int32),
-        offset_value=np.ascontiguousarray(blocks[corrected, by]),
-    )
-
-
-def _row_starts(row_of_entry: NDArray[np.int64], num_rows: int) -> Indices:
-    counts = np.bincount(row_of_entry, minlength=num_rows)
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+from hfb.body.skinning_kernels import backward_frames, forward_frames
+from hfb.body.skinning_tables import SkinningTables
 
 
 def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from smplx import SMPL
-from smplx.joint_names import JOINT_NAMES
-from smplx.utils import Struct
-from smplx.vertex_ids import vertex_ids
 from torch import Tensor, nn
 
 from hfb.body.kinematics import joint_frames
 from hfb.body.locate import find_body_file, guess_gender
-from hfb.body.model_file import NUM_JOINTS, BodyFile, read_body_file
+from hfb.body.model_file import BodyFile, read_body_file
 from hfb.body.skinning import pose_offsets, skin
-from hfb.body.skinning_numba import make_tables, skin_frames
+from hfb.body.skinning_numba import skin_frames
+from hfb.body.skinning_tables import make_tables
+from hfb.body.smplx_model import smplx_landmarks, smplx_model
 from hfb.body.uv import uv_of_body
-from hfb.errors import BodyModelError, ShapeError
+from hfb.errors import ShapeError
+from hfb.skeleton import SMPL_JOINT_NAMES
 from hfb.structures import BodyIdentity, BodyParams, PosedBody
-
-# smplx's list is SMPL-H's and SMPL-X's; plain SMPL ends in one hand joint a side.
-SMPL_JOINT_NAMES = (*JOINT_NAMES[: NUM_JOINTS - 2], "left_hand", "right_hand")
-# smplx reads no more than 10 coefficients from files with fewer than this many.
-_SMPLX_SHAPE_SPACE = SMPL.SHAPE_SPACE_DIM
 
 # Share of (vertex, joint) pairs that the pose blend shapes couple; measured on two CPU cores.
 _SPARSE_BELOW = 0.15
@@ -86,7 +79,7 @@ class SmplBody(nn.Module):
         self.num_betas = num_betas
         self.parents = file.parents
         self.joint_names = SMPL_JOINT_NAMES
-        self.landmark_vertices = file.landmark_vertices or _smpl_landmarks(file)
+        self.landmark_vertices = file.landmark_vertices or smplx_landmarks(file)
         self.use_compiled = True
         arrays = dict(smplx_model(file, num_betas, torch.float64).named_buffers())
         uv, faces_uv = uv_of_body(file, uv_file)
@@ -241,45 +234,6 @@ def load_body(
     return SmplBody(file, identity, num_betas=num_betas, uv_file=uv_file, dtype=dtype)
 
 
-def smplx_model(file: BodyFile, num_betas: int, dtype: torch.dtype = torch.float32) -> SMPL:
-    """The same body as smplx's own module, the reference that `SmplBody` is tested against.
-
-    Args:
-        file: arrays of the body.
-        num_betas: shape coefficients to use.
-        dtype: of its buffers.
-
-    Returns:
-        A `smplx.SMPL`.
-
-    Raises:
-        BodyModelError: if the file has fewer than `num_betas` shape coefficients.
-    """
-    available = file.shapedirs.shape[-1]
-    if not 0 < num_betas <= min(available, _SMPLX_SHAPE_SPACE):
-        raise BodyModelError(
-            f"{file.path} has {available} shape coefficients, {num_betas} were asked for"
-        )
-    # Padding to smplx's full shape space lets it take any number of them, without its printed
-    # warning about 10-coefficient files.
-    padding = _SMPLX_SHAPE_SPACE - num_betas
-    shapedirs = np.pad(file.shapedirs[..., :num_betas], ((0, 0), (0, 0), (0, padding)))
-    return SMPL(
-        model_path="",
-        data_struct=Struct(
-            v_template=file.v_template,
-            shapedirs=shapedirs,
-            posedirs=file.posedirs,
-            J_regressor=file.joint_regressor,
-            weights=file.weights,
-            f=file.faces,
-            kintree_table=np.array([file.parents, range(len(file.parents))]),
-        ),
-        num_betas=num_betas,
-        dtype=dtype,
-    )
-
-
 def _buffers(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     """What `SmplBody` keeps of smplx's buffers, arranged for its way of evaluating them."""
     template, shapedirs = arrays["v_template"], arrays["shapedirs"]
@@ -299,10 +253,3 @@ def _buffers(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         "uv": arrays["uv"],
         "faces_uv": arrays["faces_uv"],
     }
-
-
-def _smpl_landmarks(file: BodyFile) -> dict[str, int]:
-    """Smplx's named vertices, which hold for any file with SMPL's own mesh."""
-    if len(file.v_template) != 6890:
-        return {}
-    return {name: int(vertex) for name, vertex in vertex_ids["smplh"].items()}

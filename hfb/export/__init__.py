@@ -1,4 +1,4 @@
-"""Results as files that other programs read: motion, mesh, video, pictures."""
+"""Results as files that other programs read: motion, mesh, video, images."""
 
 from hfb.export.atomic import atomic_folder, atomic_write
 from hfb.export.images import encode_png, quantise, write_image

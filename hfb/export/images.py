@@ -16,7 +16,7 @@ from hfb.export.atomic import atomic_write
 
 
 def write_image(path: str | Path, image: Float[Tensor, "C H W"], bits: Literal[8, 16] = 8) -> None:
-    """Write a picture as PNG, whole or not at all.
+    """Write an image as PNG, whole or not at all.
 
     Not in the paper: plain output. Values outside [0, 1] are clamped; rounding is to nearest, so
     reading back differs by at most half a step (1/510 or 1/131070).
@@ -28,16 +28,16 @@ def write_image(path: str | Path, image: Float[Tensor, "C H W"], bits: Literal[8
         bits: bits per channel.
 
     Raises:
-        InputError: if the name does not end in .png, the picture holds NaN or no pixels, or the
+        InputError: if the name does not end in .png, the image holds NaN or no pixels, or the
             folder cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise InputError(f"pictures are written as PNG: {path.name} should end in .png")
+        raise InputError(f"images are written as PNG: {path.name} should end in .png")
     if image.shape[0] not in (1, 3) or image.numel() == 0:
-        raise InputError(f"a picture needs 1 or 3 channels and some pixels, got {_size(image)}")
+        raise InputError(f"an image needs 1 or 3 channels and some pixels, got {_size(image)}")
     if not bool(torch.isfinite(image).all()):
-        raise InputError(f"the picture for {path.name} holds NaN or infinity")
+        raise InputError(f"the image for {path.name} holds NaN or infinity")
     encoded = encode_png(image, bits)
     with atomic_write(path) as part:
         part.write_bytes(encoded)

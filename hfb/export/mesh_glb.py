@@ -75,7 +75,7 @@ def write_glb(
     Args:
         path: file name ending in .glb.
         mesh: one sample (verts "N V 3" in m, texture "3 TH TW" sRGB).
-        times: moment of each sub-frame, s, increasing.
+        times: of each sub-frame, s, increasing.
         slow_motion: how many times slower than real the animation plays.
         extras: anything JSON can hold, stored as the asset's `extras` (body name, licence …).
 

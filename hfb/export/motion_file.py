@@ -14,25 +14,24 @@ from torch import Tensor
 from hfb.errors import InputError, ShapeError
 from hfb.export.atomic import atomic_write
 from hfb.motion import PolynomialMotion
+from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
 from hfb.structures import BodyIdentity, Camera
 
 FORMAT_VERSION = 1
-SMPLH_POSE_SIZE = 156  # root, 21 body joints, 30 finger joints
-SHARED_POSE_SIZE = 66  # root and the 21 body joints that SMPL and SMPL-H share
 AMASS_NUM_BETAS = 16
 
 
 @dataclass(frozen=True)
 class MotionRecord:
-    """A motion at T moments, in the order of time.
+    """A motion at T times, in their order.
 
     Attributes:
         pose_rotvec: SMPL's 24 rotations, root first, rad; the root takes model to camera frame.
         transl: smplx's `transl`, camera frame (x right, y down, z forward), m.
         betas: shape.
-        times: moment of each pose, s.
-        frame_index: which input frame's exposure the moment lies in.
-        subframe_index: number of the moment inside this exposure.
+        times: of each pose, s.
+        frame_index: which input frame's exposure the time lies in.
+        subframe_index: number of the time inside this exposure.
         exposure: shutter opening and closing of each of the F input frames, s.
         fps: frames per second of the camera.
         camera: full-image camera.
@@ -40,7 +39,7 @@ class MotionRecord:
         polynomial: the fitted polynomials, one a photo, if there are any.
     """
 
-    pose_rotvec: Float[Tensor, "T 24 3"]
+    pose_rotvec: Float[Tensor, "T J 3"]
     transl: Float[Tensor, "T 3"]
     betas: Float[Tensor, " S"]
     times: Float[Tensor, " T"]
@@ -69,6 +68,7 @@ def write_motion(path: str | Path, motion: MotionRecord) -> None:
     Raises:
         InputError: if the motion holds NaN, the times do not increase, or the file cannot be made.
         ShapeError: if its tensors have different lengths.
+        BodyModelError: if the joints are not SMPL's 24.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -108,6 +108,7 @@ def read_motion(path: str | Path) -> MotionRecord:
 
 
 def _check(motion: MotionRecord) -> None:
+    require_smpl("motion.npz", motion.pose_rotvec.shape[-2])
     length = len(motion.times)
     for name in ("pose_rotvec", "transl", "frame_index", "subframe_index"):
         if len(getattr(motion, name)) != length:
@@ -124,8 +125,9 @@ def _check(motion: MotionRecord) -> None:
 def _amass_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
     """The keys that readers of AMASS files know."""
     smpl = _array(motion.pose_rotvec).reshape(len(motion.times), -1)
-    smplh = np.zeros((len(smpl), SMPLH_POSE_SIZE), smpl.dtype)
-    smplh[:, :SHARED_POSE_SIZE] = smpl[:, :SHARED_POSE_SIZE]
+    smplh = np.zeros((len(smpl), POSE_SIZES["smplh"]), smpl.dtype)
+    num_shared = 3 * NUM_SHARED_JOINTS
+    smplh[:, :num_shared] = smpl[:, :num_shared]
     betas = _array(motion.betas)
     padded = np.zeros(max(AMASS_NUM_BETAS, len(betas)), betas.dtype)
     padded[: len(betas)] = betas
@@ -191,7 +193,7 @@ def _record(data: dict[str, np.ndarray]) -> MotionRecord:
             parameterization=data["polynomial_parameterization"].item(),
         )
     return MotionRecord(
-        pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, 24, 3),
+        pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, NUM_JOINTS, 3),
         transl=torch.from_numpy(data["trans"]),
         betas=torch.from_numpy(data["betas"][: int(data["num_betas"])]),
         times=torch.from_numpy(data["timestamps"]),

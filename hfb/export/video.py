@@ -57,7 +57,7 @@ def write_video(
 def stream_video(
     path: str | Path, frames: Iterable[Float[Tensor, "3 H W"]], fps: float = 24.0
 ) -> None:
-    """Write pictures as an H.264 video as they come, without keeping them, whole or not at all.
+    """Write images as an H.264 video as they come, without keeping them, whole or not at all.
 
     Args:
         path: file name ending in .mp4.
@@ -99,8 +99,8 @@ def playing_order(num_frames: int, there_and_back: bool = True) -> list[int]:
     return forward + forward[-2:0:-1] if there_and_back else forward
 
 
-def _encode(path: Path, pictures: Iterator[np.ndarray], fps: float) -> None:
-    """Feed the pictures to the encoder one by one."""
+def _encode(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
+    """Feed the images to the encoder one by one."""
     # imported here: only this function needs the FFmpeg libraries
     import av
     from av.error import FFmpegError
@@ -108,14 +108,14 @@ def _encode(path: Path, pictures: Iterator[np.ndarray], fps: float) -> None:
     try:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            first = next(pictures)
+            first = next(images)
             stream.height, stream.width = first.shape[:2]
             stream.pix_fmt = "yuv420p"
             stream.options = {"crf": "16", "preset": "medium"}
             for setting in ("colorspace", "color_primaries", "color_trc"):
                 setattr(stream.codec_context, setting, BT709)
-            for picture in chain([first], pictures):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            for image in chain([first], images):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame = frame.reformat(format="yuv420p", dst_colorspace=BT709)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())

@@ -70,9 +70,7 @@ def initialise_frame(
     blurry = sample.blurry[0]
     estimate = sample.estimate
     if estimate is None and sample.estimate_path is not None:
-        estimate = read_estimate(
-            sample.estimate_path, body.identity, (height, width), sample.camera, frame
-        )
+        estimate = read_estimate(sample.estimate_path, body, (height, width), sample.camera, frame)
     camera_is_known = sample.camera is not None or estimate is not None
     if estimate is None:
         camera = sample.camera or default_camera(height, width)

@@ -20,6 +20,7 @@ from hfb.fit.schedule import schedule
 from hfb.fit.sequence.boundaries import Gap, neighbour_velocities
 from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
+from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
@@ -288,9 +289,4 @@ class RefineModule(pl.LightningModule):
 @torch.no_grad()
 def _start_face_normals(body: SmplBody, start: BodyParams) -> Float[Tensor, "P F 3"]:
     """Unit face normals of the starting pose, enough for the smoothness weights of eq. 5."""
-    verts = body(start).verts
-    corners = verts[:, body.faces]
-    normals = torch.linalg.cross(
-        corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
-    )
-    return torch.nn.functional.normalize(normals, dim=-1)
+    return face_normals(body(start).verts, body.faces)

@@ -182,7 +182,7 @@ def person_colour(
 
 
 def smooth(values: Float[np.ndarray, "H W *C"], radius: float) -> Float[np.ndarray, "H W *C"]:
-    """Gaussian blur that takes the picture to go on beyond its edges.
+    """Gaussian blur that takes the image to go on beyond its edges.
 
     Args:
         values: channels last.

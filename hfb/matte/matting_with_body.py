@@ -64,9 +64,9 @@ def refresh_alpha(
     if len(rows) == 0:
         return alpha
     extent = float(rows[-1] - rows[0] + 1)
-    linear = [srgb_to_linear(picture.detach().cpu().float()) for picture in (blurry, background)]
+    linear = [srgb_to_linear(image.detach().cpu().float()) for image in (blurry, background)]
     slack = max(0.01, 2.0 * noise_level(*linear))
-    image, behind = (picture.permute(1, 2, 0).numpy() for picture in linear)
+    image, behind = (image.permute(1, 2, 0).numpy() for image in linear)
     first = 0.5 * (alpha[0].detach().cpu().float().numpy() + prior)
     return torch.from_numpy(_solve(image, behind, first, prior, extent, slack))[None].to(alpha)
 

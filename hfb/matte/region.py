@@ -205,7 +205,7 @@ def crop_camera(camera: Camera, box: CropBox, resolution: int) -> Camera:
 def paste_crop(
     crop: Float[Tensor, "C R R"], box: CropBox, height: int, width: int
 ) -> Float[Tensor, "C H W"]:
-    """Put a crop back to its place in an otherwise empty full image (for mattes and pictures).
+    """Put a crop back to its place in an otherwise empty full image (for mattes and images).
 
     Args:
         crop: values to put back.

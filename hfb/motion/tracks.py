@@ -9,23 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-"""Parent of each of SMPL's 24 joints."""
+from hfb.skeleton import CHAINS, NUM_JOINTS, OTHER_SIDE, SMPL_PARENTS, require_smpl
 
-NUM_TRACKS = len(SMPL_PARENTS) + 1
+NUM_TRACKS = NUM_JOINTS + 1
 
-CHAINS = {
-    "left_leg": (2, 5, 8, 11),
-    "right_leg": (3, 6, 9, 12),
-    "left_arm": (14, 17, 19, 21, 23),
-    "right_arm": (15, 18, 20, 22, 24),
-    "trunk": (4, 7, 10, 13, 16),
-    "root": (0, 1),
+CHAIN_TRACKS = {
+    chain: (0, 1) if chain == "root" else tuple(joint + 1 for joint in joints)
+    for chain, joints in CHAINS.items()
 }
-"""Tracks of each kinematic chain; together they are all tracks."""
-
-# Joints that exist on both sides, left then right.
-_PAIRS = ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23))
+"""Tracks of each kinematic chain, the translation with the root; together they are all tracks."""
 
 
 def first_order(parameterization: str) -> int:
@@ -49,16 +41,13 @@ def reversal_signs(coeffs: Float[Tensor, "*B D K C"]) -> Float[Tensor, "D 1 1"]:
 
 def mirror_joints() -> Int[Tensor, " J"]:
     """For each joint the one on the other side of the body."""
-    order = torch.arange(len(SMPL_PARENTS))
-    for left, right in _PAIRS:
-        order[left], order[right] = right, left
-    return order
+    return torch.tensor(OTHER_SIDE)
 
 
 def chain_matrix() -> Float[Tensor, "L K"]:
-    """One row a chain of `CHAINS`: 1 where a track belongs to it."""
-    matrix = torch.zeros(len(CHAINS), NUM_TRACKS)
-    for row, tracks in enumerate(CHAINS.values()):
+    """One row a chain of `CHAIN_TRACKS`: 1 where a track belongs to it."""
+    matrix = torch.zeros(len(CHAIN_TRACKS), NUM_TRACKS)
+    for row, tracks in enumerate(CHAIN_TRACKS.values()):
         matrix[row, list(tracks)] = 1.0
     return matrix
 
@@ -70,7 +59,7 @@ def ancestor_matrix() -> Float[Tensor, "K K"]:
     """
     matrix = torch.zeros(NUM_TRACKS, NUM_TRACKS)
     matrix[:, :2] = 1.0
-    for joint in range(1, len(SMPL_PARENTS)):
+    for joint in range(1, NUM_JOINTS):
         above = joint
         while above > 0:
             matrix[joint + 1, above + 1] = 1.0
@@ -92,7 +81,11 @@ def mirror_motion(
 
     Returns:
         The same three, mirrored. Twice gives the motion back.
+
+    Raises:
+        BodyModelError: if the joints are not SMPL's 24.
     """
+    require_smpl("mirroring a motion", base_rotmat.shape[-3])
     order = mirror_joints().to(base_rotmat.device)
     flip = base_rotmat.new_tensor([-1.0, 1.0, 1.0])
     # A mirror turns a vector (x, y, z) into (-x, y, z) and an axis of rotation into (x, -y, -z);

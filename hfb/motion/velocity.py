@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.geometry import rotvec_to_rotmat, spin_of_rotvec
+from hfb.geometry import angular_velocity_of_rotvec, rotvec_to_rotmat
 from hfb.motion.polynomial import MIN_AXIS_NORM, PolynomialMotion, time_powers
 
 
@@ -51,7 +51,7 @@ def evaluate_moving(motion: PolynomialMotion, t: Float[Tensor, "*B"]) -> MovingP
         tracks, rates = _moving_direction_times_size(tracks, rates)
     turn, turn_rate = tracks[..., 1:, :], rates[..., 1:, :]
     base = motion.base_rotmat
-    angular_velocity = base @ spin_of_rotvec(turn, turn_rate).unsqueeze(-1)
+    angular_velocity = base @ angular_velocity_of_rotvec(turn, turn_rate).unsqueeze(-1)
     return MovingPose(
         pose_rotmat=base @ rotvec_to_rotmat(turn),
         angular_velocity=angular_velocity.squeeze(-1),

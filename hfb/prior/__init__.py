@@ -1,4 +1,4 @@
-"""What is known before the picture is seen: which poses and which motions are plausible."""
+"""What is known before the image is seen: which poses and which motions are plausible."""
 
 from hfb.prior.heading import CanonicalMotion, canonical_motion, heading_free_turn, turned_root
 from hfb.prior.motion import MotionPrior

@@ -53,7 +53,7 @@ def canonical_motion(
     degree: int,
     mid_rotmat: Float[Tensor, "*B J 3 3"] | None = None,
 ) -> CanonicalMotion:
-    """Sketch of a motion in the camera frame (x right, y down, z forward).
+    """The canonical form of a motion in the camera frame (x right, y down, z forward).
 
     Tangent motions about mid-exposure are taken as they are; the rotation of their base by the
     constant coefficient is followed to second order, which is exact to 1 % at 0.4 rad. Others are
@@ -61,7 +61,7 @@ def canonical_motion(
 
     Args:
         motion: any parameterisation and origin.
-        degree: of the sketch, at least the motion's; missing orders are zero.
+        degree: of the result, at least the motion's; missing orders are zero.
         mid_rotmat: pose at mid-exposure where the caller has it at hand.
 
     Raises:

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from hfb.motion.tracks import CHAINS, SMPL_PARENTS, ancestor_matrix, chain_matrix
+from hfb.motion.tracks import ancestor_matrix, chain_matrix
+from hfb.skeleton import CHAINS, NUM_JOINTS, SMPL_PARENTS, require_smpl
 
-NUM_JOINTS = len(SMPL_PARENTS)
 # Doublings that lead from any of SMPL's joints to the root: the deepest has eight above it.
 _DOUBLINGS = 4
 # Added under the root of the amplitude, m^2: motions of a millimetre have no pattern.
@@ -67,7 +67,11 @@ class LimbKinematics(nn.Module):
 
         Args:
             rotmat: rotations relative to the parents.
+
+        Raises:
+            BodyModelError: if the joints are not SMPL's 24.
         """
+        require_smpl("the motion prior", rotmat.shape[-3])
         identity = torch.eye(3).to(rotmat).expand(*rotmat.shape[:-3], 1, 3, 3)
         turns = torch.cat([rotmat, identity], -3)
         # Pointer jumping: a joint's rotation is put together in four products instead of eight.

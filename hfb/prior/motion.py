@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from hfb.motion.polynomial import channels_of
 from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
 from hfb.prior.heading import CanonicalMotion
-from hfb.prior.kinematics import NUM_JOINTS, LimbKinematics, LimbMotion
+from hfb.prior.kinematics import LimbKinematics, LimbMotion
 from hfb.prior.patterns import ChainReversalClassifier, MotionPriorSettings
+from hfb.skeleton import NUM_JOINTS
 
 # Logarithmic compression: a coefficient of the typical size is worth 1.4, ten times it 3.7.
 _COMPRESSION = 2.0
@@ -34,7 +35,7 @@ class PriorOutput(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A sketch as the networks see it.
+    """A canonical motion as the networks see it.
 
     Attributes:
         moving: compressed coefficients.
@@ -57,7 +58,7 @@ class MotionPrior(nn.Module):
     An entry is one order of one track: its channels are the components of one vector and are right
     or wrong together. The paper leaves the networks open; docs/PRIORS.md has what was measured.
 
-    D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, trunk,
+    D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, torso,
     root) forwards or backwards, 64 patterns in all, in small perceptrons, which see what each chain
     does to the joints; with how often faults are expected, that gives the probability that a chain
     runs backwards. A second perceptron adds what single joints do, summed along their way to

@@ -9,9 +9,9 @@ from hfb.assets import find_asset
 from hfb.checkpoint import CheckpointFile
 from hfb.errors import InputError
 from hfb.motion import Parameterization
-from hfb.motion.tracks import SMPL_PARENTS
 from hfb.prior.motion import MotionPrior
 from hfb.prior.patterns import MotionPriorSettings
+from hfb.skeleton import SMPL_PARENTS
 
 MOTION_PRIOR_FILE = "amp.ckpt"
 _FILE = CheckpointFile(
@@ -25,7 +25,7 @@ def save_motion_prior(prior: MotionPrior, path: str | Path, card: dict[str, Any]
     Args:
         prior: what to write.
         path: the file.
-        card: plain values about its making (body, figures, seed), kept beside the weights.
+        card: plain values about its making (body, metrics, seed), kept beside the weights.
     """
     _FILE.save(prior, prior.settings, Path(path), card)
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from hfb.errors import InputError
 from hfb.motion import Parameterization
-from hfb.motion.tracks import CHAINS, NUM_TRACKS, chain_matrix, first_order
-from hfb.prior.kinematics import NUM_JOINTS, LimbMotion
+from hfb.motion.tracks import NUM_TRACKS, chain_matrix, first_order
+from hfb.prior.kinematics import LimbMotion
+from hfb.skeleton import CHAINS, NUM_JOINTS
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class MotionPriorSettings:
 
     @property
     def num_orders(self) -> int:
-        """Rows of a sketch."""
+        """Rows of a canonical motion."""
         return self.degree + 1 - first_order(self.parameterization)
 
 
@@ -201,7 +202,7 @@ class PatternScorer(nn.Module):
 def _log_shares(settings: MotionPriorSettings, signs: Float[Tensor, "S L"]) -> Float[Tensor, " S"]:
     """Logarithm of how often each pattern is expected."""
     count = (signs < 0).sum(1).tolist()
-    ways = [math.comb(len(CHAINS), wrong) for wrong in range(len(CHAINS) + 1)]
+    num_patterns = [math.comb(len(CHAINS), wrong) for wrong in range(len(CHAINS) + 1)]
     total = sum(settings.wrong_chains)
-    shares = [settings.wrong_chains[wrong] / ways[wrong] / total for wrong in count]
+    shares = [settings.wrong_chains[wrong] / num_patterns[wrong] / total for wrong in count]
     return torch.tensor(shares).log()

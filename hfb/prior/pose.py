@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hfb.assets import find_asset
 from hfb.errors import InputError
+from hfb.skeleton import NUM_JOINTS, require_smpl
 
 POSE_PRIOR_FILE = "pose_prior.npz"
 
@@ -29,7 +30,7 @@ class MixturePosePrior(nn.Module):
     * "likelihood": the negative log density over D, shifted by the sharpest component's normaliser,
       so that wide components cost more. SMPLify's form.
 
-    "mahalanobis" tells disturbed poses from held-out ones better (figures in
+    "mahalanobis" tells disturbed poses from held-out ones better (metrics in
     checkpoints/README.md), so it is the default.
 
     Args:
@@ -74,7 +75,11 @@ class MixturePosePrior(nn.Module):
 
         Returns:
             Energy, unitless; lower is more plausible.
+
+        Raises:
+            BodyModelError: if the joints are not SMPL's.
         """
+        require_smpl("the pose prior", 1 + body_pose.shape[-1] // 3)
         white = (body_pose @ self.whiteners).unflatten(-1, self.means.shape) - self.white_means
         half_distance = 0.5 * white.square().sum(-1)
         return -torch.logsumexp(self.log_weights - half_distance, dim=-1) / self.means.shape[-1]
@@ -98,6 +103,11 @@ def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
         raise InputError(
             f"{path}: whiteners has {packed.shape[-1]} entries a component, {len(rows)} are "
             f"needed for {size} dimensions."
+        )
+    if size != 3 * (NUM_JOINTS - 1):
+        raise InputError(
+            f"{path} is a pose prior of {size} dimensions; SMPL's {NUM_JOINTS - 1} body joints "
+            f"have {3 * (NUM_JOINTS - 1)}."
         )
     whiteners = packed.new_zeros(len(means), size, size)
     whiteners[:, rows, columns] = packed

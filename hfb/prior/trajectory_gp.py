@@ -1,7 +1,7 @@
 """How far joints get in a time: a Gaussian process learned from motion capture.
 
 Within an exposure motions look like parabolas, over half a second they do not: limbs turn back.
-What both have in common is how alike a joint's places are at two moments.
+What both have in common is how alike a joint's places are at two times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VARIANCES_M2 = (0.000139, 0.000404, 0.00939, 0.014, 0.15, 0.084)
 
 
 def trajectory_covariance(times: Float[Tensor, "*B N"]) -> Float[Tensor, "*B N N"]:
-    """Covariance of one coordinate of a joint at several moments; not in the paper.
+    """Covariance of one coordinate of a joint at several times; not in the paper.
 
     A sum of squared exponentials: smooth motion, fast and near or slow and far. Only differences of
     places mean something, the room is as large as the longest recordings'.

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from functools import cache
-from types import ModuleType
-
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hfb.errors import InputError
-from hfb.render.scene import Scene, build_scene, build_untextured_scene
+from hfb.render.registry import choose_backend
+from hfb.render.scene import build_scene, build_untextured_scene
 from hfb.render.settings import RenderSettings
-from hfb.render.torch import backend as torch_backend
 from hfb.structures import Camera, Exposure, Layers, Mesh
 
 DEFAULT_SETTINGS = RenderSettings()
@@ -47,7 +41,9 @@ def render_exposure(
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_scene(mesh, camera)
-    rgb, alpha, visible = _backend(scene, settings).render_exposure(scene, settings)
+    backend = choose_backend(scene, settings)
+    backend.check(scene, settings)
+    rgb, alpha, visible = backend.render_exposure(scene, settings)
     return Exposure(
         rgb=rgb.reshape(*leading, *rgb.shape[1:]),
         alpha=alpha.reshape(*leading, *alpha.shape[1:]),
@@ -72,7 +68,9 @@ def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTIN
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_scene(mesh, camera)
-    rgb, alpha, visible = _backend(scene, settings).render_layers(scene, settings)
+    backend = choose_backend(scene, settings)
+    backend.check(scene, settings)
+    rgb, alpha, visible = backend.render_layers(scene, settings)
     return Layers(
         rgb=rgb.reshape(*leading, *rgb.shape[1:]),
         alpha=alpha.reshape(*leading, *alpha.shape[1:]),
@@ -102,45 +100,5 @@ def hard_silhouettes(
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_untextured_scene(mesh_verts.detach(), faces, camera)
-    backend = _backend(scene, settings)
-    if backend.__name__.endswith("kaolin_backend"):
-        backend = torch_backend
-    covered = (
-        backend.hard_silhouettes(scene)
-        if backend is torch_backend
-        else backend.hard_silhouettes(scene, settings)
-    )
+    covered = choose_backend(scene, settings).hard_silhouettes(scene, settings)
     return covered.reshape(*leading, *covered.shape[1:])
-
-
-def _backend(scene: Scene, settings: RenderSettings) -> ModuleType:
-    """The module that renders this scene; each is imported when it is first used."""
-    on_cpu = scene.verts.device.type == "cpu"
-    name = settings.backend
-    if name == "auto":
-        use_numba = on_cpu and scene.verts.dtype == torch.float32 and _has_numba()
-        name = "numba" if use_numba else "torch"
-    if name == "numba":
-        if not on_cpu:
-            raise InputError(
-                f"RenderSettings.backend is 'numba', which renders on the CPU, but mesh.verts is "
-                f"on {scene.verts.device}: use 'auto' or 'torch'"
-            )
-        if not _has_numba():
-            raise InputError(
-                "RenderSettings.backend is 'numba', which is not installed: pip install numba, or "
-                "use 'torch'"
-            )
-        from hfb.render.numba import backend as numba_backend
-
-        return numba_backend
-    if name == "kaolin":
-        from hfb.render import kaolin_backend
-
-        return kaolin_backend
-    return torch_backend
-
-
-@cache
-def _has_numba() -> bool:
-    return importlib.util.find_spec("numba") is not None

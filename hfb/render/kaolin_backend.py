@@ -23,6 +23,24 @@ _MULTIPLIER = 1000
 _MIN_INVERSE_DEPTH = 1e-12
 
 
+def check(scene: Scene, settings: RenderSettings) -> None:
+    """Refuse all but mode `dibr` on CUDA where kaolin is installed.
+
+    Raises:
+        InputError: if one of these is not so.
+    """
+    _import_kaolin()
+    if settings.mode != "dibr":
+        raise InputError(
+            f"RenderSettings.mode is {settings.mode!r}: the 'kaolin' backend only renders 'dibr'"
+        )
+    if scene.verts.device.type != "cuda":
+        raise InputError(
+            f"RenderSettings.backend is 'kaolin', which needs CUDA, but mesh.verts is on "
+            f"{scene.verts.device}"
+        )
+
+
 def render_exposure(
     scene: Scene, settings: RenderSettings
 ) -> tuple[Float[Tensor, "S C H W"], Float[Tensor, "S 1 H W"], Bool[Tensor, "S F"]]:
@@ -39,10 +57,14 @@ def render_layers(
     return rgb, alpha, torch_backend.find_seen_faces(face_id, scene)
 
 
+def hard_silhouettes(scene: Scene, settings: RenderSettings) -> Bool[Tensor, "S N H W"]:
+    """Whether a front face covers the centre of each pixel: torch's answer, on any device."""
+    return torch_backend.hard_silhouettes(scene, settings)
+
+
 def _rasterise(scene: Scene, settings: RenderSettings) -> tuple[Tensor, Tensor, Tensor]:
     """Colour (S, N, C, H, W), silhouette (S, N, 1, H, W), visible faces (M, H, W)."""
     kaolin_mesh = _import_kaolin()
-    _require_usable(scene, settings)
     topology = scene.topology
     screen, drawable = project_to_grid(scene)
     is_front, is_drawable = classify_faces(screen, drawable, topology.faces)
@@ -96,15 +118,3 @@ def _import_kaolin() -> Any:
             "install. Mode 'dibr' of the 'torch' backend computes the same mask without it."
         ) from error
     return kaolin_mesh
-
-
-def _require_usable(scene: Scene, settings: RenderSettings) -> None:
-    if settings.mode != "dibr":
-        raise InputError(
-            f"RenderSettings.mode is {settings.mode!r}: the 'kaolin' backend only renders 'dibr'"
-        )
-    if scene.verts.device.type != "cuda":
-        raise InputError(
-            f"RenderSettings.backend is 'kaolin', which needs CUDA, but mesh.verts is on "
-            f"{scene.verts.device}"
-        )

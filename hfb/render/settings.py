@@ -7,7 +7,9 @@ from typing import Literal, get_args
 from hfb.errors import InputError
 
 Mode = Literal["coverage", "contour", "dibr"]
-Backend = Literal["auto", "torch", "numba", "kaolin"]
+
+AUTOMATIC = "auto"
+"""Name of the backend that is chosen by device and dtype."""
 
 NEAR_PLANE_M = 0.05
 """Faces with a vertex nearer than this are dropped: they are clipped by no renderer here."""
@@ -39,7 +41,8 @@ class RenderSettings:
             tail of `contour_sigma_px` outside the silhouette. `dibr` is the paper's mask (DIB-R:
             the first `knum` faces in index order near a pixel), which inflates thin limbs.
         backend: `auto` takes numba for float32 on the CPU where it is installed, else torch.
-            `kaolin` renders `dibr` on CUDA with the implementation the paper used.
+            `torch` renders on any device. `kaolin` renders `dibr` on CUDA with the implementation
+            the paper used. `hfb.render.register_backend` adds others.
         num_threads: threads of the numba backend; None: as many as there are processors for this
             process, but no more than sub-frames.
         contour_sigma_px: standard deviation of the `contour` tail, px.
@@ -53,7 +56,7 @@ class RenderSettings:
     """
 
     mode: Mode = "coverage"
-    backend: Backend = "auto"
+    backend: str = AUTOMATIC
     num_threads: int | None = None
     contour_sigma_px: float = 1.0
     sigmainv: float = 7000.0
@@ -64,7 +67,10 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         _require_choice("mode", self.mode, get_args(Mode))
-        _require_choice("backend", self.backend, get_args(Backend))
+        # Backends are handed these settings: their table can only be looked up from inside.
+        from hfb.render.registry import backend_names
+
+        _require_choice("backend", self.backend, backend_names())
         for name in ("contour_sigma_px", "sigmainv", "boxlen"):
             _require_positive(name, getattr(self, name))
         _require_count("knum", self.knum)

@@ -20,7 +20,7 @@ from hfb.render import RenderSettings, render
 from hfb.structures import Camera, Layers
 from hfb.viz import (
     ComparisonImages,
-    comparison_picture,
+    comparison_image,
     draw_joint_paths,
     novel_view,
     overlay_body,
@@ -88,7 +88,7 @@ def photo_image(
         """Grey where the panel reaches over the edge of the photo."""
         return picture * inside + NEUTRAL_GREY * (1.0 - inside)
 
-    return comparison_picture(
+    return comparison_image(
         ComparisonImages(
             image=framed(image),
             reblurred=framed(views.reblurred),

@@ -1,8 +1,8 @@
-"""Pictures that show a result: sheets of panels, shaded bodies, paths of joints."""
+"""Images that show a result: sheets of panels, shaded bodies, paths of joints."""
 
 from hfb.viz.comparison import (
     ComparisonImages,
-    comparison_picture,
+    comparison_image,
     outline,
     overlay_body,
     time_ghosts,
@@ -14,7 +14,6 @@ from hfb.viz.shading import (
     novel_view,
     shaded_mesh,
     time_colours,
-    vertex_normals,
 )
 from hfb.viz.stick_figure import draw_joint_paths
 
@@ -22,7 +21,7 @@ __all__ = [
     "ComparisonImages",
     "NovelView",
     "PanelStyle",
-    "comparison_picture",
+    "comparison_image",
     "draw_joint_paths",
     "face_texture",
     "novel_view",
@@ -32,5 +31,4 @@ __all__ = [
     "shaded_mesh",
     "time_colours",
     "time_ghosts",
-    "vertex_normals",
 ]

@@ -18,7 +18,7 @@ BODY_TINT = (0.35, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class ComparisonImages:
-    """The pictures of one sample, sRGB in [0, 1]; sizes may differ from one to the next.
+    """The images of one sample, sRGB in [0, 1]; sizes may differ from one to the next.
 
     Attributes:
         image: the blurry input.
@@ -41,16 +41,16 @@ class ComparisonImages:
     paths: Float[Tensor, "3 H7 W7"] | None = None
 
 
-def comparison_picture(
+def comparison_image(
     images: ComparisonImages, numbers: dict[str, str] | None = None, style: PanelStyle | None = None
 ) -> Float[Tensor, "3 H W"]:
-    """Lay the pictures of one sample out on a sheet with titles and numbers.
+    """Lay the images of one sample out on a sheet with titles and numbers.
 
     Args:
-        images: the pictures.
-        numbers: name to text below the pictures, for example {"MPJPE": "84 to 61 mm"}; the errors
+        images: the images.
+        numbers: name to text below the images, for example {"MPJPE": "84 to 61 mm"}; the errors
             of the initial estimate belong beside those of the result.
-        style: columns and size; five columns fit the usual ten pictures.
+        style: columns and size; five columns fit the usual ten images.
 
     Returns:
         The sheet, sRGB in [0, 1].
@@ -75,7 +75,7 @@ def overlay_body(
     rgb: Float[Tensor, "3 H W"] | None = None,
     opacity: float = 0.55,
 ) -> Float[Tensor, "3 H W"]:
-    """Draw a translucent body with an outline over a picture.
+    """Draw a translucent body with an outline over an image.
 
     Args:
         image: what lies below, sRGB in [0, 1].

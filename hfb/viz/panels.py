@@ -1,4 +1,4 @@
-"""Pictures beside each other with a title each and a row of numbers below."""
+"""Images beside each other with a title each and a row of numbers below."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PanelStyle:
 
     Attributes:
         columns: panels a row.
-        panel_height: rows of each panel, px; None takes the first picture's, kept in 320 … 480.
+        panel_height: rows of each panel, px; None takes the first image's, kept in 320 … 480.
     """
 
     columns: int = 5
@@ -51,13 +51,13 @@ def panel_sheet(
     numbers: dict[str, str] | None = None,
     style: PanelStyle = PanelStyle(),  # frozen
 ) -> Float[Tensor, "3 H W"]:
-    """Lay pictures out on a sheet, in reading order.
+    """Lay images out on a sheet, in reading order.
 
-    Not in the paper: a picture to judge a result by. All panels get one size; pictures of another
-    aspect ratio are centred in theirs. Small pictures are enlarged so that titles can be read.
+    Not in the paper: an image to judge a result by. All panels get one size; images of another
+    aspect ratio are centred in theirs. Small images are enlarged so that titles can be read.
 
     Args:
-        images: title to picture, 1 or 3 channels, sRGB in [0, 1].
+        images: title to image, 1 or 3 channels, sRGB in [0, 1].
         numbers: name to text, shown in the row below.
         style: number of columns and size.
 
@@ -65,23 +65,23 @@ def panel_sheet(
         The sheet, sRGB in [0, 1].
 
     Raises:
-        InputError: if there are no pictures, or one has no pixels or neither 1 nor 3 channels.
+        InputError: if there are no images, or one has no pixels or neither 1 nor 3 channels.
     """
-    pictures = {title: to_picture(image, title) for title, image in images.items()}
-    layout = _layout(list(pictures.values()), style)
+    panels = {title: to_pillow(image, title) for title, image in images.items()}
+    layout = _layout(list(panels.values()), style)
     title_height = round(1.7 * layout.title_size)
-    rows = -(-len(pictures) // layout.columns)
+    rows = -(-len(panels) // layout.columns)
     width = layout.columns * (layout.width + layout.gap) + layout.gap
     grid_height = rows * (layout.height + title_height + layout.gap) + layout.gap
     footer = _footer(numbers or {}, width, layout)
     sheet = Image.new("RGB", (width, grid_height + (footer.height if footer else 0)), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for k, (title, picture) in enumerate(pictures.items()):
+    for k, (title, panel) in enumerate(panels.items()):
         x = layout.gap + (k % layout.columns) * (layout.width + layout.gap)
         y = layout.gap + (k // layout.columns) * (layout.height + title_height + layout.gap)
         font, text = fit_text(title, layout.title_size, layout.width)
         draw.text((x, y + title_height / 2), text, fill=INK, font=font, anchor="lm")
-        _paste_centred(sheet, picture, (x, y + title_height), layout)
+        _paste_centred(sheet, panel, (x, y + title_height), layout)
     if footer:
         sheet.paste(footer, (0, grid_height))
     return to_tensor(sheet)
@@ -139,8 +139,8 @@ def default_font(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def to_picture(image: Float[Tensor, "C H W"], name: str = "the picture") -> Image.Image:
-    """A Pillow picture of an image.
+def to_pillow(image: Float[Tensor, "C H W"], name: str = "the image") -> Image.Image:
+    """An image as Pillow's.
 
     Args:
         image: 1 or 3 channels in [0, 1], clamped; NaN becomes 0.
@@ -155,36 +155,36 @@ def to_picture(image: Float[Tensor, "C H W"], name: str = "the picture") -> Imag
     return Image.fromarray(values.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
 
-def to_tensor(picture: Image.Image) -> Float[Tensor, "3 H W"]:
-    """The inverse of `to_picture`.
+def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
+    """The inverse of `to_pillow`.
 
     Args:
-        picture: any mode; becomes RGB.
+        image: any mode; becomes RGB.
 
     Returns:
         sRGB in [0, 1].
     """
-    array = np.array(picture.convert("RGB"))
+    array = np.array(image.convert("RGB"))
     return torch.from_numpy(array).permute(2, 0, 1).contiguous().float() / 255
 
 
-def _layout(pictures: list[Image.Image], style: PanelStyle) -> _Layout:
-    if not pictures:
-        raise InputError("a sheet needs at least one picture")
-    # the first picture, the input, sets size and shape; others are fitted into it
-    height = style.panel_height or min(480, max(320, pictures[0].height))
-    width = max(round(height * pictures[0].width / pictures[0].height), height // 2)
-    columns = min(style.columns, len(pictures))
+def _layout(panels: list[Image.Image], style: PanelStyle) -> _Layout:
+    if not panels:
+        raise InputError("a sheet needs at least one image")
+    # the first image, the input, sets size and shape; others are fitted into it
+    height = style.panel_height or min(480, max(320, panels[0].height))
+    width = max(round(height * panels[0].width / panels[0].height), height // 2)
+    columns = min(style.columns, len(panels))
     return _Layout(columns, width, height, max(6, height // 32), max(12, min(width // 12, 26)))
 
 
 def _paste_centred(
-    sheet: Image.Image, picture: Image.Image, corner: tuple[int, int], layout: _Layout
+    sheet: Image.Image, panel: Image.Image, corner: tuple[int, int], layout: _Layout
 ) -> None:
-    """Fit a picture into its panel, the rest of the panel a faint grey."""
-    scale = min(layout.width / picture.width, layout.height / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    resized = picture.resize(size, Image.Resampling.LANCZOS)
+    """Fit an image into its panel, the rest of the panel a faint grey."""
+    scale = min(layout.width / panel.width, layout.height / panel.height)
+    size = (max(1, round(panel.width * scale)), max(1, round(panel.height * scale)))
+    resized = panel.resize(size, Image.Resampling.LANCZOS)
     x, y = corner
     if size != (layout.width, layout.height):
         sheet.paste(EMPTY, (x, y, x + layout.width, y + layout.height))

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from hfb.errors import InputError
+from hfb.geometry import vertex_normals
 from hfb.structures import Camera, Mesh
 
 CLAY = (0.72, 0.76, 0.82)
@@ -44,12 +45,12 @@ def novel_view(
 
     The body is turned about the vertical axis through its middle (the mean of all sub-frames, so
     that its movement stays visible) and put in front of a camera whose focal length makes all
-    sub-frames fill 90 % of the picture.
+    sub-frames fill 90 % of the image.
 
     Args:
         verts: camera frame (y down), m.
-        height: rows of the picture.
-        width: columns of the picture.
+        height: rows of the image.
+        width: columns of the image.
         azimuth_deg: how far the camera walks to its left around the body.
         elevation_deg: how far it climbs, looking down.
 
@@ -126,31 +127,11 @@ def face_texture(
     return padded.T.reshape(3, side, side).contiguous(), uv
 
 
-def vertex_normals(
-    verts: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]
-) -> Float[Tensor, "*B V 3"]:
-    """Unit normals, the mean of the faces around each vertex weighted by their area.
-
-    Args:
-        verts: any frame.
-        faces: counter-clockwise seen from outside (in a right-handed frame).
-
-    Returns:
-        Outward normals; zero at vertices without faces.
-    """
-    a, b, c = (verts[..., faces[:, k], :] for k in range(3))
-    face_normals = torch.linalg.cross(b - a, c - a)  # length: twice the area
-    normals = torch.zeros_like(verts)
-    for k in range(3):
-        normals = normals.index_add(-2, faces[:, k], face_normals)
-    return normalize(normals, dim=-1)
-
-
 def time_colours(num: int) -> Float[Tensor, "{num} 3"]:
     """Colours from blue (early) to yellow (late).
 
     Args:
-        num: how many moments.
+        num: how many times.
 
     Returns:
         sRGB in [0, 1].

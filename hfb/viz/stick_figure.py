@@ -1,4 +1,4 @@
-"""The skeleton's way through the exposure, drawn over a picture."""
+"""The skeleton's paths through the exposure, drawn over an image."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def draw_joint_paths(
     skeletons: tuple[int, ...] | None = None,
     dim: float = 0.5,
 ) -> Float[Tensor, "3 H2 W2"]:
-    """Draw the path of every joint, coloured by time, and the skeleton at some moments.
+    """Draw the path of every joint, coloured by time, and the skeleton at some times.
 
-    Blue is early, yellow late. The picture below is dimmed so that the lines stand out, and small
-    pictures are enlarged so that they stay apart.
+    Blue is early, yellow late. The image below is dimmed so that the lines stand out, and small
+    images are enlarged so that they stay apart.
 
     Args:
         image: sRGB in [0, 1].
-        joints: projected joints at N moments, px, centre of the first pixel at (0.5, 0.5).
+        joints: projected joints at N times, px, centre of the first pixel at (0.5, 0.5).
         parents: parent of each joint; negative for the root.
-        skeletons: moments at which the bones are drawn; None is first, middle and last.
-        dim: how much of the picture's brightness is taken away, in [0, 1].
+        skeletons: times at which the bones are drawn; None is first, middle and last.
+        dim: how much of the image's brightness is taken away, in [0, 1].
 
     Returns:
-        sRGB in [0, 1], the size of the picture times a whole number.
+        sRGB in [0, 1], the size of the image times a whole number.
 
     Raises:
         ShapeError: if there are not as many parents as joints.

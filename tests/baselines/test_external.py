@@ -107,14 +107,14 @@ def test_missing_and_truncated_files(tmp_path, sample, body):
         read_external(tmp_path, sample, body, never)
 
 
-def _pictures(root, values):
+def _images(root, values):
     for (frame, subframe), value in values.items():
-        picture = torch.full((3, HEIGHT, WIDTH), value)
-        write_image(root / "jump" / subframe_name(frame, subframe), picture, bits=16)
+        image = torch.full((3, HEIGHT, WIDTH), value)
+        write_image(root / "jump" / subframe_name(frame, subframe), image, bits=16)
 
 
 def _initialiser(image, background, camera, body):
-    """A body as far away as the picture is bright; black pictures show nobody."""
+    """A body as far away as the image is bright; black images show nobody."""
     if image.max() == 0:
         raise NoPersonError("nobody")
     return InitialEstimate(
@@ -128,9 +128,9 @@ def _initialiser(image, background, camera, body):
     )
 
 
-def test_pictures_are_estimated_one_by_one(tmp_path, sample, body):
+def test_images_are_estimated_one_by_one(tmp_path, sample, body):
     values = {(0, 0): 0.2, (0, 1): 0.0, (0, 2): 0.4, (1, 0): 0.5, (1, 1): 0.6, (1, 2): 0.7}
-    _pictures(tmp_path, values)
+    _images(tmp_path, values)
     first, second = read_external(tmp_path, sample, body, _initialiser)
     assert first.num_missing == 1
     assert first.track.times.tolist() == pytest.approx([1 / 6, 5 / 6])
@@ -139,27 +139,27 @@ def test_pictures_are_estimated_one_by_one(tmp_path, sample, body):
     assert float(second.betas[0]) == pytest.approx(0.6, abs=1e-4)
 
 
-def test_pictures_that_do_not_fit(tmp_path, sample, body):
-    _pictures(tmp_path / "nobody", {(f, s): 0.0 for f in (0, 1) for s in (0, 1)})
+def test_images_that_do_not_fit(tmp_path, sample, body):
+    _images(tmp_path / "nobody", {(f, s): 0.0 for f in (0, 1) for s in (0, 1)})
     with pytest.raises(NoPersonError, match="any sub-frame of photo 0"):
         read_external(tmp_path / "nobody", sample, body, _initialiser)
-    _pictures(tmp_path / "gap", {(0, 0): 0.5, (0, 2): 0.5, (1, 0): 0.5, (1, 1): 0.5})
+    _images(tmp_path / "gap", {(0, 0): 0.5, (0, 2): 0.5, (1, 0): 0.5, (1, 1): 0.5})
     with pytest.raises(InputError, match="without gaps"):
         read_external(tmp_path / "gap", sample, body, _initialiser)
-    _pictures(tmp_path / "one", {(0, 0): 0.5})
+    _images(tmp_path / "one", {(0, 0): 0.5})
     with pytest.raises(InputError, match="of 2 photo"):
         read_external(tmp_path / "one", sample, body, _initialiser)
     write_image(tmp_path / "size" / "jump" / subframe_name(0, 0), torch.zeros(3, 4, 4))
     write_image(tmp_path / "size" / "jump" / subframe_name(1, 0), torch.zeros(3, 4, 4))
     with pytest.raises(InputError, match="4 x 4 px, the photo 10 x 12"):
         read_external(tmp_path / "size", sample, body, _initialiser)
-    (tmp_path / "size" / "jump" / subframe_name(0, 0)).write_bytes(b"no picture")
-    with pytest.raises(InputError, match="no picture of 8 or 16 bits"):
+    (tmp_path / "size" / "jump" / subframe_name(0, 0)).write_bytes(b"no image")
+    with pytest.raises(InputError, match="no image of 8 or 16 bits"):
         read_external(tmp_path / "size", sample, body, _initialiser)
 
 
 def test_masks_of_subframes(tmp_path, sample):
-    _pictures(tmp_path, {(0, 0): 0.25, (0, 1): 0.5, (1, 0): 0.75, (1, 1): 1.0})
+    _images(tmp_path, {(0, 0): 0.25, (0, 1): 0.5, (1, 0): 0.75, (1, 1): 1.0})
     masks = read_subframe_masks(tmp_path, sample)
     assert masks.shape == (2, 2, 1, HEIGHT, WIDTH)
     assert masks[:, :, 0, 0, 0].flatten().tolist() == pytest.approx(

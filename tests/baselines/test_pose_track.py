@@ -1,4 +1,4 @@
-"""Poses between given moments."""
+"""Poses between given times."""
 
 import pytest
 import torch

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from hfb.baselines import RestoreSettings, restore_subframes
-from hfb.baselines.restore import deblur, line_kernel, motion_from_flow, motion_from_matte, move
+from hfb.baselines.restoration.deconvolution import deblur, line_kernel
+from hfb.baselines.restoration.motion import motion_from_flow, motion_from_matte
+from hfb.baselines.restoration.subframes import move
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb
 from hfb.structures import BlurSample

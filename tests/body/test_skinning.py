@@ -11,7 +11,7 @@ from torch import Tensor
 from hfb.body import SmplBody, load_body
 from hfb.body.kinematics import tree_levels
 from hfb.body.model_file import BodyFile
-from hfb.body.smpl import smplx_model
+from hfb.body.smplx_model import smplx_model
 from hfb.errors import ShapeError
 from hfb.structures import BodyParams
 

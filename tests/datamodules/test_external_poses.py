@@ -27,7 +27,7 @@ def transl(generator):
 
 
 def _read(path):
-    return read_timed_estimates(path, load_body().identity, (HEIGHT, WIDTH))
+    return read_timed_estimates(path, load_body(), (HEIGHT, WIDTH))
 
 
 def _check(path, rotvec, transl, focal, num_joints=24):

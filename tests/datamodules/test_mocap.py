@@ -13,7 +13,7 @@ from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate
-from hfb.motion.tracks import CHAINS
+from hfb.motion.tracks import CHAIN_TRACKS
 
 NONE = CorruptionSettings(noise=0.0, tilt_deg=0.0, lower_degree=0.0, mirror=0.0, pose_noise_rad=0.0)
 
@@ -124,7 +124,7 @@ def test_reversed_chains_are_wrong_in_their_odd_orders_only(frames, generator):
     torch.testing.assert_close(pairs.wrong[:, 1], pairs.wrong[:, 3])
     expected = torch.where(pairs.wrong.unsqueeze(-1), -windows.coeffs, windows.coeffs)
     torch.testing.assert_close(pairs.corrupted, expected)
-    for tracks in CHAINS.values():
+    for tracks in CHAIN_TRACKS.values():
         own = pairs.wrong[:, 1, list(tracks)]
         assert (own.all(1) == own.any(1)).all()
         assert 5 < own.any(1).sum() < 60

@@ -3,13 +3,7 @@ import pytest
 import torch
 
 from datamodules.synthetic.sensor import Sensor
-from datamodules.synthetic.shading import (
-    Light,
-    irradiance,
-    map_texels,
-    shaded_exposure,
-    vertex_normals,
-)
+from datamodules.synthetic.shading import Light, irradiance, map_texels, shaded_exposure
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import Camera, Mesh
 
@@ -45,11 +39,6 @@ def test_irradiance_has_its_closed_form():
         ]
     )
     torch.testing.assert_close(irradiance(normals, LIGHT), expected)
-
-
-def test_vertex_normals_point_out_of_counter_clockwise_faces():
-    normals = vertex_normals(_square()[None], FACES)
-    torch.testing.assert_close(normals, torch.tensor([0.0, 0, -1]).expand(1, 4, 3))
 
 
 def test_texels_interpolate_vertex_values():

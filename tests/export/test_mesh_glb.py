@@ -30,7 +30,7 @@ def accessor_array(document: pygltflib.GLTF2, index: int) -> np.ndarray:
 
 
 def shown_positions(document: pygltflib.GLTF2, seconds: float) -> np.ndarray:
-    """What a viewer shows at a moment: base + sum of linearly blended weights times targets."""
+    """What a viewer shows at a time: base + sum of linearly blended weights times targets."""
     primitive = document.meshes[0].primitives[0]
     sampler = document.animations[0].samplers[0]
     keys = accessor_array(document, sampler.input)[:, 0]

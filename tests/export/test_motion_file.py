@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from hfb.errors import InputError, ShapeError
+from hfb.errors import BodyModelError, InputError, ShapeError
 from hfb.export import MotionRecord, read_motion, write_motion
+from hfb.motion import PolynomialMotion
 from hfb.structures import BodyIdentity, Camera
 
 
@@ -121,3 +122,10 @@ def test_unreadable_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", poses=np.zeros((1, 156)))
     with pytest.raises(InputError, match="lacks the key"):
         read_motion(tmp_path / "other.npz")
+
+
+def test_other_bodies_are_refused_by_name(tmp_path: Path, motion: MotionRecord) -> None:
+    motion = replace(motion, pose_rotvec=torch.zeros(8, 55, 3))
+    with pytest.raises(BodyModelError, match=r"motion\.npz needs SMPL's 24 joints.* has 55"):
+        write_motion(tmp_path / "motion.npz", motion)
+    assert not list(tmp_path.iterdir())

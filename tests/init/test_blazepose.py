@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hfb.init.detect.blazepose import (
+from hfb.init.detect.decoding import (
     decode_detections,
     detector_anchors,
     refine_with_heatmap,

@@ -34,13 +34,13 @@ def joints_of(body, lifted):
     return body.joints(BodyParams(lifted.betas, lifted.rotmat, torch.zeros(len(lifted), 3)))
 
 
-def agreed(body, lifted, score=None, num_readings=None):
+def agreed(body, lifted, score=None, num_outputs=None):
     alike = torch.ones(len(lifted))
     return find_consensus(
         lifted,
         joints_of(body, lifted),
         alike if score is None else score,
-        alike if num_readings is None else num_readings,
+        alike if num_outputs is None else num_outputs,
     )
 
 
@@ -61,7 +61,7 @@ def turned_away(lifted):
     return LiftedStart(rotmat, lifted.betas[:1], lifted.angle_sigma[:1], lifted.distance_sigma[:1])
 
 
-def test_sure_guesses_well_explained_pictures_and_many_readings_count_more(body):
+def test_sure_guesses_well_explained_images_and_many_outputs_count_more(body):
     lifted = guesses([0.0, 2.0])
     lifted = with_first(lifted, turned_away(lifted))
     surer = guesses([0.0, 2.0], expected=[0.1, 0.07])
@@ -71,7 +71,7 @@ def test_sure_guesses_well_explained_pictures_and_many_readings_count_more(body)
         found = agreed(body, lifted, score=torch.tensor(better))
         assert found.index == int(np.argmax(better))
     for many in ([18.0, 1.0], [1.0, 18.0]):
-        found = agreed(body, lifted, num_readings=torch.tensor(many))
+        found = agreed(body, lifted, num_outputs=torch.tensor(many))
         assert found.index == int(np.argmax(many))
 
 

@@ -29,7 +29,7 @@ def body():
     return load_body()
 
 
-def background_picture(height, width):
+def background_image(height, width):
     noise = np.random.default_rng(0).uniform(size=(3, height, width))
     smooth = gaussian_filter(noise, (0, 12, 12))
     smooth = (smooth - smooth.min()) / np.ptp(smooth)
@@ -55,7 +55,7 @@ def scene(body):
     camera = default_camera(height, width)
     texture = srgb_to_linear(load_texture("striped_tee_jeans"))[None]
     mesh = Mesh(posed.verts, body.faces, body.uv, body.faces_uv, texture)
-    background = background_picture(height, width)
+    background = background_image(height, width)
     with torch.no_grad():
         exposure = render_exposure(mesh, camera)
     image = composite_exposure(exposure, srgb_to_linear(background)[None])[0]
@@ -70,7 +70,7 @@ def test_a_rendered_person_is_found(initialiser, body, scene):
     assert estimate.body == body.identity
     found = body.joints(estimate.params(0))
     error = (found - found[:1]) - (joints - joints[:1])
-    # seen from the front, depth is the network's guess: it leans the trunk by 20 cm at the head
+    # seen from the front, depth is the network's guess: it leans the torso by 20 cm at the head
     assert 1000 * error[:, :2].norm(dim=-1).mean() < 50
     assert 1000 * error.norm(dim=-1).mean() < 140
     pixels = (project(found, camera) - project(joints, camera)).norm(dim=-1)

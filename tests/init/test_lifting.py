@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hfb.body import load_body
-from hfb.errors import InputError
+from hfb.errors import BodyModelError, InputError
 from hfb.geometry import project, rotation_from_6d, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser, Registration, RegistrationSettings, register_landmarks
 from hfb.init.detect.detector_output import DetectorOutput, heat_widths
@@ -45,7 +45,7 @@ def network():
     return made
 
 
-def random_reading(seed, **changes):
+def random_output(seed, **changes):
     rng = np.random.default_rng(seed)
     points = rng.normal(0.0, 1.0, (39, 5))
     points[:, :2] = 128.0 + 40.0 * points[:, :2]
@@ -82,7 +82,7 @@ def test_six_numbers_make_every_rotation(generator):
 
 
 def test_the_view_looks_at_the_persons_middle_and_rolls_with_the_crop():
-    seen = as_input(random_reading(1))
+    seen = as_input(random_output(1))
     view = view_rotation(seen)[0]
     torch.testing.assert_close(view @ view.mT, torch.eye(3, dtype=torch.float64))
     x, y, side, angle = seen.roi[0]
@@ -94,24 +94,24 @@ def test_the_view_looks_at_the_persons_middle_and_rolls_with_the_crop():
         view @ ray / ray.norm(), torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
     )
     # On the optical axis only the roll is left.
-    centred = as_input(random_reading(1, roi=(0.0, 0.0, 300.0, 0.3)))
+    centred = as_input(random_output(1, roi=(0.0, 0.0, 300.0, 0.3)))
     at = -(turn @ middle) + CAMERA.principal_point
     centred = replace(centred, roi=torch.tensor([[*at.tolist(), 300.0, 0.3]]).double())
     torch.testing.assert_close(view_rotation(centred)[0, :2, :2], turn.T)
 
 
-def test_a_person_looks_the_same_anywhere_in_the_picture():
-    here = as_input(random_reading(2))
+def test_a_person_looks_the_same_anywhere_in_the_image():
+    here = as_input(random_output(2))
     moved = replace(CAMERA, principal_point=CAMERA.principal_point + torch.tensor([70.0, -30.0]))
-    there = as_input(random_reading(2, roi=(330.0, 170.0, 300.0, 0.3)), moved)
+    there = as_input(random_output(2, roi=(330.0, 170.0, 300.0, 0.3)), moved)
     torch.testing.assert_close(encode(here), encode(there))
     torch.testing.assert_close(view_rotation(here), view_rotation(there))
 
 
-def test_lifting_a_mirrored_picture_gives_the_mirrored_pose(network, body):
+def test_lifting_a_mirrored_image_gives_the_mirrored_pose(network, body):
     width = 400
     mirrored_camera = replace(CAMERA, principal_point=torch.tensor([width - 200.0, 240.0]))
-    output = random_reading(3)
+    output = random_output(3)
     plain = lift_outputs([[output]], POSE, mirrored_camera, network, body)
     before = mirrored_pose(POSE, body.joint_names)
     as_mirrored = replace(output, mirrored_width=width)
@@ -124,8 +124,14 @@ def test_lifting_a_mirrored_picture_gives_the_mirrored_pose(network, body):
     torch.testing.assert_close(turned.angle_sigma[0, left], plain.angle_sigma[0, right])
 
 
-def test_several_readings_are_averaged(network, body, generator):
-    outputs = [random_reading(seed) for seed in (4, 5)]
+def test_a_network_for_other_joints_is_refused(body):
+    network = LiftingNetwork(replace(SMALL, num_joints=22))
+    with pytest.raises(BodyModelError, match=r"trained for 22 joints.* this body has 24"):
+        lift_outputs([[random_output(3)]], POSE, CAMERA, network, body)
+
+
+def test_several_outputs_are_averaged(network, body, generator):
+    outputs = [random_output(seed) for seed in (4, 5)]
     both = lift_outputs([outputs, outputs[:1]], POSE.repeat(2, 1, 1, 1), CAMERA, network, body)
     single = lift_outputs([outputs[:1]], POSE, CAMERA, network, body)
     torch.testing.assert_close(both.rotmat[1], single.rotmat[0])
@@ -137,7 +143,7 @@ def test_several_readings_are_averaged(network, body, generator):
 
 
 def test_swapped_landmarks_swap_their_readings():
-    output = random_reading(6)
+    output = random_output(6)
     found = Landmarks(
         xy=output.points[:33, :2],
         world=output.world[:33],
@@ -230,7 +236,7 @@ def test_a_network_comes_back_from_its_file(network, body, tmp_path):
     assert path.stat().st_size < 10e6
     again, card = load_lifting(path)
     assert card["body"] == "free_body"
-    seen = as_input(random_reading(7))
+    seen = as_input(random_output(7))
     seen = LiftingInput(
         **{
             name: value.float() if value.is_floating_point() else value
@@ -283,7 +289,7 @@ def test_the_initialiser_tells_how_sure_it_is(network, body, tmp_path):
     xy, world = observed(body, rotmat, torch.tensor([0.0, 0.2, 3.0]))
     found = Landmarks(
         xy.double().numpy(), world.double().numpy(), np.ones(33), 1.0, (200.0, 240.0, 300.0, 0.0),
-        (200.0, 240.0, 300.0, 0.0), outputs=(random_reading(8),),
+        (200.0, 240.0, 300.0, 0.0), outputs=(random_output(8),),
     )  # fmt: skip
     lifting = lifting_initialiser(network, list(body.parents), tmp_path)
     estimate = lifting.estimate([found], CAMERA, body)
@@ -312,7 +318,7 @@ def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, t
     )
     roi = (200.0, 240.0, 300.0, 0.0)
     blank = np.zeros((33, 3))
-    found = Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, outputs=(random_reading(3),))
+    found = Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, outputs=(random_output(3),))
     parents = list(body.parents)
     own = lifting_initialiser(network, parents, tmp_path)._lift([found], fitted, CAMERA, body)
     other = lifting_initialiser(network, parents, tmp_path, "another body")
@@ -324,5 +330,5 @@ def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, t
 
 def test_an_untrained_network_agrees_with_the_registration(body):
     fresh = LiftingNetwork(SMALL).eval().requires_grad_(False)
-    lifted = lift_outputs([[random_reading(9)]], POSE, CAMERA, fresh, body)
+    lifted = lift_outputs([[random_output(9)]], POSE, CAMERA, fresh, body)
     torch.testing.assert_close(lifted.rotmat, POSE, atol=1e-5, rtol=0)

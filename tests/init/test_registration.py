@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hfb.body import load_body
-from hfb.errors import ShapeError
+from hfb.errors import BodyModelError, ShapeError
 from hfb.geometry import default_camera, project, rotvec_to_rotmat
 from hfb.init import RegistrationSettings, register_landmarks, register_vertices
 from hfb.init.register.bone_ik import best_rotation
@@ -120,6 +120,12 @@ def test_prior_gradients(body, generator, kind):
     cost, gradient, _ = prior.quadratic(rotvec)
     (expected,) = torch.autograd.grad(cost.sum(), rotvec)
     torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_mixture_refuses_other_bodies():
+    prior = MixtureQuadratic(MixturePosePrior())
+    with pytest.raises(BodyModelError, match=r"the pose prior needs SMPL's 24 joints.* has 55"):
+        prior.quadratic(torch.zeros(1, 162, dtype=torch.float64))
 
 
 def test_mixture_cost_is_the_prior_itself(generator):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from hfb.geometry import rotvec_to_rotmat, spin_of_rotvec
+from hfb.geometry import angular_velocity_of_rotvec, rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate, evaluate_moving, static_motion
 
 STEP = 1e-5
@@ -38,14 +38,17 @@ def test_value_is_evaluate_and_derivative_is_its_finite_difference(generator, pa
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-8, 1e-3, 0.4999, 0.5001, 3.0])
-def test_spin_in_float32_agrees_with_float64_at_every_angle(generator, angle):
+def test_angular_velocity_in_float32_agrees_with_float64_at_every_angle(generator, angle):
     axis = torch.nn.functional.normalize(
         torch.randn(3, dtype=torch.float64, generator=generator), dim=0
     )
     rate = torch.randn(3, dtype=torch.float64, generator=generator)
-    exact = spin_of_rotvec(angle * axis, rate)
+    exact = angular_velocity_of_rotvec(angle * axis, rate)
     torch.testing.assert_close(
-        spin_of_rotvec((angle * axis).float(), rate.float()).double(), exact, atol=1e-6, rtol=1e-6
+        angular_velocity_of_rotvec((angle * axis).float(), rate.float()).double(),
+        exact,
+        atol=1e-6,
+        rtol=1e-6,
     )
     if angle == 0.0:
         torch.testing.assert_close(exact, rate)

@@ -6,7 +6,7 @@ import torch
 from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate
-from hfb.motion.tracks import CHAINS, reversal_signs
+from hfb.motion.tracks import CHAIN_TRACKS, reversal_signs
 from hfb.prior.kinematics import LimbKinematics
 from hfb.training.motion_prior.evaluation import bone_offsets, joints_of
 
@@ -40,7 +40,7 @@ def test_velocities_are_those_of_the_body_with_one_chain_moving(body, kinematics
     turning, steady = kinematics(coeffs[:, 1:], *kinematics.place(pose))
     amplitude = steady[:, -1].exp()
     step = 1e-3
-    for number, tracks in enumerate(CHAINS.values()):
+    for number, tracks in enumerate(CHAIN_TRACKS.values()):
         alone = torch.zeros_like(coeffs)
         alone[:, :, list(tracks)] = coeffs[:, :, list(tracks)]
         motion = PolynomialMotion(alone, pose, torch.zeros(2, 3))

@@ -10,9 +10,8 @@ from hfb.errors import InputError
 from hfb.geometry import MODEL_TO_CAMERA, heading_rotation, rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate, reverse
 from hfb.motion.tracks import (
-    CHAINS,
+    CHAIN_TRACKS,
     NUM_TRACKS,
-    SMPL_PARENTS,
     ancestor_matrix,
     chain_matrix,
     mirror_motion,
@@ -25,6 +24,7 @@ from hfb.prior import (
     load_motion_prior,
     save_motion_prior,
 )
+from hfb.skeleton import SMPL_PARENTS
 
 SMALL = MotionPriorSettings(width=16, num_layers=1, dropout=0.0)
 
@@ -60,7 +60,7 @@ def test_the_heading_is_taken_away(generator):
     torch.testing.assert_close(upright[:, 1], torch.tensor([0.0, 1, 0]).expand(5, 3))
 
 
-def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
+def test_a_canonical_motion_does_not_depend_on_where_the_person_looks(generator):
     motion = _motion(generator)
     canonical = canonical_motion(motion, 2)
     # Turn the world about the camera's vertical and move it.
@@ -75,7 +75,7 @@ def test_a_sketch_does_not_depend_on_where_the_person_looks(generator):
     torch.testing.assert_close(other.mid_rotmat, canonical.mid_rotmat, atol=1e-5, rtol=1e-4)
 
 
-def test_sampling_and_reading_off_give_the_same_sketch(generator):
+def test_sampling_and_reading_off_give_the_same_motion(generator):
     motion = _motion(generator, size=0.1)
     direct = canonical_motion(motion, 2)
     rotmat, _ = evaluate(motion, torch.tensor([0.5]))
@@ -126,10 +126,10 @@ def test_a_pattern_scores_the_motion_with_its_chains_turned_round(generator):
         turned = prior(canonical.with_coeffs(coeffs)).pattern_scores
         torch.testing.assert_close(turned[:, 0], scores[:, row])
     # D's probability of a chain is the share of the patterns that turn it round, each as often
-    # expected as the number of its backward chains is, over the ways of choosing them.
-    ways = [math.comb(6, wrong) for wrong in range(7)]
+    # expected as the number of its backward chains is, over the choices of them.
+    choices = [math.comb(6, wrong) for wrong in range(7)]
     count = (prior.patterns.signs < 0).sum(1).tolist()
-    expected = torch.tensor([SMALL.wrong_chains[wrong] / ways[wrong] for wrong in count])
+    expected = torch.tensor([SMALL.wrong_chains[wrong] / choices[wrong] for wrong in count])
     shares = scores.exp() * expected
     left_leg = shares[:, prior.patterns.signs[:, 0] < 0].sum(1) / shares.sum(1)
     logits = prior.patterns.backward_logits(scores)
@@ -193,7 +193,8 @@ def test_the_energy_has_the_right_gradient(generator):
 
 
 def test_chains_partition_the_tracks_and_ancestors_follow_the_tree():
-    assert sorted(track for chain in CHAINS.values() for track in chain) == list(range(NUM_TRACKS))
+    tracks = [track for chain in CHAIN_TRACKS.values() for track in chain]
+    assert sorted(tracks) == list(range(NUM_TRACKS))
     assert (chain_matrix().sum(0) == 1).all()
     ancestors = ancestor_matrix()
     wrist, elbow, knee = 21, 19, 5

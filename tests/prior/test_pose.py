@@ -128,3 +128,6 @@ def test_bad_files_and_names_are_refused(tmp_path):
     np.savez(tmp_path / "short.npz", **short)
     with pytest.raises(InputError, match="9 entries a component, 10 are needed for 4"):
         MixturePosePrior(tmp_path / "short.npz")
+    np.savez(tmp_path / "finger.npz", **short | {"whiteners": np.ones((1, 10))})
+    with pytest.raises(InputError, match="of 4 dimensions; SMPL's 23 body joints have 69"):
+        MixturePosePrior(tmp_path / "finger.npz")

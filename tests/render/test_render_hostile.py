@@ -154,7 +154,7 @@ def test_bad_cameras_are_named(
     ("changes", "message"),
     [
         ({"mode": "soft"}, "mode is 'soft'.*coverage, contour, dibr"),
-        ({"backend": "warp"}, "backend is 'warp'"),
+        ({"backend": "warp"}, "backend is 'warp'.*auto, torch, numba, kaolin"),
         ({"num_threads": 0}, "num_threads is 0"),
         ({"num_threads": True}, "num_threads is True"),
         ({"knum": -1}, "knum is -1"),

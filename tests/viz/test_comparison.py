@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hfb.errors import ShapeError
-from hfb.viz import ComparisonImages, comparison_picture, outline, overlay_body, time_ghosts
+from hfb.viz import ComparisonImages, comparison_image, outline, overlay_body, time_ghosts
 from hfb.viz.comparison import OUTLINE
 
 
@@ -22,8 +22,8 @@ def images() -> ComparisonImages:
     )
 
 
-def test_every_picture_is_on_the_sheet(images: ComparisonImages) -> None:
-    sheet = comparison_picture(images, {"MPJPE": "84 → 61 mm"})
+def test_every_image_is_on_the_sheet(images: ComparisonImages) -> None:
+    sheet = comparison_image(images, {"MPJPE": "84 → 61 mm"})
     for value in torch.linspace(0.1, 0.9, 9):
         grey = (value * 255).round() / 255
         assert int((sheet - grey).abs().amax(dim=0).lt(1e-6).sum()) >= 320 * 320
@@ -31,7 +31,7 @@ def test_every_picture_is_on_the_sheet(images: ComparisonImages) -> None:
 
 def test_paths_are_an_extra_panel(images: ComparisonImages) -> None:
     with_paths = replace(images, paths=torch.tensor([0.0, 1.0, 0.0])[:, None, None].expand(3, 8, 8))
-    sheet = comparison_picture(with_paths)
+    sheet = comparison_image(with_paths)
     green = torch.tensor([0.0, 1.0, 0.0])[:, None, None]
     assert int((sheet - green).abs().amax(dim=0).lt(1e-6).sum()) == 320 * 320
 

@@ -11,7 +11,7 @@ from hfb.viz.panels import (
     default_font,
     drawable,
     fit_text,
-    to_picture,
+    to_pillow,
     to_tensor,
 )
 
@@ -23,7 +23,7 @@ def count_colour(sheet: torch.Tensor, colour: torch.Tensor) -> int:
     return int((sheet - colour).abs().amax(dim=0).lt(1e-6).sum())
 
 
-def test_pictures_are_shown_whole_and_in_reading_order() -> None:
+def test_images_are_shown_whole_and_in_reading_order() -> None:
     images = {"a": RED.expand(3, 40, 60), "b": BLUE.expand(3, 40, 60), "c": RED.expand(3, 40, 60)}
     sheet = panel_sheet(images, style=PanelStyle(columns=2, panel_height=80))
     assert count_colour(sheet, RED) == 2 * 80 * 120
@@ -43,7 +43,7 @@ def test_other_aspect_ratios_are_centred_not_cut() -> None:
     assert count_colour(sheet, BLUE) == 60 * 30
 
 
-def test_small_pictures_are_enlarged_and_titles_drawn() -> None:
+def test_small_images_are_enlarged_and_titles_drawn() -> None:
     sheet = panel_sheet({"a title": RED.expand(3, 8, 8)})
     assert count_colour(sheet, RED) == 320 * 320
     ink = torch.tensor(INK)[:, None, None] / 255
@@ -90,13 +90,13 @@ def test_spelled_signs_are_drawn_by_the_font() -> None:
         assert drawn(sign) != drawn("\u2603"), sign
 
 
-def test_picture_round_trip() -> None:
+def test_image_round_trip() -> None:
     image = torch.randint(0, 256, (3, 5, 7)) / 255
-    torch.testing.assert_close(to_tensor(to_picture(image)), image, rtol=0, atol=1e-7)
+    torch.testing.assert_close(to_tensor(to_pillow(image)), image, rtol=0, atol=1e-7)
 
 
 def test_bad_input() -> None:
-    with pytest.raises(InputError, match="at least one picture"):
+    with pytest.raises(InputError, match="at least one image"):
         panel_sheet({})
     with pytest.raises(InputError, match="empty one: 1 or 3 channels and some pixels"):
         panel_sheet({"empty one": torch.zeros(3, 0, 5)})

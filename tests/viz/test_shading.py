@@ -8,12 +8,12 @@ from hfb.errors import InputError
 from hfb.geometry import project
 from hfb.render import render
 from hfb.structures import Camera, Mesh
-from hfb.viz import face_texture, novel_view, shaded_mesh, time_colours, vertex_normals
+from hfb.viz import face_texture, novel_view, shaded_mesh, time_colours
 
 
 @pytest.fixture
 def sphere() -> Mesh:
-    """Radius 0.5 m, 3 m before the camera, at two moments."""
+    """Radius 0.5 m, 3 m before the camera, at two times."""
     ball = trimesh.creation.icosphere(subdivisions=4, radius=0.5)
     verts = torch.tensor(ball.vertices, dtype=torch.float32) + torch.tensor([0.0, 0.0, 3.0])
     faces = torch.tensor(ball.faces)
@@ -22,20 +22,6 @@ def sphere() -> Mesh:
     return Mesh(
         torch.stack([verts, moved]), faces, uv, torch.zeros_like(faces), torch.zeros(3, 2, 2)
     )
-
-
-def test_normals_of_a_sphere_point_outward(sphere: Mesh) -> None:
-    normals = vertex_normals(sphere.verts, sphere.faces)
-    centre = torch.tensor([[0.0, 0.0, 3.0], [0.2, 0.0, 3.0]])[:, None]
-    radial = (sphere.verts - centre) / 0.5
-    assert float((normals * radial).sum(dim=-1).min()) > 0.999
-
-
-def test_vertices_without_faces_have_no_normal() -> None:
-    verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]])
-    normals = vertex_normals(verts, torch.tensor([[0, 1, 2]]))
-    torch.testing.assert_close(normals[:3], torch.tensor([[0.0, 0.0, 1.0]]).expand(3, 3))
-    assert torch.equal(normals[3], torch.zeros(3))
 
 
 def test_shading_is_what_the_renderer_shows(sphere: Mesh) -> None:

@@ -26,7 +26,7 @@ def test_paths_are_coloured_by_time_and_bones_drawn() -> None:
     assert torch.equal(image, torch.ones(3, 512, 512))
 
 
-def test_small_pictures_are_enlarged_with_their_joints() -> None:
+def test_small_images_are_enlarged_with_their_joints() -> None:
     joints = torch.tensor([[[32.0, 32.0]]])
     shown = draw_joint_paths(torch.zeros(3, 64, 64), joints, (-1,))
     assert shown.shape == (3, 512, 512)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from hfb.body.model_file import BodyFile, read_body_file
-from hfb.body.smpl import SMPL_JOINT_NAMES
+from hfb.body.model_file import read_body_file
+from hfb.geometry import vertex_normals
+from hfb.skeleton import SMPL_JOINT_NAMES
 
 Map = NDArray[np.float64]
 
@@ -71,31 +73,16 @@ def bake_surface(body_path: Path, size: int) -> Surface:
         return np.einsum("hwk,hwkc->hwc", barycentric, corners)
 
     joints = file.joint_regressor @ file.v_template
+    normals = vertex_normals(torch.from_numpy(file.v_template), torch.from_numpy(file.faces))
     return Surface(
         position=interpolate(file.v_template),
         weights=interpolate(file.weights),
-        normal=interpolate(vertex_normals(file)),
+        normal=interpolate(normals.numpy()),
         covered=covered,
         joints=dict(zip(SMPL_JOINT_NAMES, joints, strict=True)),
         landmarks={name: file.v_template[v] for name, v in file.landmark_vertices.items()},
         floor=float(file.v_template[:, 1].min()),
     )
-
-
-def vertex_normals(file: BodyFile) -> NDArray[np.float64]:
-    """Area-weighted unit normals.
-
-    Args:
-        file: arrays of the body.
-
-    Returns:
-        (V, 3), outwards.
-    """
-    a, b, c = (file.v_template[file.faces[:, k]] for k in range(3))
-    normals = np.zeros_like(file.v_template)
-    for k in range(3):
-        np.add.at(normals, file.faces[:, k], np.cross(b - a, c - a))
-    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 @numba.njit(cache=True)

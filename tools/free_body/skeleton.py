@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hfb.skeleton import NUM_JOINTS, OTHER_SIDE, SMPL_JOINT_NAMES, SMPL_PARENTS
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-JOINTS = (
-    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 "
-    "left_foot right_foot neck left_collar right_collar head left_shoulder right_shoulder "
-    "left_elbow right_elbow left_wrist right_wrist left_hand right_hand"
-).split()
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-NUM_JOINTS = len(JOINTS)
+JOINTS, PARENTS = SMPL_JOINT_NAMES, SMPL_PARENTS
+# A list: numpy would take a tuple for one index an axis.
+MIRROR = list(OTHER_SIDE)
 # Mirroring a point or displacement: x changes its sign.
 FLIP = np.array([-1, 1, 1])
 
@@ -73,14 +71,6 @@ _BONE_TO_JOINT = {
 _MIDLINE = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
 
 
-def other_side(name: str) -> str:
-    """The joint's counterpart on the other side; midline joints are their own."""
-    return name.replace("left_", "#").replace("right_", "left_").replace("#", "right_")
-
-
-MIRROR = [JOINTS.index(other_side(name)) for name in JOINTS]
-
-
 def joint_of_bone(bone: str) -> str:
     """The SMPL joint that a MakeHuman bone (`name` or `name.L`, `name.R`) moves with.
 
@@ -110,7 +100,7 @@ def joints_from_bones(labels: list[str], heads: Array) -> Array:
     for j, name in enumerate(JOINTS):
         shares = _JOINT_FROM_BONES.get(name)
         if shares is None:
-            left = _JOINT_FROM_BONES[other_side(name)]
+            left = _JOINT_FROM_BONES[JOINTS[MIRROR[j]]]
             shares = {bone.replace(".L", ".R"): share for bone, share in left.items()}
         joints[:, j] = sum(share * heads[:, labels.index(b)] for b, share in shares.items())
     joints[:, 0] += _PELVIS_SHIFT

@@ -13,6 +13,7 @@ from hfb.body import SmplBody
 from hfb.fit.sequence.boundaries import BoundaryTimes, Sequences, boundary_states
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
+from hfb.skeleton import CHAINS, OTHER_SIDE, require_smpl
 from hfb.structures import InitialEstimate
 
 SWITCH_COST = 2.5
@@ -29,7 +30,7 @@ neighbour in step a walker's cost 0.1 more."""
 LEGS_KEEP_STEP_S = 0.1
 """Time from photo to photo in which legs do not pass each other unseen; a step takes 0.3 to 0.6."""
 
-_LEFT_LEG, _RIGHT_LEG = [1, 4, 7, 10], [2, 5, 8, 11]
+_LEGS = [*CHAINS["left_leg"], *CHAINS["right_leg"]]
 
 
 def cheapest_path(
@@ -165,12 +166,13 @@ def select_consistent_hypotheses(
 def _with_legs_exchanged(estimate: InitialEstimate) -> InitialEstimate:
     """The hypotheses, then each of them with the left leg where the right one was."""
     mirror = torch.tensor([1.0, -1.0, -1.0]).to(estimate.pose_rotmat)
-    legs = _LEFT_LEG + _RIGHT_LEG
-    order = torch.arange(estimate.pose_rotmat.shape[1])
-    order[legs] = torch.tensor(_RIGHT_LEG + _LEFT_LEG)
+    num_joints = estimate.pose_rotmat.shape[1]
+    require_smpl("exchanging the legs of a start", num_joints)
+    order = torch.arange(num_joints)
+    order[_LEGS] = torch.tensor(OTHER_SIDE)[_LEGS]
     pose = estimate.pose_rotmat[:, order]
     # A rotation seen in the mirror x -> -x.
-    pose[:, legs] = pose[:, legs] * mirror[:, None] * mirror
+    pose[:, _LEGS] = pose[:, _LEGS] * mirror[:, None] * mirror
     sigma = estimate.joint_sigma
     exchanged = replace(
         estimate,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hfb.init.detect.detector_output import NUM_POINTS, DetectorOutput
+from hfb.skeleton import other_sides
 
 LANDMARK_NAMES = (
     "nose", "left_eye_inner", "left_eye", "left_eye_outer",
@@ -19,12 +20,8 @@ LANDMARK_NAMES = (
     "left_heel", "right_heel", "left_foot_index", "right_foot_index",
 )  # fmt: skip
 
-# Where each landmark goes when left and right are exchanged.
-FLIP = np.array([
-    0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9,
-    12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
-    24, 23, 26, 25, 28, 27, 30, 29, 32, 31,
-])  # fmt: skip
+FLIP = np.array(other_sides(LANDMARK_NAMES))
+"""Where each landmark goes when left and right are exchanged."""
 
 LEG_LANDMARKS = np.arange(25, 33)
 """Knees to toes: what is exchanged when only the legs are confused."""
@@ -105,7 +102,7 @@ def swap_sides(landmarks: Landmarks, legs_only: bool = False) -> Landmarks:
 
 
 def _swapped(output: DetectorOutput, chosen: np.ndarray) -> DetectorOutput:
-    """A reading with landmarks exchanged and their depth reversed."""
+    """A detector output with landmarks exchanged and their depth reversed."""
     order = np.arange(NUM_POINTS)
     order[chosen] = FLIP[chosen]
     points, world = output.points[order], output.world[order]

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from hfb.init.detect.blazepose import BlazePose, Roi, roi_from_points
+from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.decoding import Roi, roi_from_points
 from hfb.init.detect.landmarks import LIMB_LANDMARKS, Landmarks, mirror_landmarks
 
 _SCORE_SIZE = 200
@@ -74,7 +75,7 @@ def search_landmarks(
             found.append(scorer.scored(network.landmarks(image, guess.next_roi)))
     found.sort(key=lambda guess: -guess.score)
     combined = scorer.scored(_ensemble(network, image, found[0].roi, settings))
-    # The median of many readings is steadier than one reading of the same quality.
+    # The median of many outputs is steadier than a single one of the same quality.
     if combined.score > found[0].score - 0.05:
         return [combined, *found]
     return [found[0], combined, *found[1:]]
@@ -128,28 +129,28 @@ class MaskScorer:
 
 
 def draw_body(xy: np.ndarray, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
-    """A rough body from landmarks: limbs as thick lines, trunk as a polygon, head as a disc.
+    """A rough body from landmarks: limbs as thick lines, torso as a polygon, head as a disc.
 
     Args:
-        xy: landmarks, px of the picture.
-        shape: rows and columns of the picture.
+        xy: landmarks, px of the image.
+        shape: rows and columns of the image.
     """
-    picture = np.zeros(shape, np.uint8)
+    image = np.zeros(shape, np.uint8)
     points = np.clip(xy, -4096, 4096)
     shoulders, hips = points[[11, 12]].mean(0), points[[23, 24]].mean(0)
-    # Seen from above the trunk is short; then the limbs' width must not vanish with it.
-    trunk = max(
+    # Seen from above the torso is short; then the limbs' width must not vanish with it.
+    torso = max(
         float(np.hypot(*(shoulders - hips))), 0.15 * float(np.ptp(points, axis=0).max()), 4.0
     )
-    width = max(1, round(0.2 * trunk))
+    width = max(1, round(0.2 * torso))
     for start, end in _BONES:
-        cv2.line(picture, _pixel(points[start]), _pixel(points[end]), 1, width)
+        cv2.line(image, _pixel(points[start]), _pixel(points[end]), 1, width)
     hull = cv2.convexHull(points[[11, 12, 24, 23]].astype(np.int32))
-    cv2.fillConvexPoly(picture, hull, 1)
+    cv2.fillConvexPoly(image, hull, 1)
     head = points[[7, 8]].mean(0)
-    cv2.circle(picture, _pixel(head), round(0.24 * trunk), 1, -1)
-    cv2.line(picture, _pixel(head), _pixel(shoulders), 1, width)
-    return picture > 0
+    cv2.circle(image, _pixel(head), round(0.24 * torso), 1, -1)
+    cv2.line(image, _pixel(head), _pixel(shoulders), 1, width)
+    return image > 0
 
 
 def _pixel(point: np.ndarray) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 Not in the paper. Taking the guess that is expected to be best picks the one whose errors the
 network sees least. Steadier is the guess that is near to most of the others, each counted by how
-many readings it rests on, how sure the network is of it and how well it explains the foreground.
+many detector outputs it rests on, how sure the network is of it and how well it explains the
+foreground.
 """
 
 from __future__ import annotations
@@ -40,18 +41,18 @@ def find_consensus(
     lifted: LiftedStart,
     joints: Float[Tensor, "K J 3"],
     score: Float[Tensor, " K"],
-    num_readings: Float[Tensor, " K"],
+    num_outputs: Float[Tensor, " K"],
 ) -> Consensus:
     """The guess with the least expected distance from all, and a robust mean about it.
 
     Args:
         lifted: of each guess.
         joints: of each lifted pose, m.
-        score: how well each guess explains the picture (`hfb.init.detect.search`), 0 to 1.5.
-        num_readings: runs of the landmark network that each is made from.
+        score: how well each guess explains the image (`hfb.init.detect.search`), 0 to 1.5.
+        num_outputs: runs of the landmark network that each is made from.
     """
     expected = lifted.distance_sigma.mean(-1)
-    logit = num_readings.log() - _CERTAINTY_POWER * expected.log() + _SCORE_POWER * score
+    logit = num_outputs.log() - _CERTAINTY_POWER * expected.log() + _SCORE_POWER * score
     share = logit.to(joints).softmax(0)
     joints = joints - joints[:, :1]
     apart = (joints[:, None] - joints[None]).norm(dim=-1).mean(-1)

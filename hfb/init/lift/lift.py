@@ -1,4 +1,4 @@
-"""Lifted poses for registration: several readings of one person, one pose in the camera frame."""
+"""Lifted poses for registration: detector outputs of a person to one pose in the camera frame."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.errors import BodyModelError
 from hfb.geometry import nearest_rotation
 from hfb.init.detect.detector_output import DetectorOutput
 from hfb.init.lift.network import LiftedPose, LiftingInput, LiftingNetwork, view_rotation
 from hfb.init.register.lifted_prior import LiftedStart
+from hfb.skeleton import other_sides
 from hfb.structures import Camera
 
 # The expected length of a vector of three normally distributed numbers is this many of their
@@ -28,15 +30,23 @@ def lift_outputs(
     network: LiftingNetwork,
     body: SmplBody,
 ) -> LiftedStart:
-    """Lift all readings of each hypothesis and take their mean.
+    """Lift all detector outputs of each hypothesis and take their mean.
 
     Args:
         outputs: of each hypothesis one or several runs of the landmark network.
         registered: pose that its landmarks alone lead to, root first, camera frame.
         camera: of the image.
-        network: trained on such readings.
+        network: trained on such outputs.
         body: names of the joints, to know left from right.
+
+    Raises:
+        BodyModelError: if the network was trained for another number of joints.
     """
+    if registered.shape[1] != network.settings.num_joints:
+        raise BodyModelError(
+            f"the lifting network was trained for {network.settings.num_joints} joints, root "
+            f"included; this body has {registered.shape[1]}"
+        )
     flat = [output for group in outputs for output in group]
     group_of = [k for k, group in enumerate(outputs) for _ in group]
     before = registered[group_of].float()
@@ -64,28 +74,28 @@ def mirrored_pose(
         names: of the joints.
     """
     mirror = torch.diag(rotmat.new_tensor([-1.0, 1.0, 1.0]))
-    return mirror @ rotmat[..., _other_side(names), :, :] @ mirror
+    return mirror @ rotmat[..., list(other_sides(names)), :, :] @ mirror
 
 
 def _input_of(
     outputs: Sequence[DetectorOutput], camera: Camera, registered: Float[Tensor, "B J 3 3"]
 ) -> LiftingInput:
-    """Readings as tensors; a mirrored image has a mirrored camera."""
+    """Detector outputs as tensors; a mirrored image has a mirrored camera."""
     focal, principal = camera.focal.tolist(), camera.principal_point.tolist()
     cameras = [
-        [*focal, r.mirrored_width - principal[0] if r.mirrored_width else principal[0],
+        [*focal, output.mirrored_width - principal[0] if output.mirrored_width else principal[0],
          principal[1]]
-        for r in outputs
+        for output in outputs
     ]  # fmt: skip
 
     def stacked(values: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(values)).float()
 
     return LiftingInput(
-        points=stacked([r.points for r in outputs]),
-        heat=stacked([r.heat for r in outputs]),
-        world=stacked([r.world for r in outputs]),
-        roi=torch.tensor([r.roi for r in outputs], dtype=torch.float32),
+        points=stacked([output.points for output in outputs]),
+        heat=stacked([output.heat for output in outputs]),
+        world=stacked([output.world for output in outputs]),
+        roi=torch.tensor([output.roi for output in outputs], dtype=torch.float32),
         camera=torch.tensor(cameras, dtype=torch.float32),
         registered=registered,
     )
@@ -97,8 +107,8 @@ def _in_camera(
     """From each crop's own axes to the image's camera frame, mirrored ones turned back."""
     root = view_rotation(seen).mT @ pose.rotmat[:, 0]
     rotmat = torch.cat([root[:, None], pose.rotmat[:, 1:]], 1)
-    other = _other_side(names)
-    is_mirrored = torch.tensor([r.mirrored_width > 0 for r in outputs])
+    other = list(other_sides(names))
+    is_mirrored = torch.tensor([output.mirrored_width > 0 for output in outputs])
     return LiftedPose(
         rotmat=torch.where(is_mirrored[:, None, None, None], mirrored_pose(rotmat, names), rotmat),
         betas=pose.betas,
@@ -109,16 +119,6 @@ def _in_camera(
             is_mirrored[:, None], pose.expected_distance[:, other], pose.expected_distance
         ),
     )
-
-
-def _other_side(names: tuple[str, ...]) -> list[int]:
-    swapped = {"left": "right", "right": "left"}
-    others = []
-    for name in names:
-        side, _, rest = name.partition("_")
-        other = f"{swapped[side]}_{rest}" if side in swapped else name
-        others.append(names.index(other))
-    return others
 
 
 def _mean_pose(pose: LiftedPose, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""From what the landmark detector says about a blurry picture to a body pose.
+"""From what the landmark detector says about a blurry image to a body pose.
 
 Not in the paper, which starts from METRO. The detector's 3D landmarks are guesses of a network that
 saw sharp people; ours has seen the same detector's answers on blurred people whose pose is known.
@@ -7,7 +7,7 @@ far off it expects to be.
 
 The network works in the axes of the crop that was read: a camera that looks along the ray through
 the person's middle, rolled like the crop. There a person looks the same wherever they stand in the
-picture.
+image.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _positive(raw: Tensor) -> Tensor:
 
 
 def encode(seen: LiftingInput) -> Float[Tensor, "B D"]:
-    """Numbers of about unit size, the same wherever in the picture the person is.
+    """Numbers of about unit size, the same wherever in the image the person is.
 
     Args:
         seen: what the detector says.

@@ -1,15 +1,19 @@
-"""A pose prior without training data: anatomical stiffness and hinge limits.
+"""Pose priors as the quadratics that Gauss-Newton needs.
 
-Not in the paper, which takes SMPLify-X's licensed prior; used where no learned prior is at hand.
+The learned mixture of eq. 6, and anatomical stiffness with hinge limits: not in the paper, which
+takes SMPLify-X's licensed prior; used where no learned prior is at hand.
 """
 
 from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hfb.prior import MixturePosePrior
+from hfb.skeleton import require_smpl
 
 # Standard deviation of each joint's rotation vector, rad: hips and shoulders move freely, the
 # spine's joints share a small bend, hands and toes hardly move against wrist and foot.
@@ -29,6 +33,17 @@ _HINGES = {
 
 _SIDEWAYS_SIGMA = 0.3
 _OVEREXTENSION_SIGMA = 0.08
+
+
+@runtime_checkable
+class PosePrior(Protocol):
+    """A cost on body poses that is a quadratic near any pose."""
+
+    def quadratic(
+        self, rotvec: Float[Tensor, "K P"]
+    ) -> tuple[Float[Tensor, " K"], Float[Tensor, "K P"], Float[Tensor, "K P P"]]:
+        """Cost, gradient and (approximate) Hessian at body-pose rotation vectors."""
+        ...
 
 
 class JointLimits:
@@ -103,7 +118,11 @@ class MixtureQuadratic:
 
         Args:
             rotvec: all body joints, rad.
+
+        Raises:
+            BodyModelError: if the joints are not SMPL's.
         """
+        require_smpl("the pose prior", 1 + rotvec.shape[-1] // 3)
         deviation = rotvec.unsqueeze(1) - self._means.to(rotvec)
         precision = self._precision.to(rotvec)
         force = torch.einsum("kmp,mpq->kmq", deviation, precision)

@@ -1,4 +1,4 @@
-"""Landmarks, or a mesh of the same topology, to parameters of a SMPL-format body.
+"""Landmarks to parameters of a SMPL-format body.
 
 The paper registers SMPL to METRO's mesh without saying how. Here damped Gauss-Newton minimises the
 distance to 2D landmarks under the camera, to 3D landmarks up to place and scale, and a prior on
@@ -8,7 +8,6 @@ pose and shape; many hypotheses at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,30 +17,18 @@ from hfb.body import SmplBody
 from hfb.errors import ShapeError
 from hfb.init.register.bone_ik import pose_from_bones
 from hfb.init.register.correspondence import Correspondence, correspondence
-from hfb.init.register.gauss_newton import (
-    BodyState,
-    Quadratic,
-    robust_quadratic,
-    rotvec_and_jacobian,
-    solve,
+from hfb.init.register.gauss_newton import BodyState, Quadratic, solve
+from hfb.init.register.landmark_terms import (
+    Observations,
+    image_term,
+    prior_term,
+    project,
+    world_term,
 )
 from hfb.init.register.lifted_prior import LiftedStart, lifted_term
-from hfb.init.register.priors import JointLimits
-from hfb.init.register.sparse_body import PosedPoints, SparseBody
+from hfb.init.register.priors import JointLimits, PosePrior
+from hfb.init.register.sparse_body import SparseBody
 from hfb.structures import Camera
-
-_MIN_DEPTH = 0.05
-
-
-@runtime_checkable
-class PosePrior(Protocol):
-    """A cost on body poses that is a quadratic near any pose."""
-
-    def quadratic(
-        self, rotvec: Float[Tensor, "K P"]
-    ) -> tuple[Float[Tensor, " K"], Float[Tensor, "K P"], Float[Tensor, "K P P"]]:
-        """Cost, gradient and (approximate) Hessian at body-pose rotation vectors."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -96,18 +83,6 @@ class Registration:
     error_px: Float[Tensor, " K"]
 
 
-@dataclass(frozen=True)
-class _Observations:
-    """Channels as measured; weights are square roots (they multiply residuals)."""
-
-    xy: Float[Tensor, "K M 2"]
-    world: Float[Tensor, "K M 3"]
-    image_weight: Float[Tensor, "K M"]
-    world_weight: Float[Tensor, "K M"]
-    focal: Float[Tensor, " 2"]
-    principal_point: Float[Tensor, " 2"]
-
-
 def register_landmarks(
     xy: Float[Tensor, "K 33 2"],
     world: Float[Tensor, "K 33 3"],
@@ -158,7 +133,7 @@ def register_landmarks(
 
     state, cost = solve(start, cost_at, settings.num_iters)
     points = sparse.pose(state.rotmat, state.betas, state.transl).points
-    distance = (_project(table.from_points @ points, seen) - seen.xy).norm(dim=-1)
+    distance = (project(table.from_points @ points, seen) - seen.xy).norm(dim=-1)
     weight = seen.image_weight
     error_px = (distance * weight).sum(-1) / weight.sum(-1)
     return Registration(
@@ -170,7 +145,7 @@ def register_landmarks(
 def _observe(
     xy: Tensor, world: Tensor, visibility: Tensor, spread: Tensor, camera: Camera,
     table: Correspondence, settings: RegistrationSettings,
-) -> _Observations:  # fmt: skip
+) -> Observations:  # fmt: skip
     """Landmarks to channels, and trust to weights."""
     to = table.from_landmarks
     xy, world = to @ xy.to(to), to @ world.to(to)
@@ -181,7 +156,7 @@ def _observe(
     sigma = (settings.sigma_image * extent).clamp(min=0.5)
     relative = spread / sigma
     precision = trust / (1.0 + relative.square()).sqrt()
-    return _Observations(
+    return Observations(
         xy=xy,
         world=world,
         image_weight=precision / sigma,
@@ -191,13 +166,8 @@ def _observe(
     )
 
 
-def _project(points: Tensor, seen: _Observations) -> Tensor:
-    depth = points[..., 2:].clamp(min=_MIN_DEPTH)
-    return points[..., :2] / depth * seen.focal + seen.principal_point
-
-
 def _start(
-    seen: _Observations, sparse: SparseBody, joint_names: tuple[str, ...], table: Correspondence,
+    seen: Observations, sparse: SparseBody, joint_names: tuple[str, ...], table: Correspondence,
     lifted: LiftedStart | None,
 ) -> BodyState:  # fmt: skip
     """Lifted pose and shape, or bones turned as measured; placed by linear least squares."""
@@ -248,74 +218,13 @@ def place_points(
 
 
 def _cost(
-    state: BodyState, seen: _Observations, sparse: SparseBody, table: Correspondence,
+    state: BodyState, seen: Observations, sparse: SparseBody, table: Correspondence,
     prior: PosePrior, settings: RegistrationSettings,
 ) -> Quadratic:  # fmt: skip
     posed = sparse.pose(state.rotmat, state.betas, state.transl)
     points = table.from_points @ posed.points
-    jacobian = torch.einsum("mp,kpcd->kmcd", table.from_points, _by_step(posed))
-    image = _image_term(points, jacobian, seen, settings.outlier_scale)
-    world = _world_term(points, jacobian, seen, settings.outlier_scale)
-    return image + world + _prior_term(state, prior, settings)
-
-
-def _by_step(posed: PosedPoints) -> Float[Tensor, "K P 3 D"]:
-    """Derivative by rotations, betas and translation, in this order."""
-    identity = torch.eye(3, dtype=posed.points.dtype, device=posed.points.device)
-    by_transl = identity.expand(*posed.points.shape[:2], 3, 3)
-    return torch.cat([posed.by_rotation, posed.by_betas, by_transl], dim=-1)
-
-
-def _image_term(
-    points: Tensor, jacobian: Tensor, seen: _Observations, outlier_scale: float
-) -> Quadratic:
-    depth = points[..., 2:].clamp(min=_MIN_DEPTH).unsqueeze(-1)
-    ratio = points[..., :2].unsqueeze(-1) / depth
-    by_step = (jacobian[..., :2, :] - ratio * jacobian[..., 2:, :]) / depth
-    by_step = by_step * seen.focal.unsqueeze(-1)
-    weight = seen.image_weight
-    residual = (_project(points, seen) - seen.xy) * weight.unsqueeze(-1)
-    return robust_quadratic(residual, by_step * weight[..., None, None], outlier_scale)
-
-
-def _world_term(
-    points: Tensor, jacobian: Tensor, seen: _Observations, outlier_scale: float
-) -> Quadratic:
-    """3D landmarks about their weighted mean; their best scale is taken as a constant."""
-    share = (seen.world_weight.square() / seen.world_weight.square().sum(-1, keepdim=True))[
-        ..., None
-    ]
-    points = points - (share * points).sum(1, keepdim=True)
-    jacobian = jacobian - (share[..., None] * jacobian).sum(1, keepdim=True)
-    target = seen.world - (share * seen.world).sum(1, keepdim=True)
-    scale = (share * points * target).sum((1, 2)) / (share * target.square()).sum((1, 2))
-    residual = points - scale.clamp(0.5, 2.0)[:, None, None] * target
-    weight = seen.world_weight
-    return robust_quadratic(
-        residual * weight[..., None], jacobian * weight[..., None, None], outlier_scale
-    )
-
-
-def _prior_term(state: BodyState, prior: PosePrior, settings: RegistrationSettings) -> Quadratic:
-    """Pose prior on the body joints and a Gaussian on the shape, by the whole step."""
-    num_bodies, num_joints = state.rotmat.shape[:2]
-    num_pose, num_betas = 3 * num_joints, state.betas.shape[1]
-    rotvec, by_step = rotvec_and_jacobian(state.rotmat[:, 1:])
-    cost, gradient, hessian = prior.quadratic(rotvec.flatten(1))
-    chain = state.betas.new_zeros(num_bodies, num_pose - 3, num_pose - 3)
-    for joint in range(num_joints - 1):
-        block = slice(3 * joint, 3 * joint + 3)
-        chain[:, block, block] = by_step[:, joint]
-    size = num_pose + num_betas + 3
-    full_gradient = state.betas.new_zeros(num_bodies, size)
-    full_hessian = state.betas.new_zeros(num_bodies, size, size)
-    weight = settings.prior_weight
-    full_gradient[:, 3:num_pose] = weight * torch.einsum("kij,ki->kj", chain, gradient)
-    full_hessian[:, 3:num_pose, 3:num_pose] = weight * (chain.transpose(1, 2) @ hessian @ chain)
-    shape = slice(num_pose, num_pose + num_betas)
-    full_gradient[:, shape] = settings.betas_weight * state.betas
-    full_hessian[
-        :, range(num_pose, num_pose + num_betas), range(num_pose, num_pose + num_betas)
-    ] = settings.betas_weight
-    total = weight * cost + 0.5 * settings.betas_weight * state.betas.square().sum(-1)
-    return Quadratic(total, full_gradient, full_hessian)
+    jacobian = torch.einsum("mp,kpcd->kmcd", table.from_points, posed.by_step)
+    image = image_term(points, jacobian, seen, settings.outlier_scale)
+    world = world_term(points, jacobian, seen, settings.outlier_scale)
+    pose_and_shape = prior_term(state, prior, settings.prior_weight, settings.betas_weight)
+    return image + world + pose_and_shape

@@ -31,6 +31,13 @@ class PosedPoints:
     by_rotation: Float[Tensor, "K P 3 J3"]
     by_betas: Float[Tensor, "K P 3 S"]
 
+    @property
+    def by_step(self) -> Float[Tensor, "K P 3 D"]:
+        """Derivative by a step of `BodyState`: rotations, betas and translation, in this order."""
+        identity = torch.eye(3, dtype=self.points.dtype, device=self.points.device)
+        by_transl = identity.expand(*self.points.shape[:2], 3, 3)
+        return torch.cat([self.by_rotation, self.by_betas, by_transl], dim=-1)
+
 
 @dataclass(frozen=True)
 class SparseBody:

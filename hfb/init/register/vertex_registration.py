@@ -82,11 +82,7 @@ def _cost(state: BodyState, sparse: SparseBody, target: Tensor) -> Quadratic:
     """Vertex distances, a weak shape prior, and a pull that keeps undetermined rotations still."""
     num_joints = len(sparse.parents)
     posed = sparse.pose(state.rotmat, state.betas, state.transl)
-    identity = torch.eye(3, dtype=target.dtype, device=target.device)
-    by_transl = identity.expand(*target.shape[:2], 3, 3)
-    by_step = torch.cat(
-        [posed.by_rotation[:, num_joints:], posed.by_betas[:, num_joints:], by_transl], dim=-1
-    )
+    by_step = posed.by_step[:, num_joints:]
     residual = posed.points[:, num_joints:] - target
     data = robust_quadratic(residual / _SIGMA_M, by_step / _SIGMA_M, _OUTLIER_SCALE)
     num_pose, num_betas = 3 * num_joints, state.betas.shape[1]

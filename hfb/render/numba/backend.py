@@ -15,12 +15,26 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from hfb.errors import InputError
 from hfb.render.numba import frame as numba_frame
 from hfb.render.numba.job import Job, SharedSums, make_job, make_raster_params
 from hfb.render.numba.records import FrameGrads, ImageSums, RasterParams
 from hfb.render.numba.workspace import WorkspaceLease, run_blocks
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
+
+
+def check(scene: Scene, settings: RenderSettings) -> None:
+    """Refuse what is not on the CPU.
+
+    Raises:
+        InputError: if the vertices are on another device.
+    """
+    if scene.verts.device.type != "cpu":
+        raise InputError(
+            f"RenderSettings.backend is 'numba', which renders on the CPU, but mesh.verts is on "
+            f"{scene.verts.device}: use 'auto' or 'torch'"
+        )
 
 
 def render_exposure(
@@ -45,6 +59,7 @@ def render_layers(
 @torch.no_grad()
 def hard_silhouettes(scene: Scene, settings: RenderSettings) -> Bool[Tensor, "S N H W"]:
     """Whether a front face covers the centre of each pixel."""
+    check(scene, settings)
     job = make_job(scene, settings, make_raster_params(scene, settings, is_mean=False))
     verts = job.verts_of(scene.verts.to(torch.float32))
     lease = WorkspaceLease(job.size)

@@ -38,6 +38,10 @@ class _Fragments:
     face_id: Int[Tensor, "M H W"]
 
 
+def check(scene: Scene, settings: RenderSettings) -> None:
+    """Nothing is refused: every mode is drawn in any dtype on any device."""
+
+
 def render_exposure(
     scene: Scene, settings: RenderSettings
 ) -> tuple[Float[Tensor, "S C H W"], Float[Tensor, "S 1 H W"], Bool[Tensor, "S F"]]:
@@ -69,7 +73,7 @@ def render_layers(
 
 
 @torch.no_grad()
-def hard_silhouettes(scene: Scene) -> Bool[Tensor, "S N H W"]:
+def hard_silhouettes(scene: Scene, settings: RenderSettings) -> Bool[Tensor, "S N H W"]:
     """Whether a front face covers the centre of each pixel."""
     screen, drawable = project_to_grid(scene)
     faces = scene.topology.faces

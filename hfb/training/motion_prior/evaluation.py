@@ -13,8 +13,9 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.metrics import functional
 from hfb.motion import PolynomialMotion, evaluate, subframe_times
-from hfb.motion.tracks import SMPL_PARENTS, first_order
+from hfb.motion.tracks import first_order
 from hfb.prior import CanonicalMotion, MotionPrior
+from hfb.skeleton import SMPL_PARENTS
 from hfb.structures import BodyParams
 
 LARGE_MOTION_M = 0.10

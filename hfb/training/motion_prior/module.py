@@ -17,7 +17,7 @@ from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.losses import check_weights, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate
-from hfb.motion.tracks import SMPL_PARENTS, first_order
+from hfb.motion.tracks import first_order
 from hfb.prior import (
     CanonicalMotion,
     MotionPrior,
@@ -26,6 +26,7 @@ from hfb.prior import (
     save_motion_prior,
 )
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
+from hfb.skeleton import SMPL_PARENTS
 from hfb.training.motion_prior.evaluation import (
     WindowMetrics,
     bone_offsets,

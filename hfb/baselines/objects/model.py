@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hfb.baselines.object_motion import (
+from hfb.baselines.objects.motion import (
     LinearMotion,
     PiecewiseMotion,
     object_camera,
     to_camera_frame,
 )
-from hfb.baselines.object_settings import ObjectRecipe
-from hfb.baselines.prototypes import Prototype
+from hfb.baselines.objects.prototypes import Prototype
+from hfb.baselines.objects.settings import ObjectRecipe
 from hfb.render import RenderSettings, render
 from hfb.structures import Layers, Mesh
 
@@ -88,7 +88,7 @@ class ObjectModel(nn.Module):
 
 
 def erode(alpha: Float[Tensor, "B N 1 H W"], side: int) -> Float[Tensor, "B N 1 H W"]:
-    """The least value in a square round each pixel; what lies beyond the picture does not count.
+    """The least value in a square round each pixel; what lies beyond the image does not count.
 
     Args:
         alpha: silhouettes.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hfb.baselines.prototypes import PrototypeName
+from hfb.baselines.objects.prototypes import PrototypeName
 from hfb.errors import InputError
 from hfb.losses import check_weights
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hfb.baselines.object_motion import (
+from hfb.baselines.objects.motion import (
     CAMERA_DISTANCE,
     LinearMotion,
     PiecewiseMotion,
@@ -53,7 +53,7 @@ def test_positions_stay_where_the_camera_sees_them(generator):
     assert (place[:, :2].abs() <= depth[:, None] / 2 + 1e-4).all()
 
 
-def test_linear_motion_is_straight_and_spins_evenly():
+def test_linear_motion_is_straight_and_turns_evenly():
     motion = LinearMotion(1, 8, PATH).requires_grad_(False)
     t = torch.linspace(0, 1, 5)
     rotmat, transl = motion(t)
@@ -78,10 +78,10 @@ def test_pieces_join_without_a_jump(generator):
     share = motion._first_share()
     for row in range(3):
         opened = motion.exposure()[row]
-        # The moment of the join on the clock of the photo that it lies in.
-        moment = share[row] * (1 + opened)
-        frame = int(moment >= 1)
-        t = (moment - frame) / opened + torch.tensor([-1e-4, 1e-4])
+        # The time of the join on the clock of the photo that it lies in.
+        time = share[row] * (1 + opened)
+        frame = int(time >= 1)
+        t = (time - frame) / opened + torch.tensor([-1e-4, 1e-4])
         grid = torch.zeros(2, 2)
         grid[frame] = t
         rotmat, transl = motion(grid)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hfb.baselines.prototypes import load_prototype, sphere_prototype, torus_prototype
+from hfb.baselines.objects.prototypes import load_prototype, sphere_prototype, torus_prototype
 from hfb.errors import InputError
 from hfb.geometry import face_normals
 

@@ -7,16 +7,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.baselines.object_motion import CAMERA_DISTANCE, object_camera
-from hfb.baselines.object_problem import ObjectProblem
-from hfb.baselines.restore import RestoreSettings, motion_from_matte
+from hfb.baselines.objects.motion import CAMERA_DISTANCE, object_camera
+from hfb.baselines.objects.problem import ObjectProblem
+from hfb.baselines.restoration.motion import motion_from_matte
+from hfb.baselines.restoration.settings import RestoreSettings
 
 # One motion for the whole object, as long as its matte allows.
 _WHOLE = RestoreSettings(window=1.0, max_length=1.0)
 
 
 def start_path(problem: ObjectProblem) -> Float[Tensor, "2 3"]:
-    """First and last position of an object, in the plane where it fills half of the picture.
+    """First and last position of an object, in the plane where it fills half of the image.
 
     Of several photos from where their mattes lie; of one from its matte's ramps, whose direction of
     time is a guess.
@@ -27,11 +28,12 @@ def start_path(problem: ObjectProblem) -> Float[Tensor, "2 3"]:
     mattes = [frame[0].double().numpy() for frame in problem.alpha]
     centres = np.stack([_centre(matte) for matte in mattes])
     if len(centres) > 1:
-        way = (centres[-1] - centres[0]) / (len(centres) - 1)
+        displacement = (centres[-1] - centres[0]) / (len(centres) - 1)
     else:
         field = motion_from_matte(mattes[0], _WHOLE)
-        way = np.average(field.reshape(-1, 2), axis=0, weights=mattes[0].ravel())
-    ends = np.stack([centres[0] - way / 2, centres[-1] + way / 2]) - problem.size / 2
+        displacement = np.average(field.reshape(-1, 2), axis=0, weights=mattes[0].ravel())
+    half = displacement / 2
+    ends = np.stack([centres[0] - half, centres[-1] + half]) - problem.size / 2
     place = ends * (CAMERA_DISTANCE / float(object_camera(problem.size).focal[0]))
     # Rows count downwards, the objects' y upwards.
     path = np.concatenate([place * [1.0, -1.0], np.zeros((2, 1))], 1)

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from hfb.baselines.object_losses import (
+from hfb.baselines.objects.losses import (
     laplacian_loss,
     mesh_edges,
     region_image_loss,
     subframe_silhouette_loss,
     texture_variation_loss,
 )
-from hfb.baselines.object_model import erode
-from hfb.baselines.prototypes import sphere_prototype
+from hfb.baselines.objects.model import erode
+from hfb.baselines.objects.prototypes import sphere_prototype
 
 TETRAHEDRON = torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
 

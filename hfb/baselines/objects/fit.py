@@ -9,19 +9,19 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hfb.baselines.object_losses import (
+from hfb.baselines.objects.losses import (
     laplacian_loss,
     mesh_edges,
     region_image_loss,
     subframe_silhouette_loss,
     texture_variation_loss,
 )
-from hfb.baselines.object_model import Motion, ObjectModel
-from hfb.baselines.object_motion import LinearMotion, PiecewiseMotion
-from hfb.baselines.object_problem import ObjectProblem
-from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe, SfbRecipe
-from hfb.baselines.object_start import start_path
-from hfb.baselines.prototypes import load_prototype
+from hfb.baselines.objects.model import Motion, ObjectModel
+from hfb.baselines.objects.motion import LinearMotion, PiecewiseMotion
+from hfb.baselines.objects.problem import ObjectProblem
+from hfb.baselines.objects.prototypes import load_prototype
+from hfb.baselines.objects.settings import MfbRecipe, ObjectRecipe, SfbRecipe
+from hfb.baselines.objects.start import start_path
 from hfb.losses import matting_loss, weighted_sum
 from hfb.motion import subframe_times
 from hfb.render import RenderSettings

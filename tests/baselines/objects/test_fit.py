@@ -7,8 +7,8 @@ import torch
 from rigid_scenes import THREAD, rigid_scene, scene_iou
 
 from hfb.baselines import MfbRecipe, SfbRecipe, build_object_problem, estimate_object
-from hfb.baselines.object_fit import image_counts, object_weights
-from hfb.baselines.object_start import start_path
+from hfb.baselines.objects.fit import image_counts, object_weights
+from hfb.baselines.objects.start import start_path
 from hfb.errors import InputError, NoPersonError, ShapeError
 from hfb.losses import weighted_sum
 

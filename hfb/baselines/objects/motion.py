@@ -1,7 +1,7 @@
 """How a rigid object moves in Shape from Blur (one photo) and in Motion from Blur (several).
 
 Both put a camera at (0, 0, 5) that looks at the origin, y up, with a vertical field of view of 45
-degrees; an object of half-extent 1 at the origin fills about half of the picture. Times run over
+degrees; an object of half-extent 1 at the origin fills about half of the image. Times run over
 [0, 1] from the opening of the first shutter to the closing of the last.
 """
 
@@ -25,7 +25,7 @@ NEAREST, FARTHEST = 3.0, 12.0
 
 
 def object_camera(size: int) -> Camera:
-    """The camera of both methods for a square picture of `size` px."""
+    """The camera of both methods for a square image of `size` px."""
     focal = size / 2 / math.tan(FIELD_OF_VIEW / 2)
     return Camera(torch.tensor([focal, focal]), torch.full((2,), size / 2), size, size)
 
@@ -61,11 +61,11 @@ def to_camera_frame(
 
 
 class LinearMotion(nn.Module):
-    """Shape from Blur: a straight path and a constant spin.
+    """Shape from Blur: a straight path and a constant angular velocity.
 
     Args:
         batch: how many objects.
-        num_subframes: n; the spin is counted in n-ths.
+        num_subframes: n; the angular velocity is counted in n-ths.
         path: first and last position at the start. Shape from Blur starts at rest and learns from
             its sub-frame masks where the object goes; without them, rest in the middle of the
             exposure has no gradient towards either direction.
@@ -84,10 +84,10 @@ class LinearMotion(nn.Module):
         """Rotation and translation at times in [0, 1]."""
         end, start = bounded_position(self.ends).unbind(1)
         transl = start[:, None] + t[:, None] * (end - start)[:, None]
-        spin, first = quaternion_log(self.quats).unbind(1)
-        # n - 1 steps of half the spin's n-th from the first sub-frame to the last.
+        velocity, first = quaternion_log(self.quats).unbind(1)
+        # n - 1 steps of half the angular velocity's n-th from the first sub-frame to the last.
         steps = (self.num_subframes - 1) / (2 * self.num_subframes)
-        turn = rotvec_to_rotmat(spin[:, None] * (steps * t[:, None]))
+        turn = rotvec_to_rotmat(velocity[:, None] * (steps * t[:, None]))
         return turn @ rotvec_to_rotmat(first)[:, None], transl
 
 
@@ -110,7 +110,7 @@ def free_position(place: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3"]:
 
 
 class PiecewiseMotion(nn.Module):
-    """Motion from Blur: two quadratic pieces, each with a spin of its own, over all photos.
+    """Motion from Blur: two quadratic pieces over all photos, each with its own angular velocity.
 
     Args:
         batch: how many objects.
@@ -131,7 +131,7 @@ class PiecewiseMotion(nn.Module):
         coeffs[:, :, 1] = (path[1] - path[0]) / self.NUM_PIECES
         self.coeffs = nn.Parameter(coeffs)
         self.first = nn.Parameter(torch.ones(batch, 4))
-        self.spins = nn.Parameter(torch.ones(batch, self.NUM_PIECES, 4))
+        self.velocity_quats = nn.Parameter(torch.ones(batch, self.NUM_PIECES, 4))
         self.exposure_logit = nn.Parameter(torch.full((batch,), self.EXPOSURE_START))
 
     def exposure(self) -> Float[Tensor, " B"]:
@@ -156,10 +156,10 @@ class PiecewiseMotion(nn.Module):
         # Both pieces are added up: the second stands still before its turn, the first after.
         path = torch.einsum("bptnk,bpkc->btnc", powers, self.coeffs[:, :, 1:])
         transl = self.coeffs[:, 0, 0][:, None, None] + path
-        # Half the spin a photo, as in the published program.
-        spins = quaternion_log(self.spins) / 2
+        # Half the angular velocity a photo, as in the published program.
+        velocity = quaternion_log(self.velocity_quats) / 2
         length = torch.stack([share, 1.0 - share], 1) * self.num_frames
-        angles = (local * length)[..., None] * spins[:, :, None, None]
+        angles = (local * length)[..., None] * velocity[:, :, None, None]
         turn = rotvec_to_rotmat(angles)
         first = rotvec_to_rotmat(quaternion_log(self.first))[:, None, None]
         return turn[:, 1] @ turn[:, 0] @ first, transl

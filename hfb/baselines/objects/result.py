@@ -1,4 +1,4 @@
-"""What Shape from Blur or Motion from Blur found for a sample, and its silhouettes and pictures."""
+"""What Shape from Blur or Motion from Blur found for a sample, and its silhouettes and images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hfb.baselines.object_fit import OnStep, Snapshot, fit_object
-from hfb.baselines.object_problem import ObjectProblem
-from hfb.baselines.object_settings import MfbRecipe, ObjectRecipe
+from hfb.baselines.objects.fit import OnStep, Snapshot, fit_object
+from hfb.baselines.objects.problem import ObjectProblem
+from hfb.baselines.objects.settings import MfbRecipe, ObjectRecipe
 from hfb.matte import paste_crop
 from hfb.render import RenderSettings
 from hfb.structures import Layers

@@ -1,0 +1,1 @@
+"""Sharp sub-frames from blurry photos without learned weights."""
