@@ -29,11 +29,11 @@ class Fog:
 
     def render_layers(self, scene: Scene, settings: RenderSettings):
         half = scene.verts.new_full((*scene.verts.shape[:2], 4, scene.height, scene.width), 0.5)
-        return half[:, :, :3], half[:, :, 3:]
+        return half[:, :, :3], half[:, :, 3:], half.new_ones(1, 2) > 0
 
     def render_exposure(self, scene: Scene, settings: RenderSettings):
-        rgb, alpha = self.render_layers(scene, settings)
-        return (rgb * alpha).mean(1), alpha.mean(1), alpha.new_ones(1, 2) > 0
+        rgb, alpha, seen = self.render_layers(scene, settings)
+        return (rgb * alpha).mean(1), alpha.mean(1), seen
 
     def hard_silhouettes(self, scene: Scene, settings: RenderSettings):
         return self.render_layers(scene, settings)[1][:, :, 0] > 0
