@@ -12,11 +12,10 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from hfb.app.clip_run import ClipFrame
 from hfb.app.clip_writer import ClipWriter
 from hfb.app.progress import RunProgress
-from hfb.evaluate.records import record_of, rows_of, write_csv
+from hfb.app.sample_files import SampleFiles
 from hfb.evaluate.results import SampleResult
-from hfb.export import atomic_folder, atomic_write
+from hfb.export import atomic_write
 from hfb.fit.fitter import Fitter
-from hfb.report.folder import fill_folder
 from hfb.report.lines import result_lines
 
 
@@ -47,7 +46,7 @@ class PredictionWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.root = root
         self.progress = progress
-        self.rows: list[dict[str, str]] = []
+        self._samples = SampleFiles(root)
         self._clip: ClipWriter | None = None
 
     def write_on_batch_end(
@@ -83,10 +82,7 @@ class PredictionWriter(BasePredictionWriter):
     def _write_samples(self, results: list[SampleResult], fitter: Fitter) -> None:
         self.progress.begin("writing", len(results))
         for number, result in enumerate(results, 1):
-            with atomic_folder(self.root / "samples" / result.item.sample.sample_id) as folder:
-                fill_folder(folder, result, fitter)
-            self.rows += rows_of(record_of([result]))
-            write_csv(self.root / "per_sample.csv", self.rows)
+            self._samples.write(result, fitter)
             self.progress.update(number)
         self.progress.finish()
         self._say([line for result in results for line in result_lines(result)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -100,18 +101,46 @@ def render_views(
     """
     times = subframe_times(num_subframes or refinement.num_subframes)
     layers = render(refinement.mesh(body, times), camera, render_settings)
-    if refinement.formation == "linear":
-        decode, encode = srgb_to_linear, linear_to_srgb
-    else:
-        decode, encode = _identity, _identity
+    decode, encode = _response(refinement)
     behind = decode(background)
-    sharp = layers.alpha * layers.rgb + (1.0 - layers.alpha) * behind
     return Views(
         reblurred=encode(composite_layers(layers, behind)).clamp(0.0, 1.0),
         alpha=layers.alpha.mean(0),
-        subframes=encode(sharp).clamp(0.0, 1.0),
+        subframes=encode(_on_background(layers, behind)).clamp(0.0, 1.0),
         layers=layers,
     )
+
+
+def sharp_subframes(
+    refinement: Refinement,
+    body: SmplBody,
+    t: Float[Tensor, " N"],
+    background: Float[Tensor, "3 H W"],
+    render_settings: RenderSettings,
+) -> Float[Tensor, "N 3 H W"]:
+    """The sharp image at any times of the exposure, sRGB in [0, 1].
+
+    Args:
+        refinement: what to draw.
+        body: its body model.
+        t: times in [0, 1].
+        background: sRGB in [0, 1], of the size of the refinement's camera.
+        render_settings: how to rasterise.
+    """
+    layers = render(refinement.mesh(body, t), refinement.camera, render_settings)
+    decode, encode = _response(refinement)
+    return encode(_on_background(layers, decode(background))).clamp(0.0, 1.0)
+
+
+def _response(refinement: Refinement) -> tuple[Callable[[Tensor], Tensor], ...]:
+    """From sRGB to the space that was averaged, and back."""
+    if refinement.formation == "linear":
+        return srgb_to_linear, linear_to_srgb
+    return _identity, _identity
+
+
+def _on_background(layers: Layers, behind: Float[Tensor, "3 H W"]) -> Float[Tensor, "N 3 H W"]:
+    return layers.alpha * layers.rgb + (1.0 - layers.alpha) * behind
 
 
 def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refinement]:
