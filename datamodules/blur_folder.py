@@ -24,7 +24,6 @@ from datamodules.files.sample_record import (
     RECORD_NAME,
     make_record,
     read_blur_rate,
-    read_body_identity,
     read_intrinsics,
     read_record,
     read_timing,
@@ -41,15 +40,6 @@ BACKGROUND_NAME = "background.png"
 TARGET_NAME = "target.npz"
 ESTIMATE_NAME = "estimate.hfbinit.npz"
 OWN_PATTERNS = ("blurry_*.png", "alpha_*.png", BACKGROUND_NAME, TARGET_NAME, ESTIMATE_NAME)
-
-__all__ = [
-    "BlurFolderDataModule",
-    "BlurFolderDataset",
-    "list_samples",
-    "read_body_identity",
-    "read_sample",
-    "write_sample",
-]
 
 EstimateWriter = Callable[[Path, InitialEstimate], None]
 
@@ -227,11 +217,6 @@ class BlurFolderDataModule(SampleDataModule):
         folders = list_samples(Path(self.root) / self.split)[: self.limit]
         names = [sample_name(folder.name) for folder in folders]
         return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size, names)
-
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """The same, but a sample that cannot be read ends the run; targets are not needed."""
-        folders = list_samples(Path(self.root) / self.split)[: self.limit]
-        return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size)
 
 
 def _frames(folder: Path) -> list[Path]:

@@ -144,7 +144,7 @@ class CapturedDataModule(SampleDataModule):
         stray = [name for name, value in given.items() if value is not None]
         if stray:
             raise InputError(f"{' and '.join(stray)} given, but neither an image nor a video")
-        # imported here: it brings the body and the renderer, which photos do not need
-        from datamodules.synthetic.data_module import embedded_example
+        # Imported here: it brings the body and the renderer, which photos do not need
+        from datamodules.synthetic import embedded_example
 
         return embedded_example(seed=self.example_seed)

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-# Every room may use the seam between rooms and the named errors.
-FOR_ALL = {"structures", "errors", "__version__"}
+# Every room may use the seam between rooms, the named errors and the number of processors.
+FOR_ALL = {"structures", "errors", "processors", "__version__"}
 # `assets` goes to every room that opens a model file; it imports nothing but errors.
 ROOMS: dict[str, set[str]] = {
     "structures": set(),
     "errors": set(),
+    "processors": set(),
     "assets": set(),
     "cli": set(),
     "checkpoint": set(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from pathlib import Path
 
@@ -92,14 +93,18 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
     path = existing_file(path, "camera file")
     try:
         content = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"the camera file {path} is no JSON: {error}") from error
     record = content if isinstance(content, dict) else {"K": content}
     try:
         matrix = torch.tensor(record["K"], dtype=torch.float32)
-    except (KeyError, TypeError, ValueError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
         matrix = torch.zeros(0)
-    if matrix.shape != (3, 3) or not bool((matrix.diagonal()[:2] > 0).all()):
+    if (
+        matrix.shape != (3, 3)
+        or not bool(matrix.isfinite().all())
+        or not bool((matrix.diagonal()[:2] > 0).all())
+    ):
         raise InputError(
             f'the camera file {path} should hold {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}} '
             "with positive focal lengths in px"
@@ -118,10 +123,10 @@ def read_exposure_time(path: str | Path) -> float | None:
         Seconds; None if there is none.
     """
     try:
-        with Image.open(path) as picture:
-            value = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
+        with _open_image(Path(path)) as image:
+            value = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
         seconds = float(value) if value else 0.0
-    except (OSError, ValueError, TypeError, ZeroDivisionError):
+    except Exception:  # damaged EXIF data fail in every way there is, and tell no time
         return None
     return seconds if np.isfinite(seconds) and seconds > 0 else None
 
@@ -157,9 +162,9 @@ def _camera_scale(path: Path, image_size: object, height: int, width: int) -> fl
         return 1.0
     try:
         stated_width, stated_height = (float(n) for n in image_size)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         stated_width = stated_height = 0.0
-    if stated_width <= 0 or stated_height <= 0:
+    if not (0 < stated_width < math.inf and 0 < stated_height < math.inf):
         raise InputError(f"image_size in the camera file {path} should be [width, height] in px")
     scale = width / stated_width
     if abs(stated_height * scale - height) > 1.0:
@@ -173,26 +178,34 @@ def _camera_scale(path: Path, image_size: object, height: int, width: int) -> fl
 def _read_array(path: Path) -> np.ndarray:
     """The stored numbers (H, W, C), upright; RGB order."""
     try:
-        with warnings.catch_warnings():
-            # large pictures are judged by the memory check, not by Pillow's fixed limit
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path)
-        with picture:
-            check_memory(picture.height, picture.width)
-            picture.load()
-            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-            deep = picture.format in DEEP_FORMATS and _read_deep(path)
-            if isinstance(deep, np.ndarray):
-                array = deep
-            else:
-                array = np.asarray(_plain_mode(picture))
-    except UnidentifiedImageError as error:
-        array, orientation = _read_float_tiff(path, error), 1
+        array, orientation = _decode(path)
     except InputError:
         raise
     except Exception as error:  # decoders meet damaged files with whatever error they run into
-        raise InputError(f"cannot read the picture {path}: {error}; is it whole?") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"cannot read the image {path}: {reason}; is it whole?") from error
     return _upright(array if array.ndim == 3 else array[..., None], orientation)
+
+
+def _decode(path: Path) -> tuple[np.ndarray, int]:
+    """The stored numbers, and how they must be turned (EXIF's orientation 1 … 8)."""
+    try:
+        opened = _open_image(path)
+    except UnidentifiedImageError as error:
+        return _read_float_tiff(path, error), 1
+    with opened as image:
+        check_memory(image.height, image.width)
+        image.load()
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        deep = _read_deep(path) if image.format in DEEP_FORMATS else None
+        return np.asarray(_plain_mode(image)) if deep is None else deep, orientation
+
+
+def _open_image(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # Large images are judged by the memory check, not by Pillow's fixed limit.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
 
 
 def _plain_mode(picture: Image.Image) -> Image.Image:

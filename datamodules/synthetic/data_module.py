@@ -139,10 +139,6 @@ class SyntheticDataModule(SampleDataModule):
         )
         self.dataset = SyntheticDataset(self.settings, first_seed, num_samples)
 
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """Batches of samples as lists."""
-        return self.loader(self.dataset, self.batch_size)
-
     def test_dataloader(self) -> DataLoader[BlurSample]:
-        """The same samples: they have their truth with them."""
-        return self.predict_dataloader()
+        """Batches of samples as lists; they have their truth with them."""
+        return self.loader(self.dataset, self.batch_size)
