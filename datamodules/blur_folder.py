@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.files.images import read_image, read_matte
 from datamodules.files.npz import check_npz_size
+from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.files.sample_record import (
     RECORD_NAME,
     make_record,
@@ -29,7 +30,6 @@ from datamodules.files.sample_record import (
     read_timing,
 )
 from datamodules.files.target import read_target, write_target
-from datamodules.photos.samples import check_pair, sample_name
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image

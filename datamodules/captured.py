@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
+from datamodules.files.sample_checks import sample_name
 from datamodules.files.video import read_clip_info
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
     only_region,
     sample_from_image,
     sample_from_video,
-    sample_name,
     video_background,
     with_options,
 )

@@ -150,9 +150,7 @@ def _nothing_decoded(path: str | Path) -> InputError:
 
 
 def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
-    """The blurry picture that a longer exposure would have taken.
-
-    The mean of the frames in linear light: a sensor adds light, not sRGB values.
+    """The blurry image that a longer exposure would have taken.
 
     Args:
         path: any video that FFmpeg reads.
@@ -164,18 +162,27 @@ def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
     Raises:
         InputError: as `read_video_frames`.
     """
+    return mean_in_linear_light(read_video_frames(path, frames))
+
+
+def mean_in_linear_light(frames: Iterable[np.ndarray]) -> Float[Tensor, "3 H W"]:
+    """Average frames as a sensor does: it adds light, not sRGB values.
+
+    Args:
+        frames: uint8 arrays (H, W, 3) sRGB, at least one, all of one size.
+
+    Returns:
+        sRGB in [0, 1].
+    """
     total: np.ndarray | None = None
-    for frame in read_video_frames(path, frames):
-        light = light_of(frame)
+    count = 0
+    for frame in frames:
+        light = _light_table()[frame]
         total = light if total is None else total + light
-    assert total is not None, "read_video_frames raises rather than yield nothing"
-    mean = torch.from_numpy(total / len(frames)).permute(2, 0, 1)
+        count += 1
+    assert total is not None, "readers of frames raise rather than yield nothing"
+    mean = torch.from_numpy(total / count).permute(2, 0, 1)
     return linear_to_srgb(mean).float().contiguous()
-
-
-def light_of(frame: np.ndarray) -> np.ndarray:
-    """Linear light of an 8-bit sRGB picture, float64."""
-    return _light_table()[frame]
 
 
 @cache

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ POSE_SIZE = 72
 
 PACK_STEP = 1e-4
 """Step of a packed collection's integers, rad and m."""
+
+Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""Rotation from the recordings' world to one with y up: x stays, z becomes y."""
 
 VAL_SHARE = 5
 """One subject in five is a validation subject where no manifest says otherwise."""

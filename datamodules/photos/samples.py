@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from datamodules.files.images import (
     read_exposure_time,
     read_image,
     read_matte,
-    size_text,
 )
 from datamodules.files.memory import check_memory
+from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.files.video import (
     average_frames,
     median_background,
@@ -124,36 +123,6 @@ def sample_from_video(
     return with_options(sample, alpha, estimate, camera)
 
 
-def check_pair(
-    image: Float[Tensor, "3 H W"],
-    background: Float[Tensor, "3 H2 W2"],
-    image_name: str = "the image",
-    background_name: str = "the background",
-) -> None:
-    """Raise unless an image and a background can belong together.
-
-    Args:
-        image: the blurry image.
-        background: the clean scene.
-        image_name: for the error.
-        background_name: for the error.
-
-    Raises:
-        InputError: if the sizes differ or the two are the same picture.
-    """
-    if image.shape != background.shape:
-        raise InputError(
-            f"{image_name} is {size_text(image)} px, but {background_name} is "
-            f"{size_text(background)} px; photo and background must come from the same camera at "
-            "the same size"
-        )
-    if torch.equal(image, background):
-        raise InputError(
-            f"{image_name} and {background_name} are identical: nobody can be told from the "
-            "background; give a picture of the scene without the person"
-        )
-
-
 def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
     """Take out of the photo what moves outside a rectangle: only one person moves then.
 
@@ -179,17 +148,6 @@ def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSa
     blurry = sample.background + difference.clamp(-noise, noise)
     blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
     return replace(sample, blurry=blurry)
-
-
-def sample_name(text: str) -> str:
-    """A valid folder name: letters, digits, dot, dash, underscore.
-
-    Example:
-        >>> sample_name("my clip_40:49")
-        'my_clip_40-49'
-    """
-    name = re.sub(r"[^\w.\-]+", "_", text.replace(":", "-").replace(",", "_")).strip("._")
-    return name or "sample"
 
 
 def with_options(

@@ -20,7 +20,6 @@ _LEGS = ((1, 4), (2, 5))
 _ARMS = ((16, 18), (17, 19))
 _TRUNK = (0, 3, 6, 9, 13, 14)
 _BARE = (7, 8, 10, 11, 12, 15, 20, 21, 22, 23)
-_KNEES_AND_ELBOWS = (4, 5, 18, 19)
 _SMOOTHING_ROUNDS = 3
 
 
@@ -49,13 +48,11 @@ class Garments:
         thickness: distance of the cloth from the skin at each vertex, m.
         fold_height: largest height of the folds at each vertex, m.
         phase: of the folds along the body, rad.
-        waves: folds along and around the limb, rad a metre.
     """
 
     thickness: Float[Tensor, " V"]
     fold_height: Float[Tensor, " V"]
     phase: Float[Tensor, " V"]
-    waves: tuple[float, float]
 
     def offsets(
         self, body: SmplBody, params: BodyParams, times: Float[Tensor, " S"]
@@ -105,11 +102,12 @@ def draw_garments(body: SmplBody, betas: Float[Tensor, " K"], rng: np.random.Gen
     cover = cover + hangs * legs_and_trunk * float(rng.uniform(0.0, 0.025))
     bare = _cover(weights, list(_BARE))
     cover = _smoothed(cover * (1.0 - bare), body)
+    # Folds along and around the limb, rad a metre.
     waves = float(rng.uniform(60.0, 110.0)), float(rng.uniform(15.0, 40.0))
     phase = waves[0] * verts[:, 1] + waves[1] * (verts[:, 0] + verts[:, 2])
     phase = phase + float(rng.uniform(0.0, 2 * np.pi))
     depth = float(rng.uniform(0.3, 0.8))
-    return Garments(cover.float(), (depth * cover).float(), phase.float(), waves)
+    return Garments(cover.float(), (depth * cover).float(), phase.float())
 
 
 def _cover(weights: Float[Tensor, "V J"], joints: list[int]) -> Float[Tensor, " V"]:
