@@ -1,1 +1,1 @@
-"""Where samples come from: the synthetic generator, folders of samples and captured pictures."""
+"""Where samples come from: the synthetic generator, folders of samples and captured images."""

@@ -95,7 +95,7 @@ def write_sample(
 ) -> Path:
     """Write one sample folder; what an earlier sample left in it is removed.
 
-    The pictures have 16 bits, so that reading back is exact to 1/131070. sample.json comes last: a
+    The images have 16 bits, so that reading back is exact to 1/131070. sample.json comes last: a
     folder without it is no sample, so a run that was stopped midway leaves none.
 
     Args:
@@ -121,7 +121,7 @@ def write_sample(
     # read before the folder is cleared: it may lie there
     kept = Path(sample.estimate_path).read_bytes() if sample.estimate_path else None
     _clear(folder)
-    _write_pictures(folder, sample)
+    _write_images(folder, sample)
     if sample.target is not None:
         write_target(folder / TARGET_NAME, sample.target)
     if sample.estimate is not None and write_estimate is not None:
@@ -252,7 +252,7 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _write_pictures(folder: Path, sample: BlurSample) -> None:
+def _write_images(folder: Path, sample: BlurSample) -> None:
     for k, frame in enumerate(sample.blurry):
         write_image(folder / f"blurry_{k:03d}.png", frame, bits=16)
     write_image(folder / BACKGROUND_NAME, sample.background, bits=16)

@@ -1,6 +1,6 @@
 """Pairs to learn lifting from: `python -m datamodules.lifting_pairs --mocap PATH --output DIR`.
 
-A pair is what the real landmark detector says about a blurry picture, and the pose that the picture
+A pair is what the real landmark detector says about a blurry image, and the pose that the image
 shows at mid-exposure. Mocap pose, random body, clothes, place, camera and light come from
 `datamodules.lifting.scene`; nothing is licensed, nobody labels anything.
 """
@@ -30,7 +30,7 @@ _RECIPE_NAME = "recipe.json"
 
 @dataclass(frozen=True)
 class Command:
-    """Write pairs of detections on blurry pictures and the poses they show.
+    """Write pairs of detections on blurry images and the poses they show.
 
     Attributes:
         mocap: motion capture: a folder of AMASS files, one file, or a packed collection.

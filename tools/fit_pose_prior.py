@@ -180,7 +180,7 @@ def save(mixture: GaussianMixture, path: Path) -> None:
 def disturbed_poses(
     body_pose: Float[Tensor, "P 69"], generator: torch.Generator
 ) -> dict[str, Float[Tensor, "P 69"]]:
-    """Poses with the faults of estimates from pictures, by name.
+    """Poses with the faults of estimates from images, by name.
 
     Args:
         body_pose: rotation vectors of the body joints, rad.

@@ -1,4 +1,4 @@
-"""The user's pictures, mattes and camera files; every fault is one clear line."""
+"""The user's images, mattes and camera files; every fault is one clear line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEEP_FORMATS = ("PNG", "TIFF")  # those that may hold more than 8 bits, which Pi
 
 
 def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
-    """Read a picture as the camera's owner sees it.
+    """Read an image as the camera's owner sees it.
 
     PNG, JPEG, TIFF and whatever else Pillow opens; 8 or 16 bits; the EXIF orientation is obeyed;
     grey becomes RGB; an alpha channel is dropped. The values are kept as stored: sRGB is assumed.
@@ -34,7 +34,7 @@ def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
         RGB in [0, 1].
 
     Raises:
-        InputError: if the file is missing, no picture, cut off, empty, too large for the memory, or
+        InputError: if the file is missing, no image, cut off, empty, too large for the memory, or
             holds NaN; says which file.
     """
     array = _read_array(existing_file(path, "image"))
@@ -45,7 +45,7 @@ def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
 def read_matte(path: str | Path, height: int, width: int) -> Float[Tensor, "1 H W"]:
     """Read the share of the exposure during which the person covers each pixel.
 
-    A grey picture is taken as it is; of a picture with an alpha channel (a cut-out) the alpha.
+    A grey image is taken as it is; of an image with an alpha channel (a cut-out) the alpha.
 
     Args:
         path: the file, 8 or 16 bits.
@@ -77,7 +77,7 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
 
     Either a bare 3 x 3 list or `{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}` in px with the centre
     of the first pixel at (0.5, 0.5). With `"image_size": [width, height]` the matrix may be given
-    for another size of the same picture; it is scaled.
+    for another size of the same image; it is scaled.
 
     Args:
         path: the file.
@@ -114,10 +114,10 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
 
 
 def read_exposure_time(path: str | Path) -> float | None:
-    """The shutter time that the camera noted in the picture's EXIF data.
+    """The shutter time that the camera noted in the image's EXIF data.
 
     Args:
-        path: a picture.
+        path: an image.
 
     Returns:
         Seconds; None if there is none.
@@ -157,7 +157,7 @@ def size_text(image: Tensor) -> str:
 
 
 def _camera_scale(path: Path, image_size: object, height: int, width: int) -> float:
-    """Pixels of the image per pixel of the picture that the matrix was given for."""
+    """Pixels of the image per pixel of the size that the matrix was given for."""
     if image_size is None:
         return 1.0
     try:
@@ -208,17 +208,17 @@ def _open_image(path: Path) -> Image.Image:
         return Image.open(path)
 
 
-def _plain_mode(picture: Image.Image) -> Image.Image:
+def _plain_mode(image: Image.Image) -> Image.Image:
     """8 bits a channel, alpha kept where there is one."""
-    if picture.mode in ("L", "LA", "RGB", "RGBA"):
-        return picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _read_deep(path: Path) -> np.ndarray | None:
-    """A 16-bit or float picture through OpenCV; None if it has 8 bits."""
+    """A 16-bit or float image through OpenCV; None if it has 8 bits."""
     array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype == np.uint8:
         return None
@@ -230,11 +230,11 @@ def _read_deep(path: Path) -> np.ndarray | None:
 def _read_float_tiff(path: Path, error: Exception) -> np.ndarray:
     """What Pillow does not know at all: floating-point RGB TIFF."""
     if path.stat().st_size == 0:
-        raise InputError(f"the picture {path} is an empty file") from error
+        raise InputError(f"the image {path} is an empty file") from error
     array = _read_deep(path) if path.suffix.lower() in (".tif", ".tiff") else None
     if array is None:
         raise InputError(
-            f"cannot read the picture {path}: not a format that is known here; convert it to PNG "
+            f"cannot read the image {path}: not a format that is known here; convert it to PNG "
             "or JPEG"
         ) from error
     return array
@@ -243,7 +243,7 @@ def _read_float_tiff(path: Path, error: Exception) -> np.ndarray:
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn and mirror as the EXIF orientation 1 … 8 asks."""
     if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)  # 5 is the transposed picture; the others flip it besides
+        array = array.swapaxes(0, 1)  # 5 is the transposed image; the others flip it besides
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     if orientation in (3, 4, 7, 8):
@@ -254,14 +254,14 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 def _unit_range(array: np.ndarray, path: Path) -> Float[Tensor, "C H W"]:
     """Integers by their range, floats as they are; channels first."""
     if array.size == 0:
-        raise InputError(f"the picture {path} has no pixels")
+        raise InputError(f"the image {path} has no pixels")
     top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
     values = np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.float32) / np.float32(top)
     if not np.isfinite(values).all():
-        raise InputError(f"the picture {path} holds NaN or infinity")
+        raise InputError(f"the image {path} holds NaN or infinity")
     if values.min() < 0 or values.max() > 1:
         raise InputError(
-            f"the picture {path} holds values from {values.min():g} to {values.max():g}; floats "
+            f"the image {path} holds values from {values.min():g} to {values.max():g}; floats "
             "should be sRGB in [0, 1]"
         )
     return torch.from_numpy(values)

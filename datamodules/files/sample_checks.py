@@ -27,7 +27,7 @@ def check_pair(
         background_name: for the error.
 
     Raises:
-        InputError: if the sizes differ or the two are the same picture.
+        InputError: if the sizes differ or the two are the same image.
     """
     if image.shape != background.shape:
         raise InputError(
@@ -38,7 +38,7 @@ def check_pair(
     if torch.equal(image, background):
         raise InputError(
             f"{image_name} and {background_name} are identical: nobody can be told from the "
-            "background; give a picture of the scene without the person"
+            "background; give an image of the scene without the person"
         )
 
 

@@ -1,4 +1,4 @@
-"""`sample.json`: what a sample folder says about itself besides its pictures."""
+"""`sample.json`: what a sample folder says about itself besides its images."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
         The full-image camera; None without K.
 
     Raises:
-        InputError: if K is no 3 x 3 matrix of px that a picture of this size can have.
+        InputError: if K is no 3 x 3 matrix of px that an image of this size can have.
     """
     if matrix is None:
         return None
@@ -114,7 +114,7 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
     low, high = FOCAL_LIMITS
     if not bool(((focal >= low) & (focal <= high) & (centre.abs() <= high)).all()):
         raise InputError(
-            f"{folder / RECORD_NAME}: K cannot belong to a picture of {width} x {height} px: focal "
+            f"{folder / RECORD_NAME}: K cannot belong to an image of {width} x {height} px: focal "
             f"lengths {values[0, 0]:g}, {values[1, 1]:g} px, principal point {values[0, 2]:g}, "
             f"{values[1, 2]:g} px"
         )

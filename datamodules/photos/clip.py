@@ -87,7 +87,7 @@ class ClipPhotos(Dataset[BlurSample]):
     Args:
         video: the clip.
         settings: what of it is taken.
-        template: name, background, camera and source; its pictures are not used.
+        template: name, background, camera and source; its images are not used.
         prepare: what is done to each photo.
     """
 

@@ -1,4 +1,4 @@
-"""Blurry samples out of the user's own pictures and clips."""
+"""Blurry samples out of the user's own images and clips."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def sample_from_video(
         video: the clip.
         frames: which frames to average in linear light, START:STOP, or several such slices with
             commas between them: one blurry input frame each.
-        background: picture of the scene without the person.
+        background: image of the scene without the person.
         background_frame: number of a frame of the clip without the person. With neither, the median
             of frames spread over the clip is taken.
         alpha: matte of the person, for a single input frame only.
@@ -99,7 +99,7 @@ def sample_from_video(
             each other.
     """
     if background is not None and background_frame is not None:
-        raise InputError("give either a background picture or a background_frame, not both")
+        raise InputError("give either a background image or a background_frame, not both")
     slices = parse_frames(frames)
     info = read_clip_info(video)
     check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
@@ -156,7 +156,7 @@ def with_options(
     estimate: str | Path | None,
     camera: str | Path | None,
 ) -> BlurSample:
-    """Add what the user gave besides the pictures; None stands for nothing given.
+    """Add what the user gave besides the images; None stands for nothing given.
 
     Args:
         sample: the photos.
@@ -184,21 +184,21 @@ def with_options(
 
 
 def video_background(
-    video: str | Path, picture: str | Path | None, frame: int | None, num_frames: int
+    video: str | Path, image: str | Path | None, frame: int | None, num_frames: int
 ) -> tuple[Float[Tensor, "3 H W"], str]:
     """The clean scene of a clip and a word on where it is from.
 
     Args:
         video: the clip.
-        picture: picture of the scene, comes first.
+        image: image of the scene, comes first.
         frame: number of a frame without the person; with neither, the clip's median is taken.
         num_frames: length of the clip.
 
     Raises:
         InputError: if a file cannot be used or the frame lies outside the clip.
     """
-    if picture is not None:
-        return read_image(picture), str(picture)
+    if image is not None:
+        return read_image(image), str(image)
     if frame is None:
         return median_background(video), f"the median of {video}"
     if not 0 <= frame < num_frames:

@@ -1,6 +1,6 @@
 """Make a blurry photograph of a moving person, and keep what only its maker knows.
 
-The pictures must not flatter a fit that uses the same body and renderer. So the motion is no
+The images must not flatter a fit that uses the same body and renderer. So the motion is no
 polynomial, the exposure is integrated with many more sub-frames than a fit uses and supersampled,
 the light stays while the body turns in it, and the camera adds noise and quantisation.
 """
@@ -49,7 +49,7 @@ class SyntheticScene:
         sensor: the camera's noise.
         placed: the camera in the world.
         outfit: name of the texture.
-        sharp: noise-free pictures of instants of the first photo, linear RGB: first, middle and
+        sharp: noise-free images of instants of the first photo, linear RGB: first, middle and
             last moment; empty unless asked for.
     """
 
@@ -105,7 +105,7 @@ def make_scene(
         seed: equal seeds and settings give equal scenes.
         body: the body to dress; the free body if None.
         source: the motion, for example a motion-capture clip; drawn from the library if None.
-        keep_sharp: also make the sharp pictures.
+        keep_sharp: also make the sharp images.
 
     Raises:
         InputError: if an action or outfit of the settings does not exist.
@@ -157,7 +157,7 @@ def draw_scene(
 
     Args:
         plan: from `plan_scene`.
-        keep_sharp: also make the sharp pictures.
+        keep_sharp: also make the sharp images.
         sample_id: name of the sample; from motion and seed if None.
 
     Raises:

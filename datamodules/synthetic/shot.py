@@ -37,7 +37,7 @@ class SyntheticSettings:
         width: image columns.
         blur_rate: lowest and highest blur rate (eq. 12).
         exposure_s: shortest and longest exposure, s.
-        num_subframes: sub-frames averaged into the picture.
+        num_subframes: sub-frames averaged into the image.
         num_truth: sub-frames of the ground truth, at the middles of equal intervals.
         supersampling: samples per pixel along each axis.
         actions: names of library actions to choose from; None: all.

@@ -222,7 +222,7 @@ def _changes(kept: str, wanted: str) -> str:
 
 
 def preview_of(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:
-    """Blurry pictures, background, and the sharp first, middle and last moment side by side."""
+    """Blurry images, background, and the sharp first, middle and last moment side by side."""
     sharp = linear_to_srgb(scene.sharp.clamp(0.0, 1.0))
     row = torch.cat([*scene.sample.blurry, scene.sample.background, *sharp], dim=-1)
     scale = _PREVIEW_ROWS / row.shape[-2]
@@ -241,7 +241,7 @@ def write_sheets(folder: Path, made: list[Made], recipe: Recipe) -> list[Path]:
         recipe: tells the bins.
 
     Returns:
-        The pictures written.
+        The images written.
     """
     groups: dict[int | None, list[Made]] = {}
     for item in made:

@@ -45,7 +45,7 @@ def test_places_covary_as_a_slow_loop_says_and_drift_apart():
 
 @pytest.mark.parametrize("frame_rate", [60.0, 120.0])
 def test_a_slide_gets_as_far_as_its_speed_says_at_any_frame_rate(tool, frame_rate):
-    found = tool.mean_square_ways([slide(2.0, frame_rate)], load_body())
+    found = tool.mean_square_displacements([slide(2.0, frame_rate)], load_body())
     # One axis of three moves; a lag is rounded to frames.
     far = tool.LAGS_S > 0.1
     np.testing.assert_allclose(found[far], (2.0 * tool.LAGS_S[far]) ** 2 / 3.0, rtol=0.08)
@@ -58,13 +58,13 @@ def test_breaks_are_left_out(tool):
     broken.transl[1200:] += 50.0
     broken.valid[1200:] = False
     body = load_body()
-    expected = tool.mean_square_ways([whole], body)
-    np.testing.assert_allclose(tool.mean_square_ways([broken], body), expected, rtol=1e-5)
+    expected = tool.mean_square_displacements([whole], body)
+    np.testing.assert_allclose(tool.mean_square_displacements([broken], body), expected, rtol=1e-5)
 
 
 def test_recordings_that_are_all_too_short_are_said_to_be(tool):
     with pytest.raises(InputError, match=r"no recording has 2\.5 s"):
-        tool.mean_square_ways([slide(2.0, 120.0, 100)], load_body())
+        tool.mean_square_displacements([slide(2.0, 120.0, 100)], load_body())
 
 
 def test_the_processes_of_a_known_mixture_are_found(tool):
@@ -76,7 +76,7 @@ def test_the_processes_of_a_known_mixture_are_found(tool):
 def test_the_shipped_variances_say_how_far_captured_people_get(tool, shared_data):
     """Of a twelfth of the recordings, to save time: people differ."""
     clips = [clip for clip in iterate_mocap(shared_data / "mocap") if clip.split == "train"]
-    found = tool.mean_square_ways(clips[::12], load_body())
+    found = tool.mean_square_displacements(clips[::12], load_body())
     shape = 2.0 * (1.0 - np.exp(-0.5 * (tool.LAGS_S[:, None] / np.array(TIMES_S)) ** 2))
     ratio = np.sqrt(shape @ np.array(VARIANCES_M2) / found)
     assert 0.7 < ratio.min() < ratio.max() < 1.4
