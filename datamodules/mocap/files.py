@@ -130,7 +130,7 @@ def _clips_of_file(file: Path, is_alone: bool) -> Iterator[MocapClip]:
     with _open(file) as arrays:
         names = _packed_names(arrays)
         if names:
-            manifest = _read_manifest(file.parent / "manifest.csv")
+            manifest = read_manifest(file.parent)
             for name in names:
                 yield _packed_clip(arrays, name, manifest.get(name), str(file))
         elif is_alone or not _is_shape_file(file, arrays):
@@ -239,8 +239,19 @@ def _packed_names(arrays: NpzFile) -> list[str]:
     return sorted({key.rpartition("/")[0] for key in arrays if key.endswith("/h")})
 
 
-def _read_manifest(path: Path) -> dict[str, dict[str, str]]:
-    """Rows by clip; empty where there is no manifest."""
+def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """Who moves in the clips of a packed collection, and in which split they are.
+
+    Args:
+        folder: of the collection, with its `manifest.csv`.
+
+    Returns:
+        Rows by clip, in the order of the file; empty where there is no manifest.
+
+    Raises:
+        InputError: if a column is missing.
+    """
+    path = folder / "manifest.csv"
     if not path.is_file():
         return {}
     with path.open(newline="") as rows:
