@@ -2,8 +2,8 @@
 
 A sample is a folder `<root>/<split>/<sample_id>` with `blurry_000.png` ... (one per input frame, 8-
 or 16-bit RGB), `background.png`, optional mattes `alpha_000.png` ..., optional starting poses
-`estimate.hfbinit.npz`, optional ground truth `target.npz` (see `target_file.py`) and `sample.json`
-(see `sample_record.py`). Further files and keys are ignored.
+`estimate.hfbinit.npz`, optional ground truth `target.npz` (see `datamodules.files.target`) and
+`sample.json` (see `datamodules.files.sample_record`). Further files and keys are ignored.
 """
 
 from __future__ import annotations

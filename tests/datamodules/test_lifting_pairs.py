@@ -1,7 +1,11 @@
 """The command that writes pairs."""
 
+import os
+from concurrent.futures import Future
+
 import pytest
 
+from datamodules import lifting_pairs
 from datamodules.lifting_pairs import main
 
 
@@ -15,3 +19,32 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([f"--mocap={tmp_path}", f"--output={folder}", "--count=1"])
     assert "pairs of another recipe" in capsys.readouterr().err
+
+
+class Pool:
+    """Stands for a pool of processes and does nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def submit(self, *job):
+        done = Future()
+        done.set_result(None)
+        return done
+
+
+def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    asked = []
+
+    def pool_of(workers, *rest):
+        asked.append(workers)
+        return Pool()
+
+    monkeypatch.setattr(lifting_pairs, "ProcessPoolExecutor", pool_of)
+    main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=2000"])
+    assert asked == [3]

@@ -1,6 +1,6 @@
 """Fit how far joints get in a time to motion capture: constants of `hfb.prior.trajectory_gp`.
 
-    python tools/fit_place_prior.py --mocap <file or folder>
+    python tools/fit_trajectory_gp.py --mocap <file or folder>
 
 Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. Of
 collections that say whom to keep for reports, only the training subjects are learned from. The
@@ -27,7 +27,7 @@ from hfb.prior.trajectory_gp import TIMES_S
 from hfb.structures import BodyParams
 
 LAGS_S = np.geomspace(1 / 120, 2.5, 30)
-"""Times after which places are compared, rounded to each recording's frames."""
+"""Times after which a joint's positions are compared, rounded to each recording's frames."""
 
 
 def mean_square_displacements(clips: Iterable[MocapClip], body: SmplBody) -> NDArray[np.float64]:
@@ -61,7 +61,7 @@ def mean_square_displacements(clips: Iterable[MocapClip], body: SmplBody) -> NDA
 
 @torch.no_grad()
 def joints_of(clip: MocapClip, body: SmplBody) -> NDArray[np.float64]:
-    """The joints' places (F, J, 3), m."""
+    """The joints' positions (F, J, 3), m."""
     pose = rotvec_to_rotmat(torch.as_tensor(clip.poses).float().unflatten(-1, (-1, 3)))
     transl = torch.as_tensor(clip.transl).float()
     betas = transl.new_zeros(len(transl), body.num_betas)
@@ -85,11 +85,11 @@ def fit_variances(mean_square: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(variances)
 
 
-def main() -> None:
+def main(args: list[str] | None = None) -> None:
     """Print what to write into `hfb/prior/trajectory_gp.py`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mocap", type=Path, required=True)
-    clips = [clip for clip in iterate_mocap(parser.parse_args().mocap) if clip.split != "val"]
+    clips = [clip for clip in iterate_mocap(parser.parse_args(args).mocap) if clip.split != "val"]
     if not clips:
         raise InputError("no recordings to learn from")
     bar = track(clips, description="measuring displacements", transient=True)
