@@ -1,6 +1,6 @@
-"""Clothes without number for training: garments of random cut, colour and pattern.
+"""Clothes for training: garments of random cut, colour and pattern.
 
-The shipped outfits are few, and a network that sees only them learns them by heart. Here the parts
+The shipped outfits are few, and a network that sees only them memorises them. Here the parts
 of the body are told apart by the bones that move them, and shirt, trousers, sleeves, skin and shoes
 get new colours on top of a shipped outfit's head.
 """

@@ -4,7 +4,7 @@ The heading-free frame. A window is turned about the vertical and moved so that 
 person stands at the origin and faces along +z: y is up, +z is the horizontal direction at right
 angles to the root's own left axis, +x completes the frame (the person's left). These are the axes
 of SMPL's model frame. A refinement gets there from the camera frame by taking -y of the camera for
-up, which is right for an upright camera (`hfb.prior.heading_free`).
+up, which is right for an upright camera (`hfb.prior.canonical_motion`).
 
 Window times run over [0, 1] from its first to its last frame.
 """

@@ -32,7 +32,7 @@ class Sensor:
     def expose(
         self, linear: Float[Tensor, "*B"], generator: torch.Generator, frames: int = 1
     ) -> Float[Tensor, "*B"]:
-        """Take an image.
+        """Turn light into the values of an image.
 
         Args:
             linear: light, 1 is white.
