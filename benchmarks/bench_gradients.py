@@ -24,21 +24,18 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import imageio.v3 as imageio
-import numpy as np
 import torch
 from torch import Tensor
 
-from hfb.body import SmplBody, load_body
+from hfb.body import SmplBody, load_body, load_texture, texture_names
 from hfb.geometry import rotvec_to_rotmat
 from hfb.losses import MattingKind, image_loss, matting_loss, weighted_sum
 from hfb.prior import MixturePosePrior
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
-TEXTURES = sorted((Path(__file__).resolve().parents[1] / "checkpoints" / "textures").glob("*.png"))
+TEXTURES = texture_names()
 KINDS = {"translation": slice(0, 3), "rotation": slice(3, 6), "joints": slice(6, None)}
 NUM_PARAMETERS = 6 + 23 * 3
 BODY_SHARE_OF_HEIGHT = 0.65
@@ -106,8 +103,7 @@ def make_case(
     distance = focal * 1.7 / (BODY_SHARE_OF_HEIGHT * size)
     place = torch.tensor([0.0, 0.0, distance]) + 0.02 * noise(3)
     velocity = torch.cat([0.06 * noise(3), 0.1 * noise(3), 0.15 * noise(69)])
-    picture = imageio.imread(TEXTURES[seed % len(TEXTURES)])[..., :3]
-    texture = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255
+    texture = load_texture(TEXTURES[seed % len(TEXTURES)])
     texture = torch.nn.functional.avg_pool2d(texture, texture.shape[-1] // 128)
 
     def mesh_of(offsets: Tensor) -> Mesh:

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.files.images import existing_file, read_image
 from datamodules.files.npz import read_npz
 from datamodules.files.safe_pickle import read_pickled_arrays
-from datamodules.photos.samples import check_pair, sample_name
+from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb, srgb_to_linear

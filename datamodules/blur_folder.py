@@ -2,8 +2,8 @@
 
 A sample is a folder `<root>/<split>/<sample_id>` with `blurry_000.png` ... (one per input frame, 8-
 or 16-bit RGB), `background.png`, optional mattes `alpha_000.png` ..., optional starting poses
-`estimate.hfbinit.npz`, optional ground truth `target.npz` (see `target_file.py`) and `sample.json`
-(see `sample_record.py`). Further files and keys are ignored.
+`estimate.hfbinit.npz`, optional ground truth `target.npz` (see `datamodules.files.target`) and
+`sample.json` (see `datamodules.files.sample_record`). Further files and keys are ignored.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.files.images import read_image, read_matte
 from datamodules.files.npz import check_npz_size
+from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.files.sample_record import (
     RECORD_NAME,
     make_record,
     read_blur_rate,
-    read_body_identity,
     read_intrinsics,
     read_record,
     read_timing,
 )
 from datamodules.files.target import read_target, write_target
-from datamodules.photos.samples import check_pair, sample_name
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
@@ -41,15 +40,6 @@ BACKGROUND_NAME = "background.png"
 TARGET_NAME = "target.npz"
 ESTIMATE_NAME = "estimate.hfbinit.npz"
 OWN_PATTERNS = ("blurry_*.png", "alpha_*.png", BACKGROUND_NAME, TARGET_NAME, ESTIMATE_NAME)
-
-__all__ = [
-    "BlurFolderDataModule",
-    "BlurFolderDataset",
-    "list_samples",
-    "read_body_identity",
-    "read_sample",
-    "write_sample",
-]
 
 EstimateWriter = Callable[[Path, InitialEstimate], None]
 
@@ -105,7 +95,7 @@ def write_sample(
 ) -> Path:
     """Write one sample folder; what an earlier sample left in it is removed.
 
-    The pictures have 16 bits, so that reading back is exact to 1/131070. sample.json comes last: a
+    The images have 16 bits, so that reading back is exact to 1/131070. sample.json comes last: a
     folder without it is no sample, so a run that was stopped midway leaves none.
 
     Args:
@@ -131,7 +121,7 @@ def write_sample(
     # read before the folder is cleared: it may lie there
     kept = Path(sample.estimate_path).read_bytes() if sample.estimate_path else None
     _clear(folder)
-    _write_pictures(folder, sample)
+    _write_images(folder, sample)
     if sample.target is not None:
         write_target(folder / TARGET_NAME, sample.target)
     if sample.estimate is not None and write_estimate is not None:
@@ -228,11 +218,6 @@ class BlurFolderDataModule(SampleDataModule):
         names = [sample_name(folder.name) for folder in folders]
         return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size, names)
 
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """The same, but a sample that cannot be read ends the run; targets are not needed."""
-        folders = list_samples(Path(self.root) / self.split)[: self.limit]
-        return self.loader(BlurFolderDataset(folders, self.dropped), self.batch_size)
-
 
 def _frames(folder: Path) -> list[Path]:
     """The blurry frames, numbered without gaps."""
@@ -267,7 +252,7 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _write_pictures(folder: Path, sample: BlurSample) -> None:
+def _write_images(folder: Path, sample: BlurSample) -> None:
     for k, frame in enumerate(sample.blurry):
         write_image(folder / f"blurry_{k:03d}.png", frame, bits=16)
     write_image(folder / BACKGROUND_NAME, sample.background, bits=16)

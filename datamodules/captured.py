@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
+from datamodules.files.sample_checks import sample_name
 from datamodules.files.video import read_clip_info
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
     only_region,
     sample_from_image,
     sample_from_video,
-    sample_name,
     video_background,
     with_options,
 )
@@ -27,10 +27,10 @@ class CapturedDataModule(SampleDataModule):
 
     Args:
         image: blurry photo of a moving person (PNG, JPEG or TIFF); needs `background`.
-        background: picture of the same scene without the person, same camera and size.
-        alpha: matte of the person as a grey picture of the same size; estimated if not given.
+        background: image of the same scene without the person, same camera and size.
+        alpha: matte of the person as a grey image of the same size; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
-        region: left, top, right and bottom, px, of the part of the picture to look at, where
+        region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px; if not given, the focal length is guessed from the image size.
@@ -97,7 +97,7 @@ class CapturedDataModule(SampleDataModule):
                 "sample folder with a matte per photo"
             )
         if self.background is not None and self.background_frame is not None:
-            raise InputError("give either a background picture or a background_frame, not both")
+            raise InputError("give either a background image or a background_frame, not both")
         info = read_clip_info(video)
         self.clip.frames(video, info.num_frames)
         scene, origin = video_background(
@@ -122,7 +122,7 @@ class CapturedDataModule(SampleDataModule):
                 raise InputError("frames and background_frame belong to a video, not to an image")
             if self.background is None:
                 raise InputError(
-                    f"the image {self.image} needs a background: give a picture of the same scene "
+                    f"the image {self.image} needs a background: give an image of the same scene "
                     "without the person (--data.background)"
                 )
             return sample_from_image(self.image, self.background, **self.options)
@@ -144,7 +144,7 @@ class CapturedDataModule(SampleDataModule):
         stray = [name for name, value in given.items() if value is not None]
         if stray:
             raise InputError(f"{' and '.join(stray)} given, but neither an image nor a video")
-        # imported here: it brings the body and the renderer, which photos do not need
-        from datamodules.synthetic.data_module import embedded_example
+        # Imported here: it brings the body and the renderer, which photos do not need
+        from datamodules.synthetic import embedded_example
 
         return embedded_example(seed=self.example_seed)

@@ -8,13 +8,14 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.files.sample_checks import sample_name
 from datamodules.files.target import read_target
-from datamodules.photos.samples import sample_from_image, sample_from_video, sample_name
+from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.structures import BlurSample
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 OPTIONS_NAME = "options.json"
 
@@ -32,10 +33,10 @@ def read_captured(folder: Path) -> BlurSample:
     Raises:
         InputError: if a file is missing or cannot be used.
     """
-    image, video = _find(folder, "image", _PICTURES), _find(folder, "video", _CLIPS)
-    background = _find(folder, "background", _PICTURES)
+    image, video = _find(folder, "image", _IMAGES), _find(folder, "video", _CLIPS)
+    background = _find(folder, "background", _IMAGES)
     extras: dict[str, Any] = {
-        "alpha": _find(folder, "alpha", _PICTURES),
+        "alpha": _find(folder, "alpha", _IMAGES),
         "camera": _if_there(folder / "camera.json"),
         "estimate": _if_there(folder / "estimate.hfbinit.npz"),
     }

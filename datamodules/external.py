@@ -21,8 +21,8 @@ class Command:
         source: the tool's file.
         output: `<external>/<sample>/poses.hfbinit.npz`.
         num_photos: photos of the sample; the rows are shared out to them evenly, in order.
-        width: of the pictures, px, for the tools that do not store it (cliff, wham).
-        height: of the pictures, px.
+        width: of the images, px, for the tools that do not store it (cliff, wham).
+        height: of the images, px.
         drop_betas: write betas of zero: those of another body mean nothing to ours.
     """
 

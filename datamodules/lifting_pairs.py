@@ -1,6 +1,6 @@
 """Pairs to learn lifting from: `python -m datamodules.lifting_pairs --mocap PATH --output DIR`.
 
-A pair is what the real landmark detector says about a blurry picture, and the pose that the picture
+A pair is what the real landmark detector says about a blurry image, and the pose that the image
 shows at mid-exposure. Mocap pose, random body, clothes, place, camera and light come from
 `datamodules.lifting.scene`; nothing is licensed, nobody labels anything.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -24,13 +23,14 @@ from datamodules.files.count_bar import count_bar
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write
+from hfb.processors import count_processors
 
 _RECIPE_NAME = "recipe.json"
 
 
 @dataclass(frozen=True)
 class Command:
-    """Write pairs of detections on blurry pictures and the poses they show.
+    """Write pairs of detections on blurry images and the poses they show.
 
     Attributes:
         mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
@@ -75,7 +75,7 @@ def generate(command: Command, console: Console) -> int:
     with count_bar("making pairs", console) as bars:
         task = bars.add_task("", total=num_shards * SHARD_SIZE)
         bars.advance(task, (num_shards - len(missing)) * SHARD_SIZE)
-        workers = min(command.workers or len(os.sched_getaffinity(0)), max(len(missing), 1))
+        workers = min(command.workers or count_processors(), max(len(missing), 1))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, _start_worker, (command,)) as pool:
             jobs = [pool.submit(_make_shard, command, number) for number in missing]

@@ -23,7 +23,7 @@ class Command:
 
     Attributes:
         data: `<root>/<split>` of a data set, a folder a sample.
-        output: folder for the pictures, a folder a sample; samples that are there are left alone.
+        output: folder for the images, a folder a sample; samples that are there are left alone.
         limit: only so many samples, the first by name.
         settings: how sub-frames are restored.
     """
@@ -35,11 +35,11 @@ class Command:
 
 
 def restore_folder(folder: Path, output: Path, settings: RestoreSettings) -> int:
-    """Restore one sample; returns how many pictures were written.
+    """Restore one sample; returns how many images were written.
 
     Args:
         folder: of the sample.
-        output: folder for its pictures; made whole or not at all.
+        output: folder for its images; made whole or not at all.
         settings: how sub-frames are restored.
 
     Raises:
@@ -49,12 +49,12 @@ def restore_folder(folder: Path, output: Path, settings: RestoreSettings) -> int
     alpha = sample.alpha
     if alpha is None:
         alpha = torch.stack([estimate_alpha(photo, sample.background) for photo in sample.blurry])
-    pictures = restore_subframes(sample, alpha, settings)
+    images = restore_subframes(sample, alpha, settings)
     with atomic_folder(output) as part:
-        for k, photo in enumerate(pictures):
-            for number, picture in enumerate(photo):
-                write_image(part / subframe_name(k, number), picture)
-    return pictures.shape[0] * pictures.shape[1]
+        for k, photo in enumerate(images):
+            for number, image in enumerate(photo):
+                write_image(part / subframe_name(k, number), image)
+    return images.shape[0] * images.shape[1]
 
 
 def restore_all(command: Command, console: Console) -> int:

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-# Every room may use the seam between rooms, their batches, the named errors and SMPL's joints.
-FOR_ALL = {"structures", "errors", "batch", "skeleton", "__version__"}
+# Every room may use the seam between rooms, their batches, the named errors, SMPL's joints and the
+# number of processors.
+FOR_ALL = {"structures", "errors", "batch", "skeleton", "processors", "__version__"}
 # `assets` goes to every room that opens a model file; it imports nothing but errors.
 ROOMS: dict[str, set[str]] = {
     "structures": set(),
     "batch": set(),
     "skeleton": {"errors"},
     "errors": set(),
+    "processors": set(),
     "assets": set(),
     "cli": set(),
     "checkpoint": set(),

@@ -1,15 +1,13 @@
 """Fit the pose prior (eq. 6) to motion capture and write `checkpoints/pose_prior.npz`.
 
-    python tools/fit_pose_prior.py --mocap <folder> [--output checkpoints/pose_prior.npz]
+    python tools/fit_pose_prior.py --mocap <file or folder> [--output checkpoints/pose_prior.npz]
 
-The folder holds either `cmu_smpl_pack.npz` with its `manifest.csv`, or AMASS-like clips
-(`**/*.npz` with `poses` and a frame rate; the clip's folder names its subject). Subjects are split:
-the mixture sees the training subjects only, the report is about the others. Needs scikit-learn.
+Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. The
+mixture sees the training subjects only, the report is about the others. Needs scikit-learn.
 """
 
 import argparse
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,26 +17,35 @@ from jaxtyping import Float
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from datamodules.mocap.files import iterate_mocap, read_manifest
+from hfb.body.smpl import SMPL_JOINT_NAMES
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.motion.tracks import mirror_joints
 from hfb.prior import MixturePosePrior, PosePriorKind
 from hfb.training.motion_prior.evaluation import auroc
 
-NUM_JOINTS = 23
-# Body joints (SMPL's joint minus 1) that exist on both sides of the body: left, right.
-MIRRORED = ((0, 1), (3, 4), (6, 7), (9, 10), (12, 13), (15, 16), (17, 18), (19, 20), (21, 22))
+
+def _of_both_sides(*names: str) -> list[int]:
+    """Body joints (SMPL's joint minus 1: the root is none of them), left and right of each name."""
+    return [SMPL_JOINT_NAMES.index(f"{side}_{name}") - 1 for name in names for side in SIDES]
+
+
+SIDES = ("left", "right")
+NUM_JOINTS = len(SMPL_JOINT_NAMES) - 1
 # The capture's skeleton lacks collars and hands and has hinges for knees and toes, so these hardly
 # vary in the data though they do in people. Standard deviation in rad added to every axis.
 FLOOR_RAD = 0.08
 FLOOR_ABSENT_RAD = 0.2
 FLOOR_TOES_RAD = 0.12
-ABSENT = (12, 13, 21, 22)
-TOES = (9, 10)
+ABSENT = _of_both_sides("collar", "hand")
+TOES = _of_both_sides("foot")
 THIN_RAD = 0.3
-# Body joints: SMPL's joint minus 1.
-KNEES_AND_ELBOWS = (3, 4, 17, 18)
-HIPS_AND_SHOULDERS = (0, 1, 15, 16)
-LEFT_ARM = (12, 15, 17, 19)
+FULL_RATE_HZ = 100.0
+"""Recordings at lower rates are salsa only (a single style at 60 Hz): they get half the share."""
+KNEES_AND_ELBOWS = _of_both_sides("knee", "elbow")
+HIPS_AND_SHOULDERS = _of_both_sides("hip", "shoulder")
+LEFT_ARM = _of_both_sides("collar", "shoulder", "elbow", "wrist")[::2]
 NOISE_RAD = (0.15, 0.3)
 """Standard deviations, per axis, of the noise on a third of the joints."""
 
@@ -51,57 +58,36 @@ class Clip:
 
     Attributes:
         poses: rotation vectors of the body joints, rad, (T, 69).
-        fps: frames per second.
+        frame_rate: Hz.
         is_held_out: whether its subject is kept for the report.
     """
 
     poses: np.ndarray
-    fps: float
+    frame_rate: float
     is_held_out: bool
 
 
-def read_clips(folder: Path) -> Iterator[Clip]:
-    """Clips of a folder, in either of the two formats.
+def read_clips(path: Path) -> list[Clip]:
+    """Valid poses of all recordings that have any, in the order of their manifest or their names.
+
+    The order decides which poses the random numbers choose.
+
+    Args:
+        path: see `iterate_mocap`.
 
     Raises:
         InputError: if there are none.
     """
-    pack = folder / "cmu_smpl_pack.npz"
-    if pack.is_file():
-        yield from _read_pack(pack, folder / "manifest.csv")
-        return
-    paths = sorted(folder.rglob("*.npz"))
-    if not paths:
-        raise InputError(f"no cmu_smpl_pack.npz and no *.npz clips under {folder}")
-    subjects = sorted({path.parent.name for path in paths})
-    held_out = set(subjects[::5]) if len(subjects) > 1 else set()
-    for path in paths:
-        with np.load(path, allow_pickle=False) as clip:
-            if "poses" not in clip:
-                continue
-            fps = next((k for k in ("mocap_framerate", "mocap_frame_rate") if k in clip), None)
-            poses = np.zeros((len(clip["poses"]), 3 * NUM_JOINTS))
-            # SMPL-H and SMPL-X share SMPL's first 21 body joints; their finger joints are no hands.
-            used = 69 if clip["poses"].shape[1] == 72 else 63
-            poses[:, :used] = clip["poses"][:, 3 : 3 + used]
-            valid = clip["valid"].astype(bool) if "valid" in clip else slice(None)
-            rate = float(clip[fps]) if fps else 120.0
-            yield Clip(shortest(poses[valid]), rate, path.parent.name in held_out)
-
-
-def _read_pack(pack: Path, manifest: Path) -> Iterator[Clip]:
-    """Clips stored as second differences of 1e-4 rad, the two bytes of a number apart."""
-    with np.load(pack) as data, manifest.open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            name = row["clip_id"]
-            num_frames, fps = data[f"{name}/n"]
-            head = data[f"{name}/h"].astype(np.int64)
-            high, low = (data[f"{name}/{k}"].T.astype(np.int64) for k in "dl")
-            steps = head[1] - head[0] + np.cumsum((high << 8) + low, 0)
-            values = np.concatenate([head, head[1] + np.cumsum(steps, 0)]) * 1e-4
-            valid = np.unpackbits(data[f"{name}/v"])[: int(num_frames)].astype(bool)
-            # Columns: translation, root rotation, body pose.
-            yield Clip(shortest(values[valid, 6:]), float(fps), row["split"] != "train")
+    folder = path if path.is_dir() else path.parent
+    place = {name: k for k, name in enumerate(read_manifest(folder))}
+    clips = [
+        Clip(shortest(clip.poses[clip.valid, 3:]), clip.frame_rate, clip.split == "val")
+        for clip in sorted(iterate_mocap(path), key=lambda clip: place.get(clip.name, -1))
+        if clip.valid.any()
+    ]
+    if all(clip.is_held_out for clip in clips):
+        raise InputError(f"no recordings of training subjects under {path}")
+    return clips
 
 
 def shortest(poses: np.ndarray) -> np.ndarray:
@@ -122,14 +108,11 @@ def thin(poses: np.ndarray, min_distance: float) -> np.ndarray:
 def balanced_poses(
     clips: list[Clip], poses_per_clip: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Poses of all clips, none of which gives more than `poses_per_clip`.
-
-    Clips at less than 100 fps are salsa only (a single style at 60 fps): half the share.
-    """
+    """Poses of all clips, none of which gives more than `poses_per_clip`."""
     chosen = []
     for clip in clips:
         poses = thin(clip.poses, THIN_RAD)
-        limit = poses_per_clip if clip.fps > 100.0 else poses_per_clip // 2
+        limit = poses_per_clip if clip.frame_rate > FULL_RATE_HZ else poses_per_clip // 2
         if len(poses) > limit:
             poses = poses[generator.choice(len(poses), limit, replace=False)]
         chosen.append(poses)
@@ -138,9 +121,7 @@ def balanced_poses(
 
 def mirrored(poses: np.ndarray) -> np.ndarray:
     """The poses seen in a mirror, so that left and right are alike."""
-    order = np.arange(NUM_JOINTS)
-    for left, right in MIRRORED:
-        order[left], order[right] = right, left
+    order = mirror_joints()[1:].numpy() - 1
     flipped = poses.reshape(-1, NUM_JOINTS, 3)[:, order] * np.array([1.0, -1.0, -1.0])
     return flipped.reshape(len(poses), -1)
 
@@ -148,8 +129,8 @@ def mirrored(poses: np.ndarray) -> np.ndarray:
 def floor_sigma() -> np.ndarray:
     """Standard deviation added to each of the 69 dimensions, rad."""
     sigma = np.full((NUM_JOINTS, 3), FLOOR_RAD)
-    sigma[list(ABSENT)] = FLOOR_ABSENT_RAD
-    sigma[list(TOES)] = FLOOR_TOES_RAD
+    sigma[ABSENT] = FLOOR_ABSENT_RAD
+    sigma[TOES] = FLOOR_TOES_RAD
     return sigma.ravel()
 
 
@@ -180,7 +161,7 @@ def save(mixture: GaussianMixture, path: Path) -> None:
 def disturbed_poses(
     body_pose: Float[Tensor, "P 69"], generator: torch.Generator
 ) -> dict[str, Float[Tensor, "P 69"]]:
-    """Poses with the faults of estimates from pictures, by name.
+    """Poses with the faults of estimates from images, by name.
 
     Args:
         body_pose: rotation vectors of the body joints, rad.
@@ -200,10 +181,9 @@ def disturbed_poses(
     ):
         faults[name] = joints.clone()
         faults[name][row, torch.tensor(candidates)[limb]] *= -1
-    arm = list(LEFT_ARM)
     faults["arm_of_another_pose"] = joints.clone()
     other = torch.randperm(count, generator=generator)
-    faults["arm_of_another_pose"][:, arm] = joints[other][:, arm]
+    faults["arm_of_another_pose"][:, LEFT_ARM] = joints[other][:, LEFT_ARM]
     return {
         name: rotmat_to_rotvec(rotvec_to_rotmat(pose)).flatten(-2) for name, pose in faults.items()
     }
@@ -247,14 +227,14 @@ def report(path: Path, poses: np.ndarray, seed: int) -> list[str]:
 def main(args: list[str] | None = None) -> None:
     """Read, fit, write, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--mocap", type=Path, required=True, help="the recordings")
     parser.add_argument("--output", type=Path, default=Path("checkpoints/pose_prior.npz"))
     parser.add_argument("--components", type=int, default=4)
     parser.add_argument("--poses-per-clip", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(args)
     generator = np.random.default_rng(options.seed)
-    clips = [clip for clip in read_clips(options.mocap) if len(clip.poses)]
+    clips = read_clips(options.mocap)
     seen = [clip for clip in clips if not clip.is_held_out]
     held_out = [clip for clip in clips if clip.is_held_out]
     poses = balanced_poses(seen, options.poses_per_clip, generator)

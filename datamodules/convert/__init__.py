@@ -1,1 +1,1 @@
-"""Other programs' results in our formats."""
+"""Other tools' results written in the formats that this project reads."""

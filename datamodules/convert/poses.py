@@ -29,19 +29,19 @@ Tool = Literal["hybrik", "cliff", "wham", "gvhmr", "hmr2"]
 _HYBRIK_FOCAL = 1000.0 / 256.0
 """HybrIK's focal length for a person's box of width 1."""
 _HMR2_FOCAL = 5000.0 / 256.0
-"""That of 4D-Humans and TokenHMR for a picture whose longer side is 1."""
+"""That of 4D-Humans and TokenHMR for an image whose longer side is 1."""
 
 
 @dataclass(frozen=True)
 class ToolPoses:
-    """A tool's poses in our terms, one row a picture that it saw.
+    """A tool's poses in our terms, one row an image that it saw.
 
     Attributes:
         poses: (R, 72) SMPL or (R, 66) the joints that SMPL-X shares, rotation vectors, rad.
         betas: (R, 10).
         trans: (R, 3), smplx's transl, camera frame, m.
-        intrinsics: (R, 3, 3) of the full picture, px, pixel centres at +0.5.
-        size: width and height of the picture, px.
+        intrinsics: (R, 3, 3) of the full image, px, pixel centres at +0.5.
+        size: width and height of the image, px.
         model: "smpl" or "smplx".
     """
 
@@ -68,7 +68,7 @@ def convert_poses(
         source: the tool's file for one person over all sub-frames of all photos, in order.
         output: `<external>/<sample>/poses.hfbinit.npz`.
         num_photos: photos of the sample; the rows are shared out to them evenly.
-        size: width and height of the pictures, for the tools that do not store them.
+        size: width and height of the images, for the tools that do not store them.
         drop_betas: write betas of zero: those of another body mean nothing to ours.
 
     Returns:
@@ -155,7 +155,7 @@ def read_hmr2(path: Path, size: tuple[int, int] | None) -> ToolPoses:
 
     `pred_smpl_params`, `pred_cam` as the network gives them; `box_center`, `box_size`, `img_size`
     (width, height) as its data loader does. The crop's weak-perspective camera becomes a place
-    before the full picture's camera: tz = 2 f / (b s), tx and ty moved by the box's offset.
+    before the full image's camera: tz = 2 f / (b s), tx and ty moved by the box's offset.
     """
     data = _torch_file(path)
     params = data.get("pred_smpl_params")
@@ -205,7 +205,7 @@ def _checked(found: ToolPoses, path: Path) -> int:
         if not np.isfinite(values).all():
             raise InputError(f"{path}: {name} hold values that are not finite")
     if min(found.size) < 1 or not (found.intrinsics[:, 0, 0] > 0).all():
-        raise InputError(f"{path}: no usable picture size or focal length")
+        raise InputError(f"{path}: no usable image size or focal length")
     return rows
 
 
@@ -248,7 +248,7 @@ def _reshaped(values: np.ndarray, last: tuple[int, ...], name: str, path: Path) 
 
 def _given(size: tuple[int, int] | None, path: Path) -> tuple[int, int]:
     if size is None:
-        raise InputError(f"{path} does not say the size of the pictures: give --width and --height")
+        raise InputError(f"{path} does not say the size of the images: give --width and --height")
     return size
 
 

@@ -1,8 +1,9 @@
-"""The user's pictures, mattes and camera files; every fault is one clear line."""
+"""The user's images, mattes and camera files; every fault is one clear line."""
 
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from pathlib import Path
 
@@ -21,7 +22,7 @@ DEEP_FORMATS = ("PNG", "TIFF")  # those that may hold more than 8 bits, which Pi
 
 
 def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
-    """Read a picture as the camera's owner sees it.
+    """Read an image as the camera's owner sees it.
 
     PNG, JPEG, TIFF and whatever else Pillow opens; 8 or 16 bits; the EXIF orientation is obeyed;
     grey becomes RGB; an alpha channel is dropped. The values are kept as stored: sRGB is assumed.
@@ -33,7 +34,7 @@ def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
         RGB in [0, 1].
 
     Raises:
-        InputError: if the file is missing, no picture, cut off, empty, too large for the memory, or
+        InputError: if the file is missing, no image, cut off, empty, too large for the memory, or
             holds NaN; says which file.
     """
     array = _read_array(existing_file(path, "image"))
@@ -44,7 +45,7 @@ def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
 def read_matte(path: str | Path, height: int, width: int) -> Float[Tensor, "1 H W"]:
     """Read the share of the exposure during which the person covers each pixel.
 
-    A grey picture is taken as it is; of a picture with an alpha channel (a cut-out) the alpha.
+    A grey image is taken as it is; of an image with an alpha channel (a cut-out) the alpha.
 
     Args:
         path: the file, 8 or 16 bits.
@@ -76,7 +77,7 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
 
     Either a bare 3 x 3 list or `{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}` in px with the centre
     of the first pixel at (0.5, 0.5). With `"image_size": [width, height]` the matrix may be given
-    for another size of the same picture; it is scaled.
+    for another size of the same image; it is scaled.
 
     Args:
         path: the file.
@@ -92,14 +93,18 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
     path = existing_file(path, "camera file")
     try:
         content = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"the camera file {path} is no JSON: {error}") from error
     record = content if isinstance(content, dict) else {"K": content}
     try:
         matrix = torch.tensor(record["K"], dtype=torch.float32)
-    except (KeyError, TypeError, ValueError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
         matrix = torch.zeros(0)
-    if matrix.shape != (3, 3) or not bool((matrix.diagonal()[:2] > 0).all()):
+    if (
+        matrix.shape != (3, 3)
+        or not bool(matrix.isfinite().all())
+        or not bool((matrix.diagonal()[:2] > 0).all())
+    ):
         raise InputError(
             f'the camera file {path} should hold {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}} '
             "with positive focal lengths in px"
@@ -109,19 +114,19 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
 
 
 def read_exposure_time(path: str | Path) -> float | None:
-    """The shutter time that the camera noted in the picture's EXIF data.
+    """The shutter time that the camera noted in the image's EXIF data.
 
     Args:
-        path: a picture.
+        path: an image.
 
     Returns:
         Seconds; None if there is none.
     """
     try:
-        with Image.open(path) as picture:
-            value = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
+        with _open_image(Path(path)) as image:
+            value = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
         seconds = float(value) if value else 0.0
-    except (OSError, ValueError, TypeError, ZeroDivisionError):
+    except Exception:  # damaged EXIF data fail in every way there is, and tell no time
         return None
     return seconds if np.isfinite(seconds) and seconds > 0 else None
 
@@ -152,14 +157,14 @@ def size_text(image: Tensor) -> str:
 
 
 def _camera_scale(path: Path, image_size: object, height: int, width: int) -> float:
-    """Pixels of the image per pixel of the picture that the matrix was given for."""
+    """Pixels of the image per pixel of the size that the matrix was given for."""
     if image_size is None:
         return 1.0
     try:
         stated_width, stated_height = (float(n) for n in image_size)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         stated_width = stated_height = 0.0
-    if stated_width <= 0 or stated_height <= 0:
+    if not (0 < stated_width < math.inf and 0 < stated_height < math.inf):
         raise InputError(f"image_size in the camera file {path} should be [width, height] in px")
     scale = width / stated_width
     if abs(stated_height * scale - height) > 1.0:
@@ -173,39 +178,47 @@ def _camera_scale(path: Path, image_size: object, height: int, width: int) -> fl
 def _read_array(path: Path) -> np.ndarray:
     """The stored numbers (H, W, C), upright; RGB order."""
     try:
-        with warnings.catch_warnings():
-            # large pictures are judged by the memory check, not by Pillow's fixed limit
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path)
-        with picture:
-            check_memory(picture.height, picture.width)
-            picture.load()
-            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-            deep = picture.format in DEEP_FORMATS and _read_deep(path)
-            if isinstance(deep, np.ndarray):
-                array = deep
-            else:
-                array = np.asarray(_plain_mode(picture))
-    except UnidentifiedImageError as error:
-        array, orientation = _read_float_tiff(path, error), 1
+        array, orientation = _decode(path)
     except InputError:
         raise
     except Exception as error:  # decoders meet damaged files with whatever error they run into
-        raise InputError(f"cannot read the picture {path}: {error}; is it whole?") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"cannot read the image {path}: {reason}; is it whole?") from error
     return _upright(array if array.ndim == 3 else array[..., None], orientation)
 
 
-def _plain_mode(picture: Image.Image) -> Image.Image:
+def _decode(path: Path) -> tuple[np.ndarray, int]:
+    """The stored numbers, and how they must be turned (EXIF's orientation 1 … 8)."""
+    try:
+        opened = _open_image(path)
+    except UnidentifiedImageError as error:
+        return _read_float_tiff(path, error), 1
+    with opened as image:
+        check_memory(image.height, image.width)
+        image.load()
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        deep = _read_deep(path) if image.format in DEEP_FORMATS else None
+        return np.asarray(_plain_mode(image)) if deep is None else deep, orientation
+
+
+def _open_image(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # Large images are judged by the memory check, not by Pillow's fixed limit.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
     """8 bits a channel, alpha kept where there is one."""
-    if picture.mode in ("L", "LA", "RGB", "RGBA"):
-        return picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _read_deep(path: Path) -> np.ndarray | None:
-    """A 16-bit or float picture through OpenCV; None if it has 8 bits."""
+    """A 16-bit or float image through OpenCV; None if it has 8 bits."""
     array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype == np.uint8:
         return None
@@ -217,11 +230,11 @@ def _read_deep(path: Path) -> np.ndarray | None:
 def _read_float_tiff(path: Path, error: Exception) -> np.ndarray:
     """What Pillow does not know at all: floating-point RGB TIFF."""
     if path.stat().st_size == 0:
-        raise InputError(f"the picture {path} is an empty file") from error
+        raise InputError(f"the image {path} is an empty file") from error
     array = _read_deep(path) if path.suffix.lower() in (".tif", ".tiff") else None
     if array is None:
         raise InputError(
-            f"cannot read the picture {path}: not a format that is known here; convert it to PNG "
+            f"cannot read the image {path}: not a format that is known here; convert it to PNG "
             "or JPEG"
         ) from error
     return array
@@ -230,7 +243,7 @@ def _read_float_tiff(path: Path, error: Exception) -> np.ndarray:
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn and mirror as the EXIF orientation 1 … 8 asks."""
     if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)  # 5 is the transposed picture; the others flip it besides
+        array = array.swapaxes(0, 1)  # 5 is the transposed image; the others flip it besides
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     if orientation in (3, 4, 7, 8):
@@ -241,14 +254,14 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 def _unit_range(array: np.ndarray, path: Path) -> Float[Tensor, "C H W"]:
     """Integers by their range, floats as they are; channels first."""
     if array.size == 0:
-        raise InputError(f"the picture {path} has no pixels")
+        raise InputError(f"the image {path} has no pixels")
     top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
     values = np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.float32) / np.float32(top)
     if not np.isfinite(values).all():
-        raise InputError(f"the picture {path} holds NaN or infinity")
+        raise InputError(f"the image {path} holds NaN or infinity")
     if values.min() < 0 or values.max() > 1:
         raise InputError(
-            f"the picture {path} holds values from {values.min():g} to {values.max():g}; floats "
+            f"the image {path} holds values from {values.min():g} to {values.max():g}; floats "
             "should be sRGB in [0, 1]"
         )
     return torch.from_numpy(values)

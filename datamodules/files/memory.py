@@ -17,13 +17,13 @@ BASE_BYTES = 512 * 2**20
 def check_memory(
     height: int, width: int, num_frames: int = 1, extra_bytes_per_pixel: int = 0
 ) -> None:
-    """Raise if pictures of this size will not fit into the free memory.
+    """Raise if images of this size will not fit into the free memory.
 
     Not in the paper: the system would otherwise end the program without a word.
 
     Args:
-        height: rows of a picture.
-        width: columns of a picture.
+        height: rows of an image.
+        width: columns of an image.
         num_frames: input frames held at once.
         extra_bytes_per_pixel: what is held besides, for example frames for a median.
 
@@ -37,7 +37,7 @@ def check_memory(
         frames = f" and {num_frames} frames" if num_frames > 1 else ""
         raise InputError(
             f"too little memory for the asked size: {width} x {height} px{frames} need about "
-            f"{needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the pictures "
+            f"{needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the images "
             "down or give fewer frames"
         )
 

@@ -1,4 +1,4 @@
-"""`sample.json`: what a sample folder says about itself besides its pictures."""
+"""`sample.json`: what a sample folder says about itself besides its images."""
 
 from __future__ import annotations
 
@@ -51,24 +51,6 @@ def read_record(folder: Path) -> dict[str, object]:
     return record
 
 
-def read_body_identity(folder: str | Path) -> BodyIdentity | None:
-    """Which body the betas of a sample's target belong to.
-
-    Args:
-        folder: a folder with a sample.json.
-
-    Returns:
-        The body; None if the record names none.
-
-    Raises:
-        InputError: if there is no record that can be read.
-    """
-    body = read_record(Path(folder)).get("body")
-    if not isinstance(body, dict) or "name" not in body:
-        return None
-    return BodyIdentity(name=str(body["name"]), sha256=str(body.get("sha256", "")))
-
-
 def read_timing(
     folder: Path, record: dict[str, object], num_frames: int
 ) -> tuple[float, Float[Tensor, "T 2"]]:
@@ -89,7 +71,7 @@ def read_timing(
         fps = float(record.get("fps", 30.0))  # type: ignore[arg-type]
         times = record.get("exposure", [[k / fps, (k + 1) / fps] for k in range(num_frames)])
         exposure = torch.tensor(times, dtype=torch.float32)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         fps, exposure = 0.0, torch.zeros(0)
     is_positive = math.isfinite(fps) and fps > 0 and bool(exposure.isfinite().all())
     if (
@@ -117,13 +99,13 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
         The full-image camera; None without K.
 
     Raises:
-        InputError: if K is no 3 x 3 matrix of px that a picture of this size can have.
+        InputError: if K is no 3 x 3 matrix of px that an image of this size can have.
     """
     if matrix is None:
         return None
     try:
         values = torch.tensor(matrix, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         values = torch.zeros(0)
     if values.shape != (3, 3):
         raise InputError(f"{folder / RECORD_NAME}: K should be a 3 x 3 matrix in px")
@@ -132,7 +114,7 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
     low, high = FOCAL_LIMITS
     if not bool(((focal >= low) & (focal <= high) & (centre.abs() <= high)).all()):
         raise InputError(
-            f"{folder / RECORD_NAME}: K cannot belong to a picture of {width} x {height} px: focal "
+            f"{folder / RECORD_NAME}: K cannot belong to an image of {width} x {height} px: focal "
             f"lengths {values[0, 0]:g}, {values[1, 1]:g} px, principal point {values[0, 2]:g}, "
             f"{values[1, 2]:g} px"
         )
@@ -155,8 +137,12 @@ def read_blur_rate(folder: Path, record: dict[str, object]) -> float | None:
     rate = record.get("blur_rate")
     if rate is None:
         return None
-    if isinstance(rate, int | float) and math.isfinite(rate) and rate >= 0:
-        return float(rate)
+    try:
+        value = float(rate) if isinstance(rate, int | float) else math.nan
+    except OverflowError:  # JSON's integers have no end
+        value = math.inf
+    if 0 <= value < math.inf:
+        return value
     raise InputError(
         f"{folder / RECORD_NAME}: blur_rate should be a number >= 0 or null, not {rate!r}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -108,24 +108,49 @@ def read_video_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
     Raises:
         InputError: if the file is missing or corrupt, or the clip ends before the last frame.
     """
-    wanted = len(frames)
+    yield from _of_one_size(_wanted_frames(path, frames), path)
+
+
+def _wanted_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
+    wanted, num_decoded = len(frames), 0
     with _open(path) as (container, stream):
-        for number, frame in enumerate(container.decode(stream)):
-            if number in frames:
+        for frame in container.decode(stream):
+            if num_decoded in frames:
                 wanted -= 1
                 yield _to_array(frame)
+            num_decoded += 1
             if wanted == 0:
                 return
-        raise InputError(
-            f"the video {path} has {number + 1} frames (0 … {number}), but the frames "
-            f"{frames.start} … {frames[-1]} were asked for"
-        )
+    if num_decoded == 0:
+        raise _nothing_decoded(path)
+    raise InputError(
+        f"the video {path} has {num_decoded} frames (0 … {num_decoded - 1}), but the frames "
+        f"{frames.start} … {frames[-1]} were asked for"
+    )
+
+
+def _of_one_size(frames: Iterable[np.ndarray], path: str | Path) -> Iterator[np.ndarray]:
+    """The same frames; raises where a clip changes its size midway, as joined clips do."""
+    first: tuple[int, ...] | None = None
+    for frame in frames:
+        first = frame.shape if first is None else first
+        if frame.shape != first:
+            raise InputError(
+                f"the video {path} changes its size from {first[1]} x {first[0]} px to "
+                f"{frame.shape[1]} x {frame.shape[0]} px; cut it where it changes"
+            )
+        yield frame
+
+
+def _nothing_decoded(path: str | Path) -> InputError:
+    return InputError(
+        f"no frame of the video {path} can be decoded: perhaps its beginning, on which the other "
+        "frames depend, was cut off; convert it anew from the original"
+    )
 
 
 def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
-    """The blurry picture that a longer exposure would have taken.
-
-    The mean of the frames in linear light: a sensor adds light, not sRGB values.
+    """The blurry image that a longer exposure would have taken.
 
     Args:
         path: any video that FFmpeg reads.
@@ -137,18 +162,27 @@ def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
     Raises:
         InputError: as `read_video_frames`.
     """
+    return mean_in_linear_light(read_video_frames(path, frames))
+
+
+def mean_in_linear_light(frames: Iterable[np.ndarray]) -> Float[Tensor, "3 H W"]:
+    """Average frames as a sensor does: it adds light, not sRGB values.
+
+    Args:
+        frames: uint8 arrays (H, W, 3) sRGB, at least one, all of one size.
+
+    Returns:
+        sRGB in [0, 1].
+    """
     total: np.ndarray | None = None
-    for frame in read_video_frames(path, frames):
-        light = light_of(frame)
+    count = 0
+    for frame in frames:
+        light = _light_table()[frame]
         total = light if total is None else total + light
-    assert total is not None, "read_video_frames raises rather than yield nothing"
-    mean = torch.from_numpy(total / len(frames)).permute(2, 0, 1)
+        count += 1
+    assert total is not None, "readers of frames raise rather than yield nothing"
+    mean = torch.from_numpy(total / count).permute(2, 0, 1)
     return linear_to_srgb(mean).float().contiguous()
-
-
-def light_of(frame: np.ndarray) -> np.ndarray:
-    """Linear light of an 8-bit sRGB picture, float64."""
-    return _light_table()[frame]
 
 
 @cache
@@ -177,18 +211,25 @@ def median_background(path: str | Path, num_samples: int = MEDIAN_FRAMES) -> Flo
     count = min(num_samples, info.num_frames)
     count -= 1 - count % 2
     if count < 3:
-        raise InputError(
-            f"the video {path} has only {info.num_frames} frames: too few to see the background; "
-            "give a background picture"
-        )
+        raise _too_short(path, info.num_frames)
     check_memory(info.height, info.width, extra_bytes_per_pixel=6 * count)
     numbers = np.linspace(0, info.num_frames - 1, count).round().astype(int)
     sample = _sample_by_seeking if info.num_frames > SEEK_FROM else _sample_in_one_pass
-    stack = np.stack(list(sample(path, numbers, info)))
+    found = list(_of_one_size(sample(path, numbers, info), path))
+    if len(found) < 3:  # of a damaged clip not every packet gives a frame
+        raise _too_short(path, len(found))
+    stack = np.stack(found)
     # row by row: the partial sort works on a copy
     middle = len(stack) // 2
     rows = [np.partition(stack[:, k], middle, axis=0)[middle] for k in range(stack.shape[1])]
     return torch.from_numpy(np.stack(rows).astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+
+
+def _too_short(path: str | Path, num_frames: int) -> InputError:
+    return InputError(
+        f"the video {path} has only {num_frames} frames: too few to see the background; give a "
+        "background image"
+    )
 
 
 def _sample_in_one_pass(
@@ -229,10 +270,13 @@ def _open(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     """The container and its first video stream; FFmpeg's errors become ours."""
     path = existing_file(path, "video")
     try:
-        with av.open(str(path)) as container:
+        # Titles and the like that are no UTF-8 are no reason to refuse a clip.
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise InputError(f"the file {path} holds no video stream")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise InputError(f"the video {path} is stored in a way that FFmpeg cannot decode")
             stream.thread_type = "AUTO"
             yield container, stream
     except FFmpegError as error:

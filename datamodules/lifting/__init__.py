@@ -1,4 +1,4 @@
-"""Pairs of detector outputs and true poses that the lifting network learns from."""
+"""What the lifting network learns from: detector outputs on rendered images, and true poses."""
 
 from datamodules.lifting.data_module import LiftingDataModule
 

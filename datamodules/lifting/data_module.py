@@ -120,7 +120,7 @@ class _Batches(IterableDataset):  # type: ignore[type-arg]
 
 
 def mirrored_pairs(pairs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same pairs as they would be if the picture were mirrored left to right.
+    """The same pairs as they would be if the image were mirrored left to right.
 
     Args:
         pairs: as they are stored. Pixels are counted from the other side of the image's left edge,

@@ -1,6 +1,6 @@
-"""Clothes without number for training: garments of random cut, colour and pattern.
+"""Clothes for training: garments of random cut, colour and pattern.
 
-The shipped outfits are few, and a network that sees only them learns them by heart. Here the parts
+The shipped outfits are few, and a network that sees only them memorises them. Here the parts
 of the body are told apart by the bones that move them, and shirt, trousers, sleeves, skin and shoes
 get new colours on top of a shipped outfit's head.
 """
@@ -19,11 +19,11 @@ from hfb.body import SmplBody, load_texture, texture_names
 from hfb.formation import srgb_to_linear
 
 TEXTURE_SIZE = 256
-"""Rows and columns of a training texture; the person covers some 200 px of the picture."""
+"""Rows and columns of a training texture; the person covers some 200 px of the image."""
 
 # SMPL's joints whose bones each part hangs on.
 _PARTS = {
-    "trunk": (3, 6, 9, 13, 14), "hips": (0,), "sleeves": (16, 17), "forearms": (18, 19),
+    "torso": (3, 6, 9, 13, 14), "hips": (0,), "sleeves": (16, 17), "forearms": (18, 19),
     "thighs": (1, 2), "shanks": (4, 5), "feet": (7, 8, 10, 11),
 }  # fmt: skip
 _PLAIN_SHARE = 0.3
@@ -76,7 +76,7 @@ class Wardrobe:
 
         Args:
             rng: source of randomness.
-            photo: any picture, linear RGB: printed cloth is cut from it.
+            photo: any image, linear RGB: printed cloth is cut from it.
         """
         base = self.bases[int(rng.integers(len(self.bases)))]
         texture = base * torch.from_numpy(rng.uniform(0.7, 1.3, (3, 1, 1))).float()
@@ -115,7 +115,7 @@ class Wardrobe:
 
 def _cut(rng: np.random.Generator) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """Parts that each garment covers, and parts that stay bare."""
-    top: tuple[str, ...] = ("trunk",)
+    top: tuple[str, ...] = ("torso",)
     bottom: tuple[str, ...] = ("hips", "thighs")
     if rng.random() < 0.85:
         top += ("sleeves", "forearms") if rng.random() < 0.5 else ("sleeves",)

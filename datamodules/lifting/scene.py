@@ -1,4 +1,4 @@
-"""One training picture for lifting: a captured motion of a random person, blurred, made cheaply.
+"""One training image for lifting: a captured motion of a random person, blurred, made cheaply.
 
 The benchmark's generator integrates hundreds of lit, supersampled sub-frames, which takes seconds.
 Tens of thousands of pairs need milliseconds: a few sub-frames, one lit texture for all of them,
@@ -28,8 +28,8 @@ from hfb.motion.tracks import mirror_joints
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 
-PICTURE_SIZE = 320
-"""Side of the training pictures, px: the person is about as large as in the network's crop."""
+IMAGE_SIZE = 320
+"""Side of the training images, px: the person is about as large as in the network's crop."""
 
 # Odd, so that one is at mid-exposure; more of them where a long exposure would show as copies.
 _NUM_SUBFRAMES, _NUM_SUBFRAMES_LONG, _LONG_FRAMES = 9, 15, 24
@@ -50,12 +50,12 @@ _JOINT_OFFSET_RAD = 0.08
 
 @dataclass(frozen=True)
 class LiftingScene:
-    """A blurry picture and the truth about it.
+    """A blurry image and the truth about it.
 
     Attributes:
         image: sRGB.
         background: the same place without the person, sRGB.
-        camera: of the picture.
+        camera: of the image.
         pose_rotmat: at the sub-frame times, root first, camera frame.
         joints: at the same times, camera frame, m.
         transl: smplx's transl at mid-exposure, camera frame, m.
@@ -88,7 +88,7 @@ def draw_lifting_scene(
     backgrounds: UInt8[Tensor, "P 3 S S"],
     generator: torch.Generator,
 ) -> LiftingScene:
-    """Draw a picture.
+    """Draw an image.
 
     Args:
         frames: motion capture, y-up world.
@@ -96,7 +96,7 @@ def draw_lifting_scene(
         other: a window that may lend its upper body.
         body: to be dressed.
         wardrobe: its clothes.
-        backgrounds: sRGB pictures without people.
+        backgrounds: sRGB images without people.
         generator: source of randomness.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -104,7 +104,7 @@ def draw_lifting_scene(
     world_rotmat, world_transl = _motion(frames, window, other, rng)
     posed = body(BodyParams(betas[None], world_rotmat, world_transl))
     verts = posed.verts - _lift_to_ground(posed.verts)
-    size = PICTURE_SIZE
+    size = IMAGE_SIZE
     facing = world_rotmat[len(verts) // 2, 0, :, 2]
     # A third of the vertices outlines the body well enough for the camera to hold it.
     placed = place_camera(verts[:, ::3], facing, size, size, _CAMERAS, rng)
@@ -118,10 +118,10 @@ def draw_lifting_scene(
     exposure = render_exposure(mesh, placed.camera, RenderSettings(num_threads=1))
     # Brightness and white balance.
     gain = float(rng.uniform(0.6, 1.3)) * torch.from_numpy(rng.normal(1.0, 0.05, (3, 1, 1))).float()
-    picture = composite_exposure(exposure, background) * gain
+    image = composite_exposure(exposure, background) * gain
     rest = body.joints(BodyParams(betas, torch.eye(3).expand(24, 3, 3), torch.zeros(3)))
     return LiftingScene(
-        image=_photographed(picture, rng, generator),
+        image=_photographed(image, rng, generator),
         background=_pixels(linear_to_srgb((background * gain).clamp(0.0, 1.0))),
         camera=placed.camera,
         pose_rotmat=rotmat,
@@ -176,14 +176,14 @@ def _lift_to_ground(verts: Float[Tensor, "N V 3"]) -> Float[Tensor, " 3"]:
 def _background(
     backgrounds: UInt8[Tensor, "P 3 S S"], rng: np.random.Generator
 ) -> Float[Tensor, "3 S S"]:
-    """A part of a prepared picture, linear RGB."""
-    picture = backgrounds[int(rng.integers(len(backgrounds)))]
+    """A part of a prepared image, linear RGB."""
+    image = backgrounds[int(rng.integers(len(backgrounds)))]
     if rng.random() < 0.5:
-        picture = picture.flip(-1)
-    side = int(rng.uniform(0.6, 1.0) * picture.shape[-1])
-    top, left = (int(rng.integers(picture.shape[-1] - side + 1)) for _ in range(2))
-    part = picture[None, :, top : top + side, left : left + side].float() / 255
-    size = (PICTURE_SIZE, PICTURE_SIZE)
+        image = image.flip(-1)
+    side = int(rng.uniform(0.6, 1.0) * image.shape[-1])
+    top, left = (int(rng.integers(image.shape[-1] - side + 1)) for _ in range(2))
+    part = image[None, :, top : top + side, left : left + side].float() / 255
+    size = (IMAGE_SIZE, IMAGE_SIZE)
     return srgb_to_linear(torch.nn.functional.interpolate(part, size=size, mode="bilinear")[0])
 
 
@@ -208,11 +208,11 @@ def _lit(
 
 
 def _photographed(
-    picture: Float[Tensor, "3 H W"], rng: np.random.Generator, generator: torch.Generator
+    image: Float[Tensor, "3 H W"], rng: np.random.Generator, generator: torch.Generator
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Sensor noise, now and then a poor lens and a strong compression."""
     sensor = Sensor(float(np.exp(rng.uniform(np.log(800), np.log(20000)))), 0.002)
-    pixels = _pixels(sensor.expose(picture, generator))
+    pixels = _pixels(sensor.expose(image, generator))
     if rng.random() < 0.3:
         pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.5)))
     if rng.random() < 0.3:

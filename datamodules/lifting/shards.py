@@ -1,4 +1,4 @@
-"""Pairs for lifting, 256 to a file: made by running the detector on drawn pictures."""
+"""Pairs for lifting, 256 to a file: made by running the detector on drawn images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.lifting.outfits import Wardrobe
-from datamodules.lifting.scene import PICTURE_SIZE, LiftingScene, draw_lifting_scene
+from datamodules.lifting.scene import IMAGE_SIZE, LiftingScene, draw_lifting_scene
 from datamodules.mocap.files import iterate_mocap
 from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
@@ -41,7 +41,7 @@ _NUM_PROCEDURAL, _NUM_PHOTOS = 48, 200
 _COMMON_FOCAL = 400.0
 # 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
 _WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
-_SHEET_COLUMNS, _SHEET_PICTURES = 6, 30
+_SHEET_COLUMNS, _SHEET_IMAGES = 6, 30
 _LINES = (
     (11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (11, 23), (12, 24), (23, 24), (23, 25),
     (25, 27), (24, 26), (26, 28), (27, 31), (28, 32), (0, 7), (0, 8),
@@ -59,7 +59,7 @@ class PairMaker:
         body: to be dressed.
         wardrobe: its clothes.
         backgrounds: sRGB.
-        network: the detector; needed to make pairs, not to draw pictures.
+        network: the detector; needed to make pairs, not to draw images.
     """
 
     frames: Frames
@@ -105,13 +105,13 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
         number: of the file.
     """
     assert maker.network is not None, "pairs are made with the detector"
-    pairs, pictures = [], []
+    pairs, images = [], []
     generator = torch.Generator().manual_seed(_seed_of(seed, number) + 1)
     for k, (scene, subject) in enumerate(draw_scenes(maker, _seed_of(seed, number), SHARD_SIZE)):
         found = maker.network.landmarks(scene.image, random_roi(scene, generator))
         pairs.append(pair_of(scene, found, subject))
-        if number == 0 and k < _SHEET_PICTURES:
-            pictures.append(_drawn(scene.image, found))
+        if number == 0 and k < _SHEET_IMAGES:
+            images.append(_drawn(scene.image, found))
     path = folder / f"pairs_{number:05d}.npz"
     with atomic_write(path) as part:
         arrays: dict[str, Any] = {
@@ -119,8 +119,8 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
         }
         arrays["registered"] = registered_poses(arrays, maker.body)
         np.savez(part, **arrays)
-    if pictures:
-        write_image(folder / "contact_sheet.png", _sheet(pictures))
+    if images:
+        write_image(folder / "contact_sheet.png", _sheet(images))
     return path
 
 
@@ -130,7 +130,7 @@ def _seed_of(*parts: int) -> int:
 
 
 def draw_scenes(maker: PairMaker, seed: int, count: int) -> Iterator[tuple[LiftingScene, str]]:
-    """Pictures one after the other, with the subject's name.
+    """Images one after the other, with the subject's name.
 
     Args:
         maker: the tools.
@@ -157,15 +157,11 @@ def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np
     """Arrays of one pair: what was read, and the truth.
 
     Args:
-        scene: the picture.
+        scene: the image.
         found: a single run of the landmark network.
         subject: whose motion it is.
     """
     output, middle, camera = found.outputs[0], scene.middle, scene.camera
-    # First-order motion: turn of each joint and way of the pelvis over the whole exposure.
-    last, span = len(scene.joints) - 1, (len(scene.joints) - 1) / len(scene.joints)
-    turn = rotmat_to_rotvec(scene.pose_rotmat[0].mT @ scene.pose_rotmat[last]) / span
-    way = (scene.joints[last, 0] - scene.joints[0, 0]) / span
     values = {
         "points": output.points,
         "heat": output.heat,
@@ -177,8 +173,6 @@ def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np
         "joints": scene.joints[middle].numpy(),
         "transl": scene.transl.numpy(),
         "betas": scene.betas.numpy(),
-        "turn": turn.numpy(),
-        "way": way.numpy(),
         "blur_rate": scene.blur_rate,
     }
     arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
@@ -240,10 +234,10 @@ def registered_poses(arrays: dict[str, np.ndarray], body: SmplBody) -> Float[np.
 
 def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"]:
     """Procedural places, and photographs if there are any; the same in every process."""
-    rng, size = np.random.default_rng(0), PICTURE_SIZE
+    rng, size = np.random.default_rng(0), IMAGE_SIZE
     verts = body(BodyParams(torch.zeros(10), torch.eye(3).expand(24, 3, 3), torch.zeros(3))).verts
     verts = verts - torch.stack([torch.tensor(0.0), verts[:, 1].min(), torch.tensor(0.0)])
-    pictures = []
+    images = []
     for _ in range(_NUM_PROCEDURAL):
         facing = torch.tensor([0.0, 0.0, 1.0])
         placed = place_camera(verts[None], facing, size, size, CameraRange(), rng)
@@ -253,25 +247,25 @@ def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"
             lamp=torch.full((3,), 0.6),
             ambient=torch.full((3,), 0.6),
         )
-        pictures.append(procedural_background(placed, light, rng))
+        images.append(procedural_background(placed, light, rng))
     if folder is not None:
-        pictures += [photograph(folder, size, size, rng) for _ in range(_NUM_PHOTOS)]
-    return (linear_to_srgb(torch.stack(pictures)).clamp(0, 1) * 255).round().byte()
+        images += [photograph(folder, size, size, rng) for _ in range(_NUM_PHOTOS)]
+    return (linear_to_srgb(torch.stack(images)).clamp(0, 1) * 255).round().byte()
 
 
 def _drawn(image: UInt8[np.ndarray, "H W 3"], found: Landmarks) -> UInt8[np.ndarray, "H W 3"]:
-    """The landmarks on the picture; the person's left side is red."""
-    picture = image.copy()
+    """The landmarks on the image; the person's left side is red."""
+    drawn = image.copy()
     for first, second in _LINES:
         ends = [tuple(int(v) for v in np.clip(found.xy[i], -9999, 9999)) for i in (first, second)]
         colour = (230, 40, 40) if {first, second} <= _LEFT else (40, 200, 255)
-        cv2.line(picture, ends[0], ends[1], colour, 2, cv2.LINE_AA)
-    return picture
+        cv2.line(drawn, ends[0], ends[1], colour, 2, cv2.LINE_AA)
+    return drawn
 
 
-def _sheet(pictures: list[np.ndarray]) -> Tensor:
+def _sheet(images: list[np.ndarray]) -> Tensor:
     rows = [
-        np.concatenate(pictures[first : first + _SHEET_COLUMNS], axis=1)
-        for first in range(0, len(pictures), _SHEET_COLUMNS)
+        np.concatenate(images[first : first + _SHEET_COLUMNS], axis=1)
+        for first in range(0, len(images), _SHEET_COLUMNS)
     ]
     return torch.from_numpy(np.concatenate(rows)).permute(2, 0, 1).float() / 255

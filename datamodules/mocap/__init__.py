@@ -1,4 +1,4 @@
-"""Motion capture: recordings, windows fitted by polynomials, pairs of right and wrong motions."""
+"""Motion capture to learn from: recordings, windows fitted by polynomials, faults put in them."""
 
 from datamodules.mocap.data_module import MocapDataModule
 

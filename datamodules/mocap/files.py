@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ POSE_SIZE = 72
 
 PACK_STEP = 1e-4
 """Step of a packed collection's integers, rad and m."""
+
+Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""Rotation from the recordings' world to one with y up: x stays, z becomes y."""
 
 VAL_SHARE = 5
 """One subject in five is a validation subject where no manifest says otherwise."""
@@ -126,7 +130,7 @@ def _clips_of_file(file: Path, is_alone: bool) -> Iterator[MocapClip]:
     with _open(file) as arrays:
         names = _packed_names(arrays)
         if names:
-            manifest = _read_manifest(file.parent / "manifest.csv")
+            manifest = read_manifest(file.parent)
             for name in names:
                 yield _packed_clip(arrays, name, manifest.get(name), str(file))
         elif is_alone or not _is_shape_file(file, arrays):
@@ -235,8 +239,19 @@ def _packed_names(arrays: NpzFile) -> list[str]:
     return sorted({key.rpartition("/")[0] for key in arrays if key.endswith("/h")})
 
 
-def _read_manifest(path: Path) -> dict[str, dict[str, str]]:
-    """Rows by clip; empty where there is no manifest."""
+def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """Who moves in the clips of a packed collection, and in which split they are.
+
+    Args:
+        folder: of the collection, with its `manifest.csv`.
+
+    Returns:
+        Rows by clip, in the order of the file; empty where there is no manifest.
+
+    Raises:
+        InputError: if a column is missing.
+    """
+    path = folder / "manifest.csv"
     if not path.is_file():
         return {}
     with path.open(newline="") as rows:

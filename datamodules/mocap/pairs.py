@@ -89,7 +89,6 @@ def make_pairs(
     scale: Float[Tensor, "D1 K"],
     settings: CorruptionSettings,
     generator: torch.Generator,
-    kind: str | None = None,
 ) -> MotionPairs:
     """Vary true motions and put faults into them.
 
@@ -98,7 +97,6 @@ def make_pairs(
         scale: typical size of each order and track.
         settings: which faults and variations.
         generator: source of randomness.
-        kind: one of `KINDS` for all motions; drawn by their shares if None.
     """
     coeffs, rotmat, transl = windows.coeffs, windows.base_rotmat, windows.base_transl
     count, lowest = len(windows), first_order("tangent" if coeffs.shape[-1] == 3 else "paper")
@@ -114,11 +112,8 @@ def make_pairs(
     if lowest == 1:
         coeffs = lowered_degree(coeffs, chance(settings.lower_degree), generator)
         coeffs, rotmat = _tilted(coeffs, rotmat, settings.tilt_deg, generator)
-    if kind is None:
-        shares = torch.tensor([getattr(settings, name) for name in KINDS])
-        kinds = torch.multinomial(shares, count, replacement=True, generator=generator)
-    else:
-        kinds = torch.full((count,), KINDS.index(kind))
+    shares = torch.tensor([getattr(settings, name) for name in KINDS])
+    kinds = torch.multinomial(shares, count, replacement=True, generator=generator)
     corrupted, wrong = _with_faults(coeffs, scale, kinds, settings, generator)
     is_noisy = chance(settings.noise)
     corrupted = _with_noise(corrupted, scale, is_noisy, lowest, settings, generator)

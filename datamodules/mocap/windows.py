@@ -4,7 +4,7 @@ The heading-free frame. A window is turned about the vertical and moved so that 
 person stands at the origin and faces along +z: y is up, +z is the horizontal direction at right
 angles to the root's own left axis, +x completes the frame (the person's left). These are the axes
 of SMPL's model frame. A refinement gets there from the camera frame by taking -y of the camera for
-up, which is right for an upright camera (`hfb.prior.heading_free`).
+up, which is right for an upright camera (`hfb.prior.canonical_motion`).
 
 Window times run over [0, 1] from its first to its last frame.
 """
@@ -19,13 +19,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from datamodules.mocap.files import MocapClip
+from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
 from hfb.errors import InputError
 from hfb.geometry import heading_rotation, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.motion import Parameterization, PolynomialMotion, fit_polynomial
 
-# World z-up, as in AMASS, to y-up: x stays, z becomes y.
-_Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 # "paper" writes the translation as direction and distance from the camera: the person is put this
 # far before the origin, m, so that neither is singular.
 PAPER_DISTANCE_M = 4.0
@@ -154,8 +152,8 @@ def _resampled(clip: MocapClip, frame_rate: float) -> tuple[Tensor, Tensor, np.n
         rotmat = rotmat[frame] @ rotvec_to_rotmat(step * share[:, None, None])
         transl = torch.lerp(transl[frame], transl[frame + 1], share[:, None])
         valid = valid[frame.numpy()] & valid[frame.numpy() + 1]
-    root = _Z_UP_TO_Y_UP @ rotmat[:, :1]
-    return torch.cat([root, rotmat[:, 1:]], 1), transl @ _Z_UP_TO_Y_UP.T, valid
+    root = Z_UP_TO_Y_UP @ rotmat[:, :1]
+    return torch.cat([root, rotmat[:, 1:]], 1), transl @ Z_UP_TO_Y_UP.T, valid
 
 
 def _run_lengths(valid: np.ndarray) -> np.ndarray:

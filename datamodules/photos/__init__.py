@@ -1,1 +1,1 @@
-"""Your own photos and clips: which frames, which background, one sample of it."""
+"""The user's own photos and clips as blurry samples: which frames, which background."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,13 @@ from torch.utils.data import Dataset
 
 from datamodules.files.images import size_text
 from datamodules.files.memory import check_memory
-from datamodules.files.video import light_of, parse_frames, read_clip_info, read_video_frames
+from datamodules.files.video import (
+    mean_in_linear_light,
+    parse_frames,
+    read_clip_info,
+    read_video_frames,
+)
 from hfb.errors import InputError
-from hfb.formation import linear_to_srgb
 from hfb.structures import BlurSample, ClipPart
 
 
@@ -82,7 +87,7 @@ class ClipPhotos(Dataset[BlurSample]):
     Args:
         video: the clip.
         settings: what of it is taken.
-        template: name, background, camera and source; its pictures are not used.
+        template: name, background, camera and source; its images are not used.
         prepare: what is done to each photo.
     """
 
@@ -131,17 +136,12 @@ class ClipPhotos(Dataset[BlurSample]):
         count = self.settings.average
         if self._decoder is None or index != self._next:
             self._decoder = read_video_frames(self.video, self.frames[index * count :])
-        total: np.ndarray | None = None
-        for _ in range(count):
-            light = light_of(next(self._decoder))
-            total = light if total is None else total + light
+        photo = mean_in_linear_light(islice(self._decoder, count))
         self._next = index + 1
-        assert total is not None, "at least one frame makes a photo"
-        photo = linear_to_srgb(torch.from_numpy(total / count).permute(2, 0, 1)).float()
         background = self.template.background
         if photo.shape != background.shape:
             raise InputError(
                 f"{self.video} is {size_text(photo)} px, its background {size_text(background)} "
                 "px; both must come from the same camera at the same size"
             )
-        return photo.contiguous()
+        return photo

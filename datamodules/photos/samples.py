@@ -1,8 +1,7 @@
-"""Blurry samples out of the user's own pictures and clips."""
+"""Blurry samples out of the user's own images and clips."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from datamodules.files.images import (
     read_exposure_time,
     read_image,
     read_matte,
-    size_text,
 )
 from datamodules.files.memory import check_memory
+from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.files.video import (
     average_frames,
     median_background,
@@ -85,7 +84,7 @@ def sample_from_video(
         video: the clip.
         frames: which frames to average in linear light, START:STOP, or several such slices with
             commas between them: one blurry input frame each.
-        background: picture of the scene without the person.
+        background: image of the scene without the person.
         background_frame: number of a frame of the clip without the person. With neither, the median
             of frames spread over the clip is taken.
         alpha: matte of the person, for a single input frame only.
@@ -100,7 +99,7 @@ def sample_from_video(
             each other.
     """
     if background is not None and background_frame is not None:
-        raise InputError("give either a background picture or a background_frame, not both")
+        raise InputError("give either a background image or a background_frame, not both")
     slices = parse_frames(frames)
     info = read_clip_info(video)
     check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
@@ -122,36 +121,6 @@ def sample_from_video(
         source=f"{video} frames {frames}, background: {origin}",
     )
     return with_options(sample, alpha, estimate, camera)
-
-
-def check_pair(
-    image: Float[Tensor, "3 H W"],
-    background: Float[Tensor, "3 H2 W2"],
-    image_name: str = "the image",
-    background_name: str = "the background",
-) -> None:
-    """Raise unless an image and a background can belong together.
-
-    Args:
-        image: the blurry image.
-        background: the clean scene.
-        image_name: for the error.
-        background_name: for the error.
-
-    Raises:
-        InputError: if the sizes differ or the two are the same picture.
-    """
-    if image.shape != background.shape:
-        raise InputError(
-            f"{image_name} is {size_text(image)} px, but {background_name} is "
-            f"{size_text(background)} px; photo and background must come from the same camera at "
-            "the same size"
-        )
-    if torch.equal(image, background):
-        raise InputError(
-            f"{image_name} and {background_name} are identical: nobody can be told from the "
-            "background; give a picture of the scene without the person"
-        )
 
 
 def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
@@ -181,24 +150,13 @@ def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSa
     return replace(sample, blurry=blurry)
 
 
-def sample_name(text: str) -> str:
-    """A valid folder name: letters, digits, dot, dash, underscore.
-
-    Example:
-        >>> sample_name("my clip_40:49")
-        'my_clip_40-49'
-    """
-    name = re.sub(r"[^\w.\-]+", "_", text.replace(":", "-").replace(",", "_")).strip("._")
-    return name or "sample"
-
-
 def with_options(
     sample: BlurSample,
     alpha: str | Path | None,
     estimate: str | Path | None,
     camera: str | Path | None,
 ) -> BlurSample:
-    """Add what the user gave besides the pictures; None stands for nothing given.
+    """Add what the user gave besides the images; None stands for nothing given.
 
     Args:
         sample: the photos.
@@ -226,21 +184,21 @@ def with_options(
 
 
 def video_background(
-    video: str | Path, picture: str | Path | None, frame: int | None, num_frames: int
+    video: str | Path, image: str | Path | None, frame: int | None, num_frames: int
 ) -> tuple[Float[Tensor, "3 H W"], str]:
     """The clean scene of a clip and a word on where it is from.
 
     Args:
         video: the clip.
-        picture: picture of the scene, comes first.
+        image: image of the scene, comes first.
         frame: number of a frame without the person; with neither, the clip's median is taken.
         num_frames: length of the clip.
 
     Raises:
         InputError: if a file cannot be used or the frame lies outside the clip.
     """
-    if picture is not None:
-        return read_image(picture), str(picture)
+    if image is not None:
+        return read_image(image), str(image)
     if frame is None:
         return median_background(video), f"the median of {video}"
     if not 0 <= frame < num_frames:

@@ -1,4 +1,4 @@
-"""Rendered blurry photos with known truth: people, clothes, places, cameras, exposures."""
+"""Rendered blurry photos whose truth is known: people, clothes, places, cameras, exposures."""
 
 from datamodules.synthetic.data_module import (
     SyntheticDataModule,

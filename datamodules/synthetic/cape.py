@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.files.npz import read_npz
+from datamodules.mocap.files import Z_UP_TO_Y_UP
 from datamodules.synthetic.movement.grounding import GroundedBody
 from datamodules.synthetic.movement.mocap_action import interpolate_poses
 from hfb.body import SmplBody
@@ -28,7 +29,6 @@ from hfb.structures import BodyParams
 CAPE_HZ = 60.0
 _DRAWS = 200
 _HEAD, _ANKLES = 15, (7, 8)
-_Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _world_up(
     """Rotation into a world with y up: people stand, so their heads tell which axis is up."""
     joints = body.joints(BodyParams(betas[None], rotmat, transl))
     upwards = (joints[:, _HEAD] - joints[:, list(_ANKLES)].mean(1)).mean(0)
-    return torch.eye(3) if upwards[1] >= upwards[2] else _Z_UP_TO_Y_UP
+    return torch.eye(3) if upwards[1] >= upwards[2] else Z_UP_TO_Y_UP
 
 
 def _runs(files: list[Path], length: int) -> list[list[Path]]:

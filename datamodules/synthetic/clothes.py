@@ -17,9 +17,8 @@ from hfb.structures import BodyParams
 # SMPL's joints of the limbs: (upper, lower) bone of each.
 _LEGS = ((1, 4), (2, 5))
 _ARMS = ((16, 18), (17, 19))
-_TRUNK = (0, 3, 6, 9, 13, 14)
+_TORSO = (0, 3, 6, 9, 13, 14)
 _BARE = (7, 8, 10, 11, 12, 15, 20, 21, 22, 23)
-_KNEES_AND_ELBOWS = (4, 5, 18, 19)
 _SMOOTHING_ROUNDS = 3
 
 
@@ -48,13 +47,11 @@ class Garments:
         thickness: distance of the cloth from the skin at each vertex, m.
         fold_height: largest height of the folds at each vertex, m.
         phase: of the folds along the body, rad.
-        waves: folds along and around the limb, rad a metre.
     """
 
     thickness: Float[Tensor, " V"]
     fold_height: Float[Tensor, " V"]
     phase: Float[Tensor, " V"]
-    waves: tuple[float, float]
 
     def offsets(
         self, body: SmplBody, params: BodyParams, times: Float[Tensor, " S"]
@@ -86,7 +83,7 @@ def draw_garments(body: SmplBody, betas: Float[Tensor, " K"], rng: np.random.Gen
     weights = body.weights.double()
     shirt, trousers = float(rng.uniform(0.006, 0.022)), float(rng.uniform(0.005, 0.02))
     sleeve, leg = float(rng.uniform(0.35, 1.0)), float(rng.uniform(0.3, 1.0))
-    cover = _cover(weights, list(_TRUNK)) * shirt
+    cover = _cover(weights, list(_TORSO)) * shirt
     flare = float(rng.uniform(0.0, 0.02))
     for upper, lower in _ARMS:
         cover = torch.maximum(
@@ -100,15 +97,16 @@ def draw_garments(body: SmplBody, betas: Float[Tensor, " K"], rng: np.random.Gen
     waist, crotch = float(joints[3, 1]), float(joints[[1, 2], 1].mean())
     hem = crotch + float(rng.uniform(-0.08, 0.1))
     hangs = torch.sigmoid((verts[:, 1] - hem) / 0.006) * torch.sigmoid((waist - verts[:, 1]) / 0.03)
-    legs_and_trunk = _cover(weights, [0, 1, 2, 3])
-    cover = cover + hangs * legs_and_trunk * float(rng.uniform(0.0, 0.025))
+    legs_and_torso = _cover(weights, [0, 1, 2, 3])
+    cover = cover + hangs * legs_and_torso * float(rng.uniform(0.0, 0.025))
     bare = _cover(weights, list(_BARE))
     cover = _smoothed(cover * (1.0 - bare), body)
+    # Folds along and around the limb, rad a metre.
     waves = float(rng.uniform(60.0, 110.0)), float(rng.uniform(15.0, 40.0))
     phase = waves[0] * verts[:, 1] + waves[1] * (verts[:, 0] + verts[:, 2])
     phase = phase + float(rng.uniform(0.0, 2 * np.pi))
     depth = float(rng.uniform(0.3, 0.8))
-    return Garments(cover.float(), (depth * cover).float(), phase.float(), waves)
+    return Garments(cover.float(), (depth * cover).float(), phase.float())
 
 
 def _cover(weights: Float[Tensor, "V J"], joints: list[int]) -> Float[Tensor, " V"]:

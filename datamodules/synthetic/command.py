@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
 from hfb.errors import HfbError, InputError
 from hfb.formation import BLUR_RATE_BINS
+from hfb.processors import count_processors
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def generate(command: Command, console: Console) -> list[Made]:
     """
     recipe = recipe_of(command)
     slots = slots_of(command.num_samples, command.per_bin, recipe)
-    workers = command.workers or len(os.sched_getaffinity(0))
+    workers = command.workers or count_processors()
     with count_bar("making samples", console) as bars:
         task = bars.add_task("", total=len(slots))
 

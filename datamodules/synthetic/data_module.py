@@ -9,21 +9,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.sample_module import SampleDataModule
 from datamodules.synthetic.camera_placement import CameraRange
-from datamodules.synthetic.scene import SyntheticScene, make_scene
+from datamodules.synthetic.scene import make_scene
 from datamodules.synthetic.shot import SyntheticSettings
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.structures import BlurSample
-
-__all__ = [
-    "SyntheticDataModule",
-    "SyntheticDataset",
-    "SyntheticScene",
-    "SyntheticSettings",
-    "embedded_example",
-    "make_sample",
-    "make_scene",
-]
 
 
 def make_sample(settings: SyntheticSettings, seed: int, body: SmplBody | None = None) -> BlurSample:
@@ -52,7 +42,7 @@ def embedded_example(seed: int = 0, settings: SyntheticSettings | None = None) -
 
     Args:
         seed: which example.
-        settings: what is drawn, for example another picture size; for seed 0 action, camera and
+        settings: what is drawn, for example another image size; for seed 0 action, camera and
             blur are fixed.
     """
     settings = SyntheticSettings() if settings is None else settings
@@ -103,7 +93,7 @@ class SyntheticDataModule(SampleDataModule):
         width: image columns.
         blur_rate: lowest and highest blur rate (eq. 12).
         exposure_s: shortest and longest exposure, s.
-        num_subframes: sub-frames averaged into a picture; many more than a fit uses.
+        num_subframes: sub-frames averaged into an image; many more than a fit uses.
         supersampling: samples per pixel along each axis.
         actions: library actions to choose from; null: all.
         background_folder: folder of photographs; null: procedural places.
@@ -139,10 +129,6 @@ class SyntheticDataModule(SampleDataModule):
         )
         self.dataset = SyntheticDataset(self.settings, first_seed, num_samples)
 
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """Batches of samples as lists."""
-        return self.loader(self.dataset, self.batch_size)
-
     def test_dataloader(self) -> DataLoader[BlurSample]:
-        """The same samples: they have their truth with them."""
-        return self.predict_dataloader()
+        """Batches of samples as lists; they have their truth with them."""
+        return self.loader(self.dataset, self.batch_size)

@@ -1,13 +1,12 @@
 """Make a blurry photograph of a moving person, and keep what only its maker knows.
 
-The pictures must not flatter a fit that uses the same body and renderer. So the motion is no
+The images must not flatter a fit that uses the same body and renderer. So the motion is no
 polynomial, the exposure is integrated with many more sub-frames than a fit uses and supersampled,
 the light stays while the body turns in it, and the camera adds noise and quantisation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,13 @@ from datamodules.synthetic.camera_placement import SceneCamera
 from datamodules.synthetic.clothes import Clothes
 from datamodules.synthetic.movement.procedural import MotionSource, numpy_generator
 from datamodules.synthetic.sensor import Sensor
-from datamodules.synthetic.shading import Light, TexelMap, map_texels, shaded_exposure
+from datamodules.synthetic.shading import (
+    Light,
+    TexelMap,
+    map_texels,
+    random_light,
+    shaded_exposure,
+)
 from datamodules.synthetic.shot import Shot, SyntheticSettings, choose_shot
 from datamodules.synthetic.world.background import background_image
 from hfb.body import SmplBody, load_body, load_texture, texture_names
@@ -44,7 +49,7 @@ class SyntheticScene:
         sensor: the camera's noise.
         placed: the camera in the world.
         outfit: name of the texture.
-        sharp: noise-free pictures of instants of the first photo, linear RGB: first, middle and
+        sharp: noise-free images of instants of the first photo, linear RGB: first, middle and
             last moment; empty unless asked for.
     """
 
@@ -100,7 +105,7 @@ def make_scene(
         seed: equal seeds and settings give equal scenes.
         body: the body to dress; the free body if None.
         source: the motion, for example a motion-capture clip; drawn from the library if None.
-        keep_sharp: also make the sharp pictures.
+        keep_sharp: also make the sharp images.
 
     Raises:
         InputError: if an action or outfit of the settings does not exist.
@@ -152,14 +157,14 @@ def draw_scene(
 
     Args:
         plan: from `plan_scene`.
-        keep_sharp: also make the sharp pictures.
+        keep_sharp: also make the sharp images.
         sample_id: name of the sample; from motion and seed if None.
 
     Raises:
         InputError: if an outfit of the settings does not exist.
     """
     settings, shot, generator, rng = plan.settings, plan.shot, plan.generator, plan.rng
-    light = _random_light(shot.placed, rng)
+    light = random_light(shot.placed.world_to_camera, rng)
     outfit = _choose_outfit(settings, rng)
     exposures, instants = _expose_body(plan, light, outfit, keep_sharp)
     background = background_image(shot.placed, light, rng, settings.background_folder)
@@ -174,7 +179,7 @@ def draw_scene(
     ]
     outfit_name = Path(outfit).stem
     sample = BlurSample(
-        sample_id=sample_id or f"synthetic_{shot.source.name}_{plan.seed:03d}",
+        sample_id=sample_id or scene_name(shot.source.name, plan.seed),
         blurry=torch.stack(photos),
         background=sensor.expose(background, generator, frames=_BACKGROUND_FRAMES),
         camera=shot.placed.camera,
@@ -189,6 +194,11 @@ def draw_scene(
     return SyntheticScene(
         sample, exposures[0], background, sensor, shot.placed, outfit_name, stacked
     )
+
+
+def scene_name(motion: str, seed: int) -> str:
+    """Name of a sample that has no other: no two seeds share one."""
+    return f"synthetic_{motion}_{seed:03d}"
 
 
 @lru_cache(maxsize=1)
@@ -207,27 +217,8 @@ def _pelvis_rest(body: SmplBody, betas: Float[Tensor, " K"]) -> Float[Tensor, " 
     return body.joints(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))[0, 0]
 
 
-def _random_light(placed: SceneCamera, rng: np.random.Generator) -> Light:
-    """A lamp from above, anywhere around, and ambient light, both slightly tinted."""
-    azimuth = float(rng.uniform(-np.pi, np.pi))
-    height = float(np.deg2rad(rng.uniform(25, 70)))
-    world = torch.tensor(
-        [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)]
-    ).float()
-    ambient = float(rng.uniform(0.45, 0.8))
-    warmth = float(rng.uniform(-0.08, 0.12))
-    lamp = torch.tensor([1 + warmth, 1.0, 1 - warmth]) * (1.1 * (1.15 - ambient))
-    return Light(
-        direction=placed.world_to_camera @ world,
-        up=placed.world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
-        lamp=lamp,
-        ambient=torch.tensor([1 - 0.5 * warmth, 1.0, 1 + 0.5 * warmth]) * ambient,
-        ground_share=float(rng.uniform(0.35, 0.6)),
-    )
-
-
 def _choose_outfit(settings: SyntheticSettings, rng: np.random.Generator) -> str:
-    names: Sequence[str] = settings.outfits or texture_names()
+    names = settings.outfits or texture_names()
     return names[int(rng.integers(len(names)))]
 
 

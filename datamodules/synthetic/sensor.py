@@ -32,12 +32,12 @@ class Sensor:
     def expose(
         self, linear: Float[Tensor, "*B"], generator: torch.Generator, frames: int = 1
     ) -> Float[Tensor, "*B"]:
-        """Take a picture.
+        """Turn light into the values of an image.
 
         Args:
             linear: light, 1 is white.
             generator: source of the noise.
-            frames: pictures averaged before they are stored, as one does for a background.
+            frames: images averaged before they are stored, as one does for a background.
 
         Returns:
             sRGB in [0, 1], quantised to `bits`.

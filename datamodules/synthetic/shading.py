@@ -43,6 +43,30 @@ class Light:
     ground_share: float = 0.45
 
 
+def random_light(world_to_camera: Float[Tensor, "3 3"], rng: np.random.Generator) -> Light:
+    """A lamp from above, anywhere around, and ambient light, both slightly tinted.
+
+    Args:
+        world_to_camera: rotation from a world with y up.
+        rng: source of randomness.
+    """
+    azimuth = float(rng.uniform(-np.pi, np.pi))
+    height = float(np.deg2rad(rng.uniform(25, 70)))
+    world = torch.tensor(
+        [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)]
+    ).float()
+    ambient = float(rng.uniform(0.45, 0.8))
+    warmth = float(rng.uniform(-0.08, 0.12))
+    lamp = torch.tensor([1 + warmth, 1.0, 1 - warmth]) * (1.1 * (1.15 - ambient))
+    return Light(
+        direction=world_to_camera @ world,
+        up=world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
+        lamp=lamp,
+        ambient=torch.tensor([1 - 0.5 * warmth, 1.0, 1 + 0.5 * warmth]) * ambient,
+        ground_share=float(rng.uniform(0.35, 0.6)),
+    )
+
+
 @dataclass(frozen=True)
 class TexelMap:
     """Which point of the surface each texel shows.

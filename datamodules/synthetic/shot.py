@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from datamodules.synthetic.camera_placement import CameraRange, SceneCamera, place_camera
@@ -37,7 +37,7 @@ class SyntheticSettings:
         width: image columns.
         blur_rate: lowest and highest blur rate (eq. 12).
         exposure_s: shortest and longest exposure, s.
-        num_subframes: sub-frames averaged into the picture.
+        num_subframes: sub-frames averaged into the image.
         num_truth: sub-frames of the ground truth, at the middles of equal intervals.
         supersampling: samples per pixel along each axis.
         actions: names of library actions to choose from; None: all.
@@ -165,23 +165,10 @@ def _try_shot(
     centre = float(rng.uniform(*motion.focus))
     camera_seed = int(rng.integers(2**31))
     times = coarse_times(centre, motion.duration, settings.exposure_s[1], _COARSE_TIMES)
-    rotmat, transl = motion.window(body, betas, as_tensor(times))
-    verts = body(BodyParams(betas[None], rotmat, transl)).verts
-
-    def place(inside: np.ndarray) -> SceneCamera:
-        chosen = verts[torch.from_numpy(inside)]
-        middle = rotmat[int(np.flatnonzero(inside).mean()), 0]
-        return place_camera(
-            chosen,
-            middle[:, 2],
-            settings.height,
-            settings.width,
-            settings.camera,
-            np.random.default_rng(camera_seed),
-        )
-
-    # The camera frames the exposure, the exposure is chosen through the camera: once round.
-    placed = place(np.abs(times - centre) <= 0.3 * settings.exposure_s[1])
+    rotmat, verts = _posed(body, betas, motion, times)
+    # Camera and exposure depend on each other; one round is near enough.
+    inside = np.abs(times - centre) <= 0.3 * settings.exposure_s[1]
+    placed = _place(settings, rotmat, verts, inside, camera_seed)
     scale = _COARSE_ROWS / settings.height
     coarse = placed.camera.crop(0.0, 0.0, scale, _COARSE_ROWS, round(settings.width * scale))
     silhouettes = hard_silhouettes(placed.transform(verts), body.faces, coarse)
@@ -189,16 +176,42 @@ def _try_shot(
     window = _on_grid(settings, window, motion.duration)
     step = times[1] - times[0]
     if settings.num_frames == 1:
-        final = place((times >= window.start - step) & (times <= window.end + step))
-        return Shot(motion, window, final)
+        inside = (times >= window.start - step) & (times <= window.end + step)
+        return Shot(motion, window, _place(settings, rotmat, verts, inside, camera_seed))
     window = _with_room(settings, window, motion.duration)
     gap_s = settings.gap * window.duration
     total = settings.num_frames * window.duration + (settings.num_frames - 1) * gap_s
     times = np.linspace(window.start, window.start + total, _COARSE_TIMES)
-    rotmat, transl = motion.window(body, betas, as_tensor(times))
-    verts = body(BodyParams(betas[None], rotmat, transl)).verts
-    final = place(np.ones(len(times), dtype=bool))
+    rotmat, verts = _posed(body, betas, motion, times)
+    final = _place(settings, rotmat, verts, np.ones(len(times), dtype=bool), camera_seed)
     return Shot(motion, window, final, settings.num_frames, gap_s)
+
+
+def _posed(
+    body: SmplBody, betas: Float[Tensor, " K"], motion: MotionSource, times: np.ndarray
+) -> tuple[Float[Tensor, "S 24 3 3"], Float[Tensor, "S V 3"]]:
+    """Pose and vertices at times of a motion, world, m."""
+    rotmat, transl = motion.window(body, betas, as_tensor(times))
+    return rotmat, body(BodyParams(betas[None], rotmat, transl)).verts
+
+
+def _place(
+    settings: SyntheticSettings,
+    rotmat: Float[Tensor, "S 24 3 3"],
+    verts: Float[Tensor, "S V 3"],
+    inside: Bool[np.ndarray, " S"],
+    camera_seed: int,
+) -> SceneCamera:
+    """The camera of a seed, before the body as it is at the times that are inside."""
+    middle = rotmat[int(np.flatnonzero(inside).mean()), 0]
+    return place_camera(
+        verts[torch.from_numpy(inside)],
+        middle[:, 2],
+        settings.height,
+        settings.width,
+        settings.camera,
+        np.random.default_rng(camera_seed),
+    )
 
 
 def _on_grid(settings: SyntheticSettings, window: ShutterWindow, duration: float) -> ShutterWindow:

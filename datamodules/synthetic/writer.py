@@ -18,7 +18,7 @@ from datamodules.blur_folder import write_sample
 from datamodules.files.images import read_image
 from datamodules.files.sample_record import RECORD_NAME
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
-from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene
+from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene, scene_name
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write, write_image
 from hfb.formation import linear_to_srgb
@@ -95,12 +95,12 @@ def make_slot(recipe: Recipe, folder: Path, slot: Slot) -> Made:
         folder: of the split; the sample gets a folder in it.
         slot: which sample.
     """
-    name = sample_name_of(recipe, slot)
-    if name is not None and (folder / name / RECORD_NAME).is_file():
-        return Made(slot, folder / name, f"{name}: was there already", is_new=False)
+    finished = _finished_folder(recipe, folder, slot)
+    if finished is not None:
+        return Made(slot, finished, f"{finished.name}: was there already", is_new=False)
     try:
         with _one_thread():
-            scene = _scene_of(recipe, slot, name)
+            scene = _scene_of(recipe, slot)
     except HfbError as error:
         return Made(slot, None, "", fault=str(error))
     target = folder / scene.sample.sample_id
@@ -115,20 +115,35 @@ def make_slot(recipe: Recipe, folder: Path, slot: Slot) -> Made:
     return Made(slot, target, line)
 
 
-def sample_name_of(recipe: Recipe, slot: Slot) -> str | None:
-    """Name of a sample's folder; None where only the motion drawn tells it."""
+def _finished_folder(recipe: Recipe, folder: Path, slot: Slot) -> Path | None:
+    """The folder of a sample that an earlier run has finished, if there is one.
+
+    Without bins the motion names the folder, and only the seed is known before it is drawn.
+    """
     if slot.number is None:
-        return None
+        pattern = scene_name("*", _seed_of(recipe, slot))
+    else:
+        pattern = _name_in_bin(recipe, slot)
+    records = folder.glob(f"{pattern}/{RECORD_NAME}")
+    return next((record.parent for record in records), None)
+
+
+def _name_in_bin(recipe: Recipe, slot: Slot) -> str:
     kind = f"_{recipe.num_frames}f" if recipe.num_frames > 1 else ""
     return f"{recipe.protocol}{kind}_bin{slot.number}_{slot.index:03d}"
 
 
-def _scene_of(recipe: Recipe, slot: Slot, name: str | None) -> SyntheticScene:
+def _seed_of(recipe: Recipe, slot: Slot) -> int:
+    """Seed of a sample without a bin."""
+    return recipe.seed + slot.index
+
+
+def _scene_of(recipe: Recipe, slot: Slot) -> SyntheticScene:
     if slot.number is None:
-        plan = plan_scene(recipe.settings(), recipe.seed + slot.index, body_of(recipe.body))
+        plan = plan_scene(recipe.settings(), _seed_of(recipe, slot), body_of(recipe.body))
         return draw_scene(plan, keep_sharp=True)
     plan = plan_in_bin(recipe, slot.number, slot.index)
-    scene = draw_scene(plan, keep_sharp=True, sample_id=name)
+    scene = draw_scene(plan, keep_sharp=True, sample_id=_name_in_bin(recipe, slot))
     source = f"{recipe.protocol}, recipe seed {recipe.seed}: {scene.sample.source}"
     return replace(scene, sample=scene.sample.with_changes(source=source))
 
@@ -207,7 +222,7 @@ def _changes(kept: str, wanted: str) -> str:
 
 
 def preview_of(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:
-    """Blurry pictures, background, and the sharp first, middle and last moment side by side."""
+    """Blurry images, background, and the sharp first, middle and last moment side by side."""
     sharp = linear_to_srgb(scene.sharp.clamp(0.0, 1.0))
     row = torch.cat([*scene.sample.blurry, scene.sample.background, *sharp], dim=-1)
     scale = _PREVIEW_ROWS / row.shape[-2]
@@ -226,7 +241,7 @@ def write_sheets(folder: Path, made: list[Made], recipe: Recipe) -> list[Path]:
         recipe: tells the bins.
 
     Returns:
-        The pictures written.
+        The images written.
     """
     groups: dict[int | None, list[Made]] = {}
     for item in made:

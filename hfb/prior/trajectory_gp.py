@@ -13,7 +13,7 @@ from torch import Tensor
 TIMES_S = (0.06, 0.12, 0.25, 0.5, 1.0, 2.0)
 """Times within which a joint stays about where it is, s: from a fidget to a walk."""
 VARIANCES_M2 = (0.000139, 0.000404, 0.00939, 0.014, 0.15, 0.084)
-"""Share of each, m² (`tools/fit_place_prior.py`)."""
+"""Share of each, m² (`tools/fit_trajectory_gp.py`)."""
 
 
 def trajectory_covariance(times: Float[Tensor, "*B N"]) -> Float[Tensor, "*B N N"]:

@@ -1,5 +1,3 @@
-"""B-AIST++ and AIST++ in their published layouts, in small."""
-
 import json
 import pickle
 from pathlib import Path
@@ -16,7 +14,11 @@ from hfb.errors import InputError
 from hfb.formation import linear_to_srgb, srgb_to_linear
 
 VIDEO = "gWA_sBM_c01_d26_mWA0_ch06_cropped_32X"
+
+
 NUM_BLUR = 90
+
+
 HEIGHT, WIDTH = 24, 20
 
 
@@ -138,20 +140,3 @@ def test_faults_are_reported_sample_by_sample(root: Path, aist: Path, tmp_path: 
         BaistDataModule(str(tmp_path)).test_dataloader()
     with pytest.raises(InputError, match="truth_folder goes with truth"):
         BaistDataModule(str(root), truth="aist")
-
-
-def test_pickles_cannot_run_anything(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> tuple:
-            return (Path.touch, (tmp_path / "ran",))
-
-    path = tmp_path / "evil.pkl"
-    path.write_bytes(pickle.dumps({"a": Evil()}))
-    with pytest.raises(InputError, match="no pickle of plain arrays: it asks for"):
-        read_pickled_arrays(path, "test")
-    assert not (tmp_path / "ran").exists()
-    path.write_bytes(pickle.dumps({"a": np.arange(3), "b": np.float64(2), "c": "text"}))
-    assert read_pickled_arrays(path, "test")["a"].tolist() == [0, 1, 2]
-    path.write_bytes(b"\x80\x04")
-    with pytest.raises(InputError, match="no pickle"):
-        read_pickled_arrays(path, "test")

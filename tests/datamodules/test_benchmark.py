@@ -1,33 +1,80 @@
 """The built-in benchmark is made once, by the generator's own command."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from datamodules.benchmark import BenchmarkDataModule
 from datamodules.synthetic import command as synthetic_command
+from datamodules.synthetic.writer import Made
 
 
-def test_built_in_samples_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Maker:
+    """Stands for the making of samples: remembers what was asked for, fails as told."""
+
+    def __init__(self) -> None:
+        self.workers: list[int] = []
+        self.folders: set[Path] = set()
+        self.outcome: str = "whole"
+
+    def __call__(self, recipe, folder, slots, workers, on_made) -> list[Made]:
+        self.workers.append(workers)
+        self.folders.add(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.outcome == "stopped":
+            raise KeyboardInterrupt
+        assert recipe.protocol == "procedural"
+        assert [slot.number for slot in slots] == list(range(10))
+        lost = 3 if self.outcome == "one is missing" else None
+        return [
+            Made(slot, None, "", fault="none of 80 motions blurs that much" if k == lost else None)
+            for k, slot in enumerate(slots)
+        ]
+
+
+@pytest.fixture
+def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    calls = []
+    maker = Maker()
+    monkeypatch.setattr(synthetic_command, "make_all", maker)
+    return maker
 
-    def generate(command: synthetic_command.Command, console: object) -> list:
-        calls.append(command)
-        command.output.mkdir(parents=True, exist_ok=True)
-        if len(calls) == 1:
-            raise KeyboardInterrupt  # stopped midway: the next run goes on
-        return []
 
-    monkeypatch.setattr(synthetic_command, "generate", generate)
+def test_built_in_samples_are_made_once(maker: Maker, tmp_path: Path) -> None:
+    maker.outcome = "stopped"
     with pytest.raises(KeyboardInterrupt):
         BenchmarkDataModule().prepare_data()
+    maker.outcome = "whole"
     for _ in range(2):
         BenchmarkDataModule().prepare_data()
-    assert len(calls) == 2
-    assert calls[0].output == calls[1].output
-    assert tmp_path in calls[0].output.parents
-    assert (calls[0].protocol, calls[0].per_bin) == ("procedural", 1)
+    assert len(maker.workers) == 2
+    (folder,) = maker.folders
+    assert tmp_path in folder.parents
+
+
+def test_a_set_that_lacks_a_sample_is_not_complete(
+    maker: Maker, capsys: pytest.CaptureFixture
+) -> None:
+    maker.outcome = "one is missing"
+    BenchmarkDataModule().prepare_data()
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 of the 10 samples could not be made; the next run tries again" in said
+    (folder,) = maker.folders
+    assert not (folder / "complete").exists()
+    maker.outcome = "whole"
+    BenchmarkDataModule().prepare_data()
+    assert len(maker.workers) == 2
+    assert (folder / "complete").exists()
+
+
+def test_workers_are_counted_on_systems_that_confine_no_process(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    BenchmarkDataModule().prepare_data()
+    assert maker.workers == [3]
 
 
 def test_a_folder_of_ones_own_is_left_alone(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Folders of photos and clips."""
+
 import json
 from pathlib import Path
 
@@ -15,9 +17,9 @@ from hfb.structures import BrokenSample, Target
 @pytest.fixture
 def root(tmp_path: Path, generator: torch.Generator) -> Path:
     """A photo with truth, a clip, and a folder in which the background is missing."""
-    picture, scene = torch.rand(2, 3, 32, 48, generator=generator)
+    image, scene = torch.rand(2, 3, 32, 48, generator=generator)
     for name in ("photo", "broken"):
-        write_image(tmp_path / name / "image.png", picture)
+        write_image(tmp_path / name / "image.png", image)
     write_image(tmp_path / "photo" / "background.png", scene)
     times = torch.tensor([[0.01, 0.02]])
     write_target(tmp_path / "photo" / "target.npz", Target(torch.ones(1, 2, 24, 3), times))

@@ -51,9 +51,9 @@ def test_subframes_of_every_photo(data, tmp_path, capsys):
     assert [len(photo) for photo in paths] == [3, 3]
     sample = read_sample(data / "disc")
     for photo, frames in zip(sample.blurry, paths, strict=True):
-        picture = read_subframe(frames[1], SIZE, SIZE)
-        assert torch.allclose(picture[:, :8], photo[:, :8], atol=0.01)  # the wall stays
-        assert picture[:, 24, 22].min() > 0.8  # the disc is white
+        image = read_subframe(frames[1], SIZE, SIZE)
+        assert torch.allclose(image[:, :8], photo[:, :8], atol=0.01)  # the wall stays
+        assert image[:, 24, 22].min() > 0.8  # the disc is white
     stamp = paths[0][0].stat().st_mtime_ns
     main(args)
     assert paths[0][0].stat().st_mtime_ns == stamp

@@ -1,3 +1,5 @@
+"""The tool that fits the pose prior, on a small case."""
+
 import importlib.util
 import sys
 
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.mocap.files import read_manifest, split_of_subject
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
 from hfb.prior import MixturePosePrior
@@ -46,16 +49,25 @@ def test_mirrored_is_a_reflection_of_the_bodys_rotations(tool):
     torch.testing.assert_close(rotvec_to_rotmat(right_knee), expected)
 
 
+def save_clip(folder, subject, body_pose, **arrays):
+    poses = np.concatenate([np.zeros((len(body_pose), 3)), body_pose], 1)
+    path = folder / subject / "clip.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, poses=poses, trans=np.zeros((len(poses), 3)), mocap_framerate=120.0, **arrays)
+
+
+SUBJECTS = {"train": "ben", "val": "anna"}
+"""Whom the names' hash puts where."""
+
+
 def test_the_tool_makes_a_prior_from_a_folder_of_clips(tool, tmp_path, capsys):
+    assert {split_of_subject(name): name for name in SUBJECTS.values()} == SUBJECTS
     generator = np.random.default_rng(0)
     basis = generator.normal(size=(3, 69)) * 0.3
-    for subject in ("anna", "ben"):
-        (tmp_path / subject).mkdir()
-        poses = np.zeros((150, 72))
-        poses[:, 3:] = generator.normal(size=(150, 3)) @ basis
-        np.savez(tmp_path / subject / "clip.npz", poses=poses, mocap_framerate=120.0)
+    for subject in SUBJECTS.values():
+        save_clip(tmp_path / "mocap", subject, generator.normal(size=(150, 3)) @ basis)
     output = tmp_path / "out" / "pose_prior.npz"
-    tool.main(["--mocap", str(tmp_path), "--output", str(output), "--components", "2"])
+    tool.main(["--mocap", str(tmp_path / "mocap"), "--output", str(output), "--components", "2"])
     assert "held-out poses: 150" in capsys.readouterr().out
     prior = MixturePosePrior(output)
     inside = torch.from_numpy(generator.normal(size=(50, 3)) @ basis).float()
@@ -63,25 +75,30 @@ def test_the_tool_makes_a_prior_from_a_folder_of_clips(tool, tmp_path, capsys):
     assert prior(inside).mean() + 0.5 < prior(spread).mean()
 
 
-def test_an_empty_folder_is_named(tool, tmp_path):
-    with pytest.raises(InputError, match="no cmu_smpl_pack"):
-        list(tool.read_clips(tmp_path))
+def test_only_valid_poses_are_read(tool, tmp_path):
+    poses = 0.1 * np.arange(5.0)[:, None] * np.ones(69)
+    save_clip(tmp_path, SUBJECTS["train"], poses, valid=np.array([1, 1, 0, 0, 1]))
+    save_clip(tmp_path, SUBJECTS["val"], poses, valid=np.zeros(5))
+    (clip,) = tool.read_clips(tmp_path)
+    np.testing.assert_allclose(clip.poses, poses[[0, 1, 4]], atol=1e-12)
+    assert not clip.is_held_out
 
 
-def test_the_packs_reader_gives_the_packs_valid_poses(tool, shared_data):
-    # A slow twin of the unpacking: second differences summed one by one.
-    folder = shared_data / "mocap"
-    clip = next(tool.read_clips(folder))
-    with np.load(folder / "cmu_smpl_pack.npz") as data:
-        name = (folder / "manifest.csv").read_text().splitlines()[1].split(",")[0]
-        head, high, low = (data[f"{name}/{key}"].astype(np.int64) for key in "hdl")
-        num_frames = int(data[f"{name}/n"][0])
-        valid = np.unpackbits(data[f"{name}/v"])[:num_frames].astype(bool)
-    frames = [head[0], head[1]]
-    for k in range(num_frames - 2):
-        frames.append(2 * frames[-1] - frames[-2] + high[:, k] * 256 + low[:, k])
-    expected = np.stack(frames)[valid][:, 6:] * 1e-4
-    np.testing.assert_allclose(clip.poses, tool.shortest(expected), atol=1e-9)
+def test_nothing_to_learn_from_is_named(tool, tmp_path):
+    with pytest.raises(InputError, match="0 files match"):
+        tool.read_clips(tmp_path)
+    save_clip(tmp_path, SUBJECTS["val"], np.zeros((5, 69)))
+    with pytest.raises(InputError, match="no recordings of training subjects"):
+        tool.read_clips(tmp_path)
+
+
+def test_clips_come_in_the_order_of_their_manifest(tool, shared_data):
+    """The shipped file's random numbers were drawn in that order."""
+    rows = read_manifest(shared_data / "mocap")
+    splits = [row["split"] for row in rows.values()]
+    found = tool.read_clips(shared_data / "mocap")
+    assert [clip.is_held_out for clip in found] == [split == "val" for split in splits]
+    assert sum(len(clip.poses) for clip in found if not clip.is_held_out) == 174_774
 
 
 def test_faults_change_what_they_say(tool, generator):

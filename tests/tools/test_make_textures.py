@@ -55,9 +55,9 @@ def test_every_pattern_and_length_paints_within_range(surface) -> None:
     from clothing.patterns import SHIRT_PATTERNS, TROUSER_PATTERNS
 
     base = {"seed": 3, "skin": "cc9977", "hair": "221100", "shoe": "777777"}
-    pictures = []
+    images = []
     for shirt in SHIRT_PATTERNS:
-        pictures.append(
+        images.append(
             paint_outfit(
                 surface,
                 Outfit(**base, shirt="aa2222", trousers="2222aa", shirt_pattern=shirt),
@@ -72,12 +72,12 @@ def test_every_pattern_and_length_paints_within_range(surface) -> None:
             trousers_length="knee",
             sleeve="none",
         )
-        pictures.append(paint_outfit(surface, outfit))
-    for i, picture in enumerate(pictures):
-        assert picture.min() >= 0
-        assert picture.max() <= 1
-        assert (picture[~surface.covered] == 0).all()
-        assert all(np.abs(picture - other).max() > 0.05 for other in pictures[:i])
+        images.append(paint_outfit(surface, outfit))
+    for i, image in enumerate(images):
+        assert image.min() >= 0
+        assert image.max() <= 1
+        assert (image[~surface.covered] == 0).all()
+        assert all(np.abs(image - other).max() > 0.05 for other in images[:i])
 
 
 def test_gutters_continue_the_charts_and_leave_them_alone() -> None:

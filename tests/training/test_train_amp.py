@@ -5,9 +5,9 @@ import sys
 
 import pytest
 import torch
+from recordings import make_clip, save_clip
 
 from hfb.prior import load_motion_prior
-from tests.datamodules.test_mocap import make_clip, save_clip
 from train_amp import main
 
 TINY = [

@@ -52,7 +52,7 @@ def _plain(surface: Surface, cloth: Map, second: Colour) -> Map:
 
 
 def _stripes(surface: Surface, cloth: Map, second: Colour) -> Map:
-    """Rings around the trunk and, on the sleeves, around the arms."""
+    """Rings around the torso and, on the sleeves, around the arms."""
     x, y, _ = np.moveaxis(surface.position, -1, 0)
     arms = surface.weight_of_both("shoulder", "elbow", "wrist", "hand")
     sleeve = arms * (np.abs(x) > surface.joints["left_shoulder"][0] + 0.03)

@@ -19,12 +19,12 @@ SIDE_ANGLES = (
     *("hip_flex", "hip_abd", "hip_rot", "knee", "ankle", "flat", "toe"),
     *("sh_flex", "sh_abd", "sh_turn", "sh_rot", "elbow", "fore", "wrist"),
 )
-TRUNK_ANGLES = (
+TORSO_ANGLES = (
     *("root_pitch", "root_roll", "root_yaw", "spine_flex", "spine_side", "spine_twist"),
     *("neck_flex", "neck_side", "neck_twist"),
 )
 ANGLES = (
-    *TRUNK_ANGLES,
+    *TORSO_ANGLES,
     *(f"l_{name}" for name in SIDE_ANGLES),
     *(f"r_{name}" for name in SIDE_ANGLES),
 )

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 # Joint numbers of the left and right hip, knee, ankle, foot, collar, shoulder, elbow, wrist.
 _SIDE_JOINTS = {"l": (1, 4, 7, 10, 13, 16, 18, 20), "r": (2, 5, 8, 11, 14, 17, 19, 21)}
-# Shares of the trunk's bend that fall on spine1, spine2, spine3 (the thorax turns more than it
+# Shares of the torso's bend that fall on spine1, spine2, spine3 (the thorax turns more than it
 # bends) and of the neck's on neck, head.
 _SPINE = {"flex": (0.38, 0.34, 0.28), "side": (0.33, 0.34, 0.33), "twist": (0.22, 0.34, 0.44)}
 _NECK = (0.55, 0.45)
@@ -68,7 +68,7 @@ def axis_rotation(axis: str, degrees: Array) -> Array:
     return rotmat
 
 
-def _trunk(angles: Mapping[str, Array], rotmat: Array) -> None:
+def _torso(angles: Mapping[str, Array], rotmat: Array) -> None:
     """Write root, spine, neck and head."""
     rotmat[:, 0] = (
         axis_rotation("y", angles["root_yaw"])
@@ -141,7 +141,7 @@ def angles_to_rotmat(angles: Mapping[str, Array]) -> Array:
     """
     num = len(angles["root_yaw"])
     rotmat = np.broadcast_to(np.eye(3), (num, 24, 3, 3)).copy()
-    _trunk(angles, rotmat)
+    _torso(angles, rotmat)
     for side, joints in _SIDE_JOINTS.items():
         own = {name: angles[f"{side}_{name}"] for name in SIDE_ANGLES}
         roll = angles["root_roll"] * (1.0 if side == "l" else -1.0)

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from datamodules.mocap.files import MocapClip
+from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
 from datamodules.synthetic.movement.grounding import GroundedBody, sole_positions
 from datamodules.synthetic.movement.procedural import numpy_generator
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
 
 _BODY_JOINTS = 22
-# AMASS clips are z-up, the generator's world is y-up: x stays, z becomes y.
-_Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class MocapAction:
         position = times.double().cpu().numpy() * self.frame_rate
         soles, _, pelvis_rest = sole_positions(body, betas, self.pose_rotmat.to(betas))
         rest = pelvis_rest.to(self.transl)
-        path = (self.transl + rest) @ _Z_UP_TO_Y_UP.T - rest
+        path = (self.transl + rest) @ Z_UP_TO_Y_UP.T - rest
         lowest = (soles[..., 1].min(dim=1).values + path[:, 1] + rest[1]).min()
         path = path - torch.stack([lowest.new_zeros(()), lowest, lowest.new_zeros(())])
         rotmat, transl = interpolate_poses(self.pose_rotmat, path, position)
@@ -105,7 +103,7 @@ def random_mocap_action(
     start = int(numpy_generator(generator).choice(len(run), p=weight / weight.sum()))
     rotvec = torch.from_numpy(clip.poses[start : start + length]).reshape(length, 24, 3)
     rotmat = rotvec_to_rotmat(rotvec.float())
-    root = _Z_UP_TO_Y_UP @ rotmat[:, :1]
+    root = Z_UP_TO_Y_UP @ rotmat[:, :1]
     duration = (length - 1) / clip.frame_rate
     return MocapAction(
         name=clip.name,

@@ -1,7 +1,7 @@
 """Plausible human actions without motion capture.
 
 An action is a set of joint-angle curves through hand-authored key poses. Limbs lag behind the
-trunk, knots are shifted, time is warped and a little tremor added, all from the seed, so the motion
+torso, knots are shifted, time is warped and a little tremor added, all from the seed, so the motion
 is smooth but no low-order polynomial: a fit that assumes one cannot be exact on it.
 """
 

@@ -60,7 +60,7 @@ def photograph(
     """A random photograph of a folder, cropped to the aspect ratio, mirrored half of the time.
 
     Args:
-        folder: holds pictures.
+        folder: holds images.
         height: rows wanted.
         width: columns wanted.
         rng: source of randomness.
@@ -69,11 +69,11 @@ def photograph(
         Linear RGB in [0, 1].
 
     Raises:
-        InputError: if the folder holds no picture.
+        InputError: if the folder holds no image.
     """
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
     if not found:
-        raise InputError(f"no pictures ({', '.join(sorted(_SUFFIXES))}) below {folder}")
+        raise InputError(f"no images ({', '.join(sorted(_SUFFIXES))}) below {folder}")
     with Image.open(found[rng.integers(len(found))]) as opened:
         where = (float(rng.random()), float(rng.random()))
         image = ImageOps.fit(opened.convert("RGB"), (width, height), centering=where)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.synthetic.world import textures as textures
+from datamodules.synthetic.world import textures
 from datamodules.synthetic.world.solids import Ball, Box, Ground, Solid, turned
 from datamodules.synthetic.world.textures import Material, Noise
 
@@ -152,6 +152,12 @@ def outdoor_world(centre: Array, forward: Array, reach: float, rng: np.random.Ge
         solids.append(wall)
     for _ in range(int(rng.integers(3, 10))):
         solids += _plant(spot(reach + 2.6, reach + 22, 0.6), rng, noise)
+    sky, horizon = _draw_sky(rng, noise)
+    return World(tuple(solids), sky, noise, haze_m=float(rng.uniform(150, 600)), haze_rgb=horizon)
+
+
+def _draw_sky(rng: np.random.Generator, noise: Noise) -> tuple[Callable[[Array], Array], Array]:
+    """A sky with clouds as a function of rays, and its colour at the horizon."""
     zenith = textures.colour(rng, (0.55, 0.63), (0.1, 0.6), (0.55, 0.9))
     horizon = textures.colour(rng, (0.05, 0.6), (0.0, 0.12), (0.8, 0.97))
     cloud = float(rng.uniform(0.0, 0.5))
@@ -164,7 +170,7 @@ def outdoor_world(centre: Array, forward: Array, reach: float, rng: np.random.Ge
         share = np.clip(np.sqrt(up) * 1.3 - cloud * clouds, 0.0, 1.0)[:, None]
         return horizon + (zenith - horizon) * share
 
-    return World(tuple(solids), sky, noise, haze_m=float(rng.uniform(150, 600)), haze_rgb=horizon)
+    return sky, horizon
 
 
 def _plant(spot: Array, rng: np.random.Generator, noise: Noise) -> list[Solid]:

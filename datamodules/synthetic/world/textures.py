@@ -23,7 +23,7 @@ _NOISE_SIZE = 512
 
 @dataclass(frozen=True)
 class Noise:
-    """Periodic random fields shared by the materials of one picture, mean 0, deviation 1.
+    """Periodic random fields shared by the materials of one image, mean 0, deviation 1.
 
     Attributes:
         soft: cloudy, spectrum 1/f².

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hfb.processors import count_processors
 from hfb.render.numba import frame as numba_frame
 from hfb.render.numba.records import (
     F32,
@@ -22,7 +23,6 @@ from hfb.render.numba.records import (
 from hfb.render.numba.workspace import (
     Workspace,
     WorkspaceSize,
-    count_processors,
     make_boundary,
     make_near_faces,
 )

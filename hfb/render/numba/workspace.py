@@ -183,13 +183,6 @@ class _Shelf:
 _shelf = _Shelf()
 
 
-def count_processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_blocks(num_threads: int, work: Callable[[int], None]) -> None:
     """Call `work(i)` for i below `num_threads` at the same time; the caller does the first.
 

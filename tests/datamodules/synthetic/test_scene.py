@@ -1,24 +1,21 @@
-import dataclasses
-import json
+"""Drawn scenes: blur, light, noise, truth, several photos."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from datamodules.blur_folder import read_sample
 from datamodules.mocap.files import iterate_mocap
-from datamodules.synthetic.command import main
-from datamodules.synthetic.data_module import (
-    SyntheticDataModule,
-    SyntheticSettings,
-    embedded_example,
-    make_sample,
-    make_scene,
-)
+from datamodules.synthetic.data_module import make_sample
 from datamodules.synthetic.movement.mocap_action import random_mocap_action
+from datamodules.synthetic.protocol import Recipe, plan_in_bin
+from datamodules.synthetic.scene import draw_scene, make_scene
+from datamodules.synthetic.shot import SyntheticSettings
 from hfb.body import load_body
-from hfb.errors import InputError
-from hfb.formation import linear_to_srgb, srgb_to_linear
+from hfb.formation import BLUR_RATE_BINS, linear_to_srgb, srgb_to_linear
 from hfb.geometry import project
 from hfb.structures import BodyParams
 
@@ -32,7 +29,7 @@ def scenes():
     return [make_scene(SMALL, seed, keep_sharp=True) for seed in (1, 2, 3)]
 
 
-@dataclasses.dataclass
+@dataclass
 class StandingStill:
     """A motion source without motion."""
 
@@ -109,8 +106,8 @@ def test_alpha_is_the_mean_of_the_true_silhouettes(scenes):
         assert alpha.sum() == pytest.approx(float(mean.sum()), rel=0.02)
 
 
-def test_standing_still_gives_the_sharp_picture():
-    settings = dataclasses.replace(SMALL, blur_rate=(0.0, 0.0))
+def test_standing_still_gives_the_sharp_image():
+    settings = replace(SMALL, blur_rate=(0.0, 0.0))
     scene = make_scene(settings, 4, source=StandingStill(), keep_sharp=True)
     assert scene.sample.blur_rate == 0
     expected = (1 - scene.exposure.alpha) * scene.background + scene.exposure.rgb
@@ -118,7 +115,7 @@ def test_standing_still_gives_the_sharp_picture():
         torch.testing.assert_close(expected, sharp, atol=1e-5, rtol=0)
     # Gaps of less than a pixel, between fingers for example, are all that is left.
     assert (_deep_inside(scene) < 0.99).float().mean() < 0.02
-    moving = make_scene(dataclasses.replace(SMALL, blur_rate=(0.5, 0.6)), 4)
+    moving = make_scene(replace(SMALL, blur_rate=(0.5, 0.6)), 4)
     assert (_deep_inside(moving) < 0.99).float().mean() > 0.15
 
 
@@ -149,7 +146,7 @@ def test_truth_is_consistent(scenes):
 
 
 def test_light_stays_while_the_body_turns():
-    """The lit side of a turning body changes: one texture cannot explain the picture."""
+    """The lit side of a turning body changes: one texture cannot explain the image."""
 
     class Turning(StandingStill):
         def window(self, body, betas, times):
@@ -160,9 +157,7 @@ def test_light_stays_while_the_body_turns():
             turn[:, 0, 2], turn[:, 2, 0] = angle.sin(), -angle.sin()
             return torch.cat([turn[:, None], rotmat[:, 1:]], dim=1), transl
 
-    settings = dataclasses.replace(
-        SMALL, exposure_s=(0.5, 0.5), blur_rate=(0.0, 5.0), max_attempts=1
-    )
+    settings = replace(SMALL, exposure_s=(0.5, 0.5), blur_rate=(0.0, 5.0), max_attempts=1)
     scene = make_scene(settings, 5, source=Turning(), keep_sharp=True)
     chest = project(scene.sample.target.joints[0, :, 9:10], scene.sample.camera)[:, 0].mean(0)
     x, y = int(chest[0]), int(chest[1])
@@ -178,55 +173,46 @@ def test_motion_capture_can_be_the_source(shared_data):
     assert 0.17 < scene.sample.blur_rate < 0.63
     points = project(scene.sample.target.joints[0], scene.sample.camera)
     head, feet = points[:, 15, 1].mean(), points[:, 10:12, 1].mean()
-    assert head < feet - 50  # upright in the picture
+    assert head < feet - 50  # upright in the image
 
 
-def test_embedded_example_is_a_clear_kick():
-    sample = embedded_example(0, dataclasses.replace(SMALL, num_subframes=16, supersampling=1))
-    assert sample.sample_id == "example_kick_004"
-    assert 0.3 < sample.blur_rate < 0.5
+@pytest.mark.parametrize(("num_frames", "gap"), [(2, 0.0), (4, 0.5)])
+def test_several_photos_follow_each_other(recipe: Recipe, num_frames: int, gap: float) -> None:
+    recipe = replace(recipe, num_frames=num_frames, gap=gap, bins=BLUR_RATE_BINS["table5"])
+    plan = plan_in_bin(recipe, 0, 0)
+    plan = replace(plan, settings=replace(plan.settings, subframe_hz=None, num_subframes=4))
+    sample = draw_scene(plan).sample
+    duration = float(sample.exposure[0, 1] - sample.exposure[0, 0])
+    assert sample.blurry.shape == (num_frames, 3, 96, 80)
+    opened = torch.arange(num_frames) * duration * (1 + gap)
+    torch.testing.assert_close(sample.exposure[:, 0], opened, atol=1e-5, rtol=0)
+    times = sample.target.times
+    assert bool((times > sample.exposure[:, :1]).all())
+    assert bool((times < sample.exposure[:, 1:]).all())
+    assert sample.fps == pytest.approx(1 / (duration * (1 + gap)))
+    # One motion: where one photo's truth ends the next begins, up to the gap.
+    step = (sample.target.joints[:, 1:] - sample.target.joints[:, :-1]).norm(dim=-1).max()
+    jump = (sample.target.joints[1:, 0] - sample.target.joints[:-1, -1]).norm(dim=-1).max()
+    assert float(jump) <= float(step) * (1.5 + 24 * gap)
 
 
-def test_module_yields_lists_of_samples():
-    module = SyntheticDataModule(
-        num_samples=2, first_seed=1, batch_size=2, height=96, width=80, num_subframes=8,
-        supersampling=1,
-    )  # fmt: skip
-    (batch,) = list(module.predict_dataloader())
-    assert [sample.blurry.shape for sample in batch] == [(1, 3, 96, 80)] * 2
-    assert module.transfer_batch_to_device(batch, torch.device("cpu"), 0) is batch
-    assert len(list(module.test_dataloader())) == 1
-    assert len({sample.sample_id for sample in module.dataset}) == 2
-
-
-def test_command_writes_readable_samples(tmp_path, capsys):
-    main(
-        ["--output", str(tmp_path), "--num-samples", "1", "--first-seed=3", "--height=96",
-         "--width", "80"]
-    )  # fmt: skip
-    (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
-    record = json.loads((folder / "sample.json").read_text())
-    assert record["body"]["name"] == "free_body"
-    sample = read_sample(folder)
-    expected = make_sample(SyntheticSettings(height=96, width=80), 3)
-    torch.testing.assert_close(sample.blurry, expected.blurry, atol=1e-4, rtol=0)
-    assert torch.equal(sample.target.silhouettes, expected.target.silhouettes)
-    assert (tmp_path / "contact_sheet.png").is_file()
-    assert "blur rate" in capsys.readouterr().out
-
-
-def test_bad_settings_are_refused(capsys, tmp_path):
-    with pytest.raises(InputError, match="blur_rate"):
-        SyntheticSettings(blur_rate=(0.5, 0.2))
-    with pytest.raises(InputError, match="exposure_s"):
-        SyntheticSettings(exposure_s=(0.0, 0.2))
-    with pytest.raises(InputError, match="at least 1"):
-        SyntheticSettings(num_truth=0)
-    with pytest.raises(InputError, match="num_samples"):
-        SyntheticDataModule(num_samples=0)
-    with pytest.raises(InputError, match="no action 'swim'"):
-        make_sample(SyntheticSettings(actions=("swim",)), 0)
-    with pytest.raises(SystemExit) as caught:
-        main(["--output", str(tmp_path), "--blur_rate", "[0.5, 0.2]"])
-    assert caught.value.code == 2
-    assert "blur_rate" in capsys.readouterr().err
+def test_folders_of_photographs_and_textures(recipe: Recipe, tmp_path: Path) -> None:
+    """SURREAL's layout, and any images as backgrounds."""
+    for sex, colour in (("male", (200, 30, 30)), ("female", (200, 30, 30))):
+        folder = tmp_path / "textures" / sex
+        folder.mkdir(parents=True)
+        Image.new("RGB", (64, 64), colour).save(folder / f"nongrey_{sex}_0001.jpg")
+    (tmp_path / "photos" / "train").mkdir(parents=True)
+    Image.new("RGB", (50, 90), (20, 60, 220)).save(tmp_path / "photos" / "train" / "h_1.jpg")
+    recipe = replace(
+        recipe, texture_folder=tmp_path / "textures", background_folder=tmp_path / "photos"
+    )
+    plan = plan_in_bin(recipe, 1, 0)
+    plan = replace(plan, settings=replace(plan.settings, subframe_hz=None, num_subframes=4))
+    scene = draw_scene(plan, sample_id="x")
+    assert scene.outfit.startswith("nongrey_")
+    assert "male_0001" in scene.sample.source
+    blue = scene.sample.background.mean((1, 2)) * 255
+    torch.testing.assert_close(blue, torch.tensor([20.0, 60.0, 220.0]), atol=4.0, rtol=0)
+    red, green, _ = (scene.exposure.rgb.sum((1, 2)) / scene.exposure.alpha.sum()).tolist()
+    assert red > 5 * green

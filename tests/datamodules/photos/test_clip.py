@@ -1,43 +1,24 @@
 """A whole clip: photos one by one, each frame decoded once, exposures, and what is refused."""
 
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from videos import FPS, HEIGHT, WIDTH, moving_square, save_image
 
 from datamodules.captured import CapturedDataModule
-from datamodules.photos import clip as captured_clip
+from datamodules.photos import clip as photos_clip
 from datamodules.photos.clip import ClipSettings
 from hfb.errors import InputError
+from hfb.formation import linear_to_srgb, srgb_to_linear
 
-HEIGHT, WIDTH, FPS, FRAMES = 24, 32, 25, 9
-
-
-@pytest.fixture
-def pictures() -> np.ndarray:
-    """A bright bar that moves 3 px a frame over a wall."""
-    wall = np.random.default_rng(0).integers(20, 120, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    frames = np.repeat(wall[None], FRAMES, axis=0)
-    for k in range(FRAMES):
-        frames[k, 8:16, 3 * k : 3 * k + 3] = (250, 200, 30)
-    return frames
+FRAMES = 9  # odd: the median takes all of them
 
 
 @pytest.fixture
-def clip(tmp_path: Path, pictures: np.ndarray) -> Path:
-    path = tmp_path / "clip.mkv"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=Fraction(FPS))
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "bgr0"
-        for picture in pictures:
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            container.mux(stream.encode(frame.reformat(format="bgr0")))
-        container.mux(stream.encode())
-    return path
+def images() -> np.ndarray:
+    return moving_square()[:FRAMES]
 
 
 def frames_of(clip: Path, **changes) -> list:
@@ -45,34 +26,35 @@ def frames_of(clip: Path, **changes) -> list:
     return [sample for batch in data.predict_dataloader() for sample in batch]
 
 
-def test_each_frame_is_a_photo_with_the_median_behind(clip: Path, pictures: np.ndarray):
+def test_each_frame_is_a_photo_with_the_median_behind(clip: Path, images: np.ndarray):
     samples = frames_of(clip)
     assert [sample.part.number for sample in samples] == list(range(FRAMES))
     assert {sample.part.total for sample in samples} == {FRAMES}
-    wall = np.median(pictures, 0)
+    wall = np.median(images, 0)
     for k, sample in enumerate(samples):
         assert sample.sample_id == "clip"
         seen = 255 * sample.blurry[0].permute(1, 2, 0).numpy()
-        np.testing.assert_allclose(seen, pictures[k], atol=1e-3)
+        np.testing.assert_allclose(seen, images[k], atol=1e-3)
         np.testing.assert_allclose(255 * sample.background.permute(1, 2, 0), wall, atol=1e-3)
         assert sample.exposure.tolist() == [[k / FPS, (k + 1) / FPS]]
         assert not sample.exposure_is_known
 
 
-def test_averaged_frames_and_a_known_exposure(clip: Path):
+def test_averaged_frames_and_a_known_exposure(clip: Path, images: np.ndarray):
     samples = frames_of(clip, part="1:8", average=3, exposure=0.5)
     assert [sample.part.first_frame for sample in samples] == [1, 4]
     assert samples[1].exposure.tolist() == [[4 / FPS, 6.5 / FPS]]
     assert samples[0].fps == pytest.approx(FPS / 3)
     assert all(sample.exposure_is_known for sample in samples)
-    # 0.5 of the three frames' bars in turn, in linear light, over the wall
-    assert float(samples[0].blurry[0, 0, 12, 3]) < float(samples[0].blurry[0].max())
+    light = srgb_to_linear(torch.from_numpy(images[1:4] / 255.0)).mean(0)
+    expected = linear_to_srgb(light).permute(2, 0, 1).float()
+    torch.testing.assert_close(samples[0].blurry[0], expected, rtol=0, atol=1e-6)
 
 
 def test_every_frame_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch):
     calls = []
-    read = captured_clip.read_video_frames
-    monkeypatch.setattr(captured_clip, "read_video_frames", lambda *a: calls.append(a) or read(*a))
+    read = photos_clip.read_video_frames
+    monkeypatch.setattr(photos_clip, "read_video_frames", lambda *a: calls.append(a) or read(*a))
     assert len(frames_of(clip)) == FRAMES
     assert len(calls) == 1
 
@@ -106,9 +88,9 @@ def test_what_cannot_be_a_clip_is_refused_in_one_line(clip: Path, changes: dict,
 
 
 def test_a_background_of_another_size_is_refused(clip: Path, tmp_path: Path):
-    Image.new("RGB", (WIDTH + 2, HEIGHT)).save(tmp_path / "bg.png")
-    data = CapturedDataModule(video=str(clip), background=str(tmp_path / "bg.png"))
-    with pytest.raises(InputError, match=r"is 32 x 24 px, its background 34 x 24 px"):
+    background = save_image(tmp_path / "bg.png", width=WIDTH + 2)
+    data = CapturedDataModule(video=str(clip), background=str(background))
+    with pytest.raises(InputError, match=r"is 48 x 32 px, its background 50 x 32 px"):
         next(iter(data.predict_dataloader()))
 
 

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.synthetic.sensor import Sensor
 from datamodules.synthetic.shading import Light, irradiance, map_texels, shaded_exposure
-from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import Camera, Mesh
 
 LIGHT = Light(
@@ -14,7 +12,11 @@ LIGHT = Light(
     ambient=torch.tensor([0.2, 0.2, 0.4]),
     ground_share=0.5,
 )
+
+
 UV = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
 FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
 
 
@@ -77,24 +79,3 @@ def test_moving_square_blurs_to_a_linear_ramp():
     expected = ((torch.arange(12) + 0.5) / 12).clamp(0, 1)  # the left edge starts at pixel 15
     torch.testing.assert_close(row[15:27], expected, atol=0.03, rtol=0)
     torch.testing.assert_close(row[27:45], torch.ones(18), atol=1e-3, rtol=0)
-
-
-def test_sensor_noise_has_the_stated_size():
-    sensor = Sensor(full_well=1000.0, read_noise=0.01, bits=0)
-    light = torch.full((3, 200, 200), 0.4)
-    taken = srgb_to_linear(sensor.expose(light, torch.Generator().manual_seed(0)))
-    assert taken.mean() == pytest.approx(0.4, abs=5e-4)
-    assert taken.std() == pytest.approx((0.4 / 1000 + 0.01**2) ** 0.5, rel=0.02)
-    averaged = srgb_to_linear(sensor.expose(light, torch.Generator().manual_seed(0), frames=4))
-    assert averaged.std() == pytest.approx(float(taken.std()) / 2, rel=0.02)
-
-
-def test_sensor_clips_and_quantises():
-    quiet = Sensor(full_well=1e12, read_noise=0.0)
-    light = torch.tensor([0.0, 0.2, 1.0, 1.7, -0.1])
-    taken = quiet.expose(light, torch.Generator().manual_seed(0))
-    levels = taken * 255
-    torch.testing.assert_close(levels, levels.round(), atol=1e-4, rtol=0)
-    torch.testing.assert_close(taken, linear_to_srgb(light.clamp(0, 1)), atol=0.5 / 255, rtol=0)
-    assert taken[3] == 1
-    assert taken[4] == 0

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from datamodules.convert.poses import convert_poses
-from datamodules.external import main
 from hfb.body import load_body
 from hfb.errors import BodyModelError, InputError
 from hfb.geometry import project, rotvec_to_rotmat
@@ -169,7 +168,7 @@ class _Foreign:
         ({"pred_thetas": np.zeros((ROWS, 207))}, r"pred_thetas has the shape \(4, 207\)"),
         ({"pred_thetas": np.ones((ROWS, 216))}, "does not hold rotation matrices"),
         ({"transl": np.zeros((ROWS - 1, 3))}, r"trans have the shape \(3, 3\)"),
-        ({"bbox": np.zeros((ROWS, 4))}, "no usable picture size or focal length"),
+        ({"bbox": np.zeros((ROWS, 4))}, "no usable image size or focal length"),
         ({"pred_betas": _Foreign()}, "it asks for builtins.print"),
         ({"pred_betas": "none"}, "pred_betas does not hold numbers"),
     ],
@@ -202,16 +201,3 @@ def test_hostile_archives(tmp_path, rotvec):
     torch.save({"K_fullimg": torch.eye(3)}, tmp_path / "empty.pt")
     with pytest.raises(InputError, match="lacks smpl_params_incam"):
         convert_poses("gvhmr", tmp_path / "empty.pt", tmp_path / "p.npz")
-
-
-def test_the_command(tmp_path, rotvec, transl, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["external"])
-    source = _hybrik(tmp_path / "res.pk", rotvec, transl)
-    out = tmp_path / "e" / "sample" / "poses.hfbinit.npz"
-    main(["--tool=hybrik", f"--source={source}", f"--output={out}", "--num_photos=2"])
-    assert out.is_file()
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as stop:
-        main(["--tool=hybrik", f"--source={source}", f"--output={out}", "--num_photos=3"])
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1

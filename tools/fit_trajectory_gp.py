@@ -1,6 +1,6 @@
 """Fit how far joints get in a time to motion capture: constants of `hfb.prior.trajectory_gp`.
 
-    python tools/fit_place_prior.py --mocap <file or folder>
+    python tools/fit_trajectory_gp.py --mocap <file or folder>
 
 Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. Of
 collections that say whom to keep for reports, only the training subjects are learned from. The
@@ -27,10 +27,10 @@ from hfb.prior.trajectory_gp import TIMES_S
 from hfb.structures import BodyParams
 
 LAGS_S = np.geomspace(1 / 120, 2.5, 30)
-"""Times after which places are compared, rounded to each recording's frames."""
+"""Times after which a joint's positions are compared, rounded to each recording's frames."""
 
 
-def mean_square_ways(clips: Iterable[MocapClip], body: SmplBody) -> NDArray[np.float64]:
+def mean_square_displacements(clips: Iterable[MocapClip], body: SmplBody) -> NDArray[np.float64]:
     """How far a joint is on average from where it was, squared.
 
     Args:
@@ -49,11 +49,11 @@ def mean_square_ways(clips: Iterable[MocapClip], body: SmplBody) -> NDArray[np.f
         share = 1.0 / np.sqrt(len(joints))
         for k, lag in enumerate(np.maximum(np.rint(LAGS_S * clip.frame_rate).astype(int), 1)):
             together = clip.valid[lag:] & clip.valid[:-lag]
-            ways = (joints[lag:] - joints[:-lag])[together]
+            moved = (joints[lag:] - joints[:-lag])[together]
             # Of a slower recording the shortest time is a frame: as if it went on at that speed.
             scale = (LAGS_S[k] * clip.frame_rate / lag) ** 2
-            total[k] += share * scale * (ways**2).mean((1, 2)).sum()
-            weight[k] += share * len(ways)
+            total[k] += share * scale * (moved**2).mean((1, 2)).sum()
+            weight[k] += share * len(moved)
     if not (weight > 0).all():
         raise InputError(f"no recording has {LAGS_S[-1]:.1f} s without a break")
     return total / weight
@@ -61,7 +61,7 @@ def mean_square_ways(clips: Iterable[MocapClip], body: SmplBody) -> NDArray[np.f
 
 @torch.no_grad()
 def joints_of(clip: MocapClip, body: SmplBody) -> NDArray[np.float64]:
-    """The joints' places (F, J, 3), m."""
+    """The joints' positions (F, J, 3), m."""
     pose = rotvec_to_rotmat(torch.as_tensor(clip.poses).float().unflatten(-1, (-1, 3)))
     transl = torch.as_tensor(clip.transl).float()
     betas = transl.new_zeros(len(transl), body.num_betas)
@@ -71,10 +71,11 @@ def joints_of(clip: MocapClip, body: SmplBody) -> NDArray[np.float64]:
 def fit_variances(mean_square: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variances of the processes of `TIMES_S` whose sum moves that far, m².
 
-    Relative deviations count, as ways within an exposure matter as much as those between photos.
+    Relative deviations count: displacements within an exposure matter as much as those between
+    photos.
 
     Args:
-        mean_square: from `mean_square_ways`.
+        mean_square: from `mean_square_displacements`.
     """
     shape = 2.0 * (1.0 - np.exp(-0.5 * (LAGS_S[:, None] / np.array(TIMES_S)) ** 2))
     relative = shape / mean_square[:, None]
@@ -84,15 +85,15 @@ def fit_variances(mean_square: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(variances)
 
 
-def main() -> None:
+def main(args: list[str] | None = None) -> None:
     """Print what to write into `hfb/prior/trajectory_gp.py`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mocap", type=Path, required=True)
-    clips = [clip for clip in iterate_mocap(parser.parse_args().mocap) if clip.split != "val"]
+    clips = [clip for clip in iterate_mocap(parser.parse_args(args).mocap) if clip.split != "val"]
     if not clips:
         raise InputError("no recordings to learn from")
-    bar = track(clips, description="measuring ways", transient=True)
-    variances = fit_variances(mean_square_ways(bar, load_body()))
+    bar = track(clips, description="measuring displacements", transient=True)
+    variances = fit_variances(mean_square_displacements(bar, load_body()))
     print("VARIANCES_M2 =", tuple(float(f"{value:.3g}") for value in variances))
 
 

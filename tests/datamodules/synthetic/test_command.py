@@ -1,0 +1,57 @@
+"""The command that writes data sets."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from datamodules.blur_folder import read_sample
+from datamodules.synthetic import command
+from datamodules.synthetic.command import main
+from datamodules.synthetic.data_module import make_sample
+from datamodules.synthetic.shot import SyntheticSettings
+
+
+def test_command_writes_readable_samples(tmp_path, capsys):
+    main(
+        ["--output", str(tmp_path), "--num-samples", "1", "--first-seed=3", "--height=96",
+         "--width", "80"]
+    )  # fmt: skip
+    (folder,) = (p for p in tmp_path.iterdir() if p.is_dir())
+    record = json.loads((folder / "sample.json").read_text())
+    assert record["body"]["name"] == "free_body"
+    sample = read_sample(folder)
+    expected = make_sample(SyntheticSettings(height=96, width=80), 3)
+    torch.testing.assert_close(sample.blurry, expected.blurry, atol=1e-4, rtol=0)
+    assert torch.equal(sample.target.silhouettes, expected.target.silhouettes)
+    assert (tmp_path / "contact_sheet.png").is_file()
+    assert "blur rate" in capsys.readouterr().out
+
+
+def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    asked = []
+
+    def make_all(recipe, folder, slots, workers, on_made):
+        asked.append(workers)
+        return []
+
+    monkeypatch.setattr(command, "make_all", make_all)
+    main([f"--output={tmp_path}"])
+    main([f"--output={tmp_path}", "--workers=2"])
+    assert asked == [3, 2]
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    for mistake, part in (("--blur_rate=[0.5, 0.2]", "blur_rate"), ("--table=table3", "table3")):
+        with pytest.raises(SystemExit) as stop:
+            main([f"--output={tmp_path}", mistake])
+        assert stop.value.code == 2
+        assert part in capsys.readouterr().err
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "sample.json").write_text("{}")
+    with pytest.raises(SystemExit):
+        main([f"--output={tmp_path}", "--num_samples=1"])
+    assert "unknown origin" in capsys.readouterr().err
