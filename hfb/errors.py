@@ -16,11 +16,15 @@ class ShapeError(HfbError, ValueError):
     """Tensors whose shapes do not fit together."""
 
 
-class AssetNotFoundError(HfbError, FileNotFoundError):
+class AssetError(HfbError):
+    """A model file cannot be used, whatever the sample: no sample is to blame."""
+
+
+class AssetNotFoundError(AssetError, FileNotFoundError):
     """A model file is missing and could not be fetched."""
 
 
-class AssetCorruptError(HfbError):
+class AssetCorruptError(AssetError):
     """A model file does not have the checksum it should have."""
 
 

@@ -1,14 +1,36 @@
-"""The command line of `run_hfb.py`."""
+"""The command line of the refinement: predict and test."""
 
 from __future__ import annotations
 
-from pytorch_lightning.cli import LightningArgumentParser
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from hfb.cli import QuietCLI
+import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from hfb.app.hfb_module import HfbModule
+from hfb.app.result_store import config_fingerprint
+from hfb.app.run_logger import RunLogger
+from hfb.cli.lightning import QuietCLI, user_errors_as_one_line
+from hfb.cli.programs import Program
+
+OUTPUTS = Path("outputs")
+DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
+UNUSABLE_SAMPLES = 3
+# Arguments of Trainer methods that have no meaning here: nothing is trained or restored.
+_NOT_OFFERED = {"return_predictions", "ckpt_path", "weights_only", "verbose"}
 
 
 class HfbCLI(QuietCLI):
-    """A `LightningCLI` with `--output` as a short name for the module's output folder."""
+    """A `LightningCLI` that knows where the results of a run go."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Refining photos and refining data sets: there is nothing to fit or to validate."""
+        commands = LightningCLI.subcommands()
+        return {name: commands[name] | _NOT_OFFERED for name in DEFAULTS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Declare the short names."""
@@ -16,6 +38,48 @@ class HfbCLI(QuietCLI):
             "--output",
             type=str | None,
             default=None,
-            help="folder for the results (default: a new dated folder under outputs/)",
+            help="folder for the results (default: below outputs/; a prediction's has the time as "
+            "its name, a test's is named after the settings, so that a stopped test goes on)",
         )
         parser.link_arguments("output", "model.output")
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the output folder where none was given.
+
+        The kept `config.yaml` still says that none was given (linked arguments are not dumped):
+        another run with it gets a folder of its own.
+        """
+        config = self.config[self.subcommand]
+        if config.model.output is not None:
+            return
+        if self.subcommand == "predict":
+            name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        else:
+            text = self._parser(self.subcommand).dump(config, skip_none=False)
+            name = f"test-{config_fingerprint(text)}"
+        config.model.output = str(OUTPUTS / name)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """`logger: true` means TensorBoard in the output folder; any other is taken as given."""
+        if self._get(self.config_init, "trainer").logger is True:
+            kwargs["logger"] = RunLogger(self._get(self.config, "model").output)
+        return super().instantiate_trainer(**kwargs)
+
+
+def run(program: Program, command: str, options: list[str]) -> None:
+    """Run one command.
+
+    Args:
+        program: how it is called, for messages.
+        command: predict or test.
+        options: what was typed beside it.
+
+    Raises:
+        SystemExit: code 2 after an error of the user, code 3 if samples could not be used.
+    """
+    # Refining needs gradients, which Lightning's inference mode turns off.
+    trainer_defaults = {"inference_mode": False}
+    with user_errors_as_one_line():
+        cli = HfbCLI(program, command, options, DEFAULTS, HfbModule, trainer_defaults)
+    if cli.model.num_unusable and cli.trainer.is_global_zero:
+        sys.exit(UNUSABLE_SAMPLES)
