@@ -16,15 +16,11 @@ class ShapeError(HfbError, ValueError):
     """Tensors whose shapes do not fit together."""
 
 
-class AssetError(HfbError):
-    """A model file cannot be used, whatever the sample: no sample is to blame."""
-
-
-class AssetNotFoundError(AssetError, FileNotFoundError):
+class AssetNotFoundError(HfbError, FileNotFoundError):
     """A model file is missing and could not be fetched."""
 
 
-class AssetCorruptError(AssetError):
+class AssetCorruptError(HfbError):
     """A model file does not have the checksum it should have."""
 
 

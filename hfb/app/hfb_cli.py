@@ -59,6 +59,10 @@ class HfbCLI(QuietCLI):
             name = f"test-{config_fingerprint(text)}"
         config.model.output = str(OUTPUTS / name)
 
+    def test(self, **kwargs: Any) -> None:
+        """Without Lightning's list of all metrics: the tables of the run say it better."""
+        self.trainer.test(verbose=False, **kwargs)
+
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """`logger: true` means TensorBoard in the output folder; any other is taken as given."""
         if self._get(self.config_init, "trainer").logger is True:

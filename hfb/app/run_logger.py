@@ -54,6 +54,8 @@ class LazyWriter:
 
     def __getattr__(self, name: str) -> Any:
         """The methods of the `SummaryWriter`, which is made now at the latest."""
+        if name.startswith("_"):  # no writing: whoever asks copies or inspects
+            raise AttributeError(name)
         if self._made is None:
             # Importing TensorBoard takes a second that runs without it should not pay.
             from torch.utils.tensorboard import SummaryWriter
