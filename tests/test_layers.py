@@ -24,7 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "processors": set(),
     "assets": set(),
-    "cli": set(),
+    # The shipped configurations lie beside the shipped models.
+    "cli": {"assets"},
     "checkpoint": set(),
     "geometry": set(),
     "motion": {"geometry"},
@@ -75,6 +76,9 @@ ROOMS["fit"] = BELOW_FIT
 ROOMS["evaluate"] = BELOW_FIT | {"fit", "metrics", "baselines", "viz", "export"}
 ROOMS["report"] = BELOW_FIT | {"fit", "evaluate", "baselines", "export", "viz"}
 ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
+# Where the commands begin; nothing is built on them.
+ROOMS["command"] = {"cli", "app", "training"}
+ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
 # only the generator of synthetic images poses and renders bodies.
 DATAMODULES = {"motion", "geometry", "formation", "export", "assets"}
@@ -97,7 +101,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numba": ("hfb/render/numba/*", "hfb/body/skinning_*.py"),
     "kaolin": ("hfb/render/kaolin*.py",),
     "pytorch_lightning": (
-        "hfb/cli.py",
+        "hfb/cli/*",
         "hfb/fit/*",
         "hfb/app/*",
         "hfb/report/tensorboard.py",

@@ -1,27 +1,33 @@
-"""The command line of `run_hfb.py`."""
+"""The command line of the refinement: predict and test."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.cli import LightningArgumentParser
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from hfb.app.config_overlay import ConfigOverlay
-from hfb.cli import QuietCLI
+from hfb.app.hfb_module import HfbModule
+from hfb.app.output_folder import default_output
+from hfb.app.run_logger import RunLogger
+from hfb.cli.lightning import QuietCLI, user_errors_as_one_line
+from hfb.cli.programs import Program
+
+DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
+UNUSABLE_SAMPLES = 3
+# Arguments of Trainer methods that have no meaning here: nothing is trained or restored.
+_NOT_OFFERED = {"return_predictions", "ckpt_path", "weights_only", "verbose"}
 
 
 class HfbCLI(QuietCLI):
-    """A `LightningCLI` with `--output` as a short name for the module's output folder."""
+    """A `LightningCLI` that knows where the results of a run go."""
 
-    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """Lightning's, with configurations that are laid over one another weight by weight."""
-        kwargs.setdefault("dump_header", [f"pytorch_lightning=={pl.__version__}"])
-        parser = LightningArgumentParser(**kwargs)
-        parser.add_argument(
-            "-c", "--config", action=ConfigOverlay, help="configuration file (YAML); repeatable"
-        )
-        return parser
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Refining photos and refining data sets: there is nothing to fit or to validate."""
+        commands = LightningCLI.subcommands()
+        return {name: commands[name] | _NOT_OFFERED for name in DEFAULTS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Declare the short names."""
@@ -29,6 +35,51 @@ class HfbCLI(QuietCLI):
             "--output",
             type=str | None,
             default=None,
-            help="folder for the results (default: a new dated folder under outputs/)",
+            help="folder for the results (default: below outputs/; a prediction's has the time as "
+            "its name, a test's is named after the settings, so that a stopped test goes on)",
         )
         parser.link_arguments("output", "model.output")
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the output folder where none was given.
+
+        The kept `config.yaml` still says that none was given (linked arguments are not dumped):
+        another run with it gets a folder of its own.
+        """
+        config = self.config[self.subcommand]
+        if config.model.output is None:
+            text = self._parser(self.subcommand).dump(config, skip_none=False)
+            config.model.output = str(default_output(self.subcommand, text))
+
+    def predict(self, **kwargs: Any) -> None:
+        """Without keeping in memory what a writer has put on disk."""
+        self.trainer.predict(return_predictions=False, **kwargs)
+
+    def test(self, **kwargs: Any) -> None:
+        """Without Lightning's list of all metrics: the tables of the run say it better."""
+        self.trainer.test(verbose=False, **kwargs)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """`logger: true` means TensorBoard in the output folder; any other is taken as given."""
+        if self._get(self.config_init, "trainer").logger is True:
+            kwargs["logger"] = RunLogger(self._get(self.config, "model").output)
+        return super().instantiate_trainer(**kwargs)
+
+
+def run(program: Program, command: str, options: list[str]) -> None:
+    """Run one command.
+
+    Args:
+        program: how it is called, for messages.
+        command: predict or test.
+        options: what was typed beside it.
+
+    Raises:
+        SystemExit: code 2 after an error of the user, code 3 if samples could not be used.
+    """
+    # Refining needs gradients, which Lightning's inference mode turns off.
+    trainer_defaults = {"inference_mode": False}
+    with user_errors_as_one_line():
+        cli = HfbCLI(program, command, options, DEFAULTS, HfbModule, trainer_defaults)
+    if cli.model.num_unusable and cli.trainer.is_global_zero:
+        sys.exit(UNUSABLE_SAMPLES)

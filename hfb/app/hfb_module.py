@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ import torch
 from hfb.app.clip_run import ClipFrame, ClipRun
 from hfb.app.evaluation import Outcome, evaluate_batch
 from hfb.app.evaluation_writer import EvaluationWriter
+from hfb.app.output_folder import default_output
 from hfb.app.pipeline import Pipeline
 from hfb.app.prediction_writer import Prediction, PredictionWriter
 from hfb.app.progress import FitProgress, RunProgress, Watch
-from hfb.app.result_store import ResultStore, config_fingerprint
+from hfb.app.result_store import ResultStore
 from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.evaluate.methods import Method
@@ -29,8 +29,6 @@ from hfb.prior import PosePriorName
 from hfb.render import RenderSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
-
-OUTPUTS = Path("outputs")
 
 
 class HfbModule(pl.LightningModule):
@@ -118,9 +116,9 @@ class HfbModule(pl.LightningModule):
         is_main = self.trainer.is_global_zero
         self._progress = RunProgress(self.show_progress and is_main)
         if self.trainer.predicting:
-            root = self.output or OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+            root = self.output or default_output("predict", self.config_text)
             return [PredictionWriter(root, self._progress), self._progress]
-        root = self.output or OUTPUTS / f"test-{config_fingerprint(self.config_text)}"
+        root = self.output or default_output("test", self.config_text)
         self._store = ResultStore(root, self.baselines.inputs(self.methods))
         return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
 

@@ -9,69 +9,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photo_files import QUICK, write_photo
 from PIL import Image
+from started_samples import with_start
 
-from datamodules.synthetic.data_module import embedded_example
+from datamodules.synthetic import data_module
 from hfb.assets import find_asset
-from hfb.body import load_body
 from hfb.errors import AssetNotFoundError
 from hfb.export import read_motion, write_image
 from hfb.init import write_estimate
-from hfb.structures import BlurSample, BodyIdentity, InitialEstimate
+from hfb.structures import BlurSample, BodyIdentity
 from run_hfb import main
-
-# A real run in little: few steps, small crop, no event files.
-QUICK = [
-    "--model.refine.image_size=64",
-    "--model.refine.texture_size=32",
-    "--model.refine.num_subframes=2",
-    '--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]',
-    "--model.refine.ranking_steps=1",
-    "--model.show_progress=false",
-]
 
 
 @pytest.fixture(scope="session")
 def example() -> BlurSample:
-    return embedded_example(0)
+    return data_module.embedded_example(0)
 
 
 @pytest.fixture(scope="session")
 def photo(example: BlurSample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The example as files: photo, background, matte, estimate."""
     folder = tmp_path_factory.mktemp("photo")
-    files = {
-        name: folder / f"{name}.png" for name in ("image", "background", "alpha", "small", "black")
+    files = write_photo(example, folder) | {
+        name: folder / f"{name}.png" for name in ("small", "black")
     }
-    files["estimate"] = folder / "start.hfbinit.npz"
-    write_image(files["image"], example.blurry[0])
-    write_image(files["background"], example.background)
-    alpha = example.target.silhouettes[0].float().mean(0)
-    write_image(files["alpha"], alpha.expand(3, -1, -1))
     write_image(files["small"], example.blurry[0][:, :99, :88])
     write_image(files["black"], torch.zeros_like(example.background))
-    write_estimate(files["estimate"], estimate_of(example))
     return files
-
-
-@pytest.fixture(autouse=True)
-def _no_arguments_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lightning warns where it sees two sets of arguments."""
-    monkeypatch.setattr("sys.argv", ["run_hfb.py"])
-
-
-def estimate_of(example: BlurSample, body: BodyIdentity | None = None) -> InitialEstimate:
-    target = example.target
-    middle = target.joints.shape[1] // 2
-    return InitialEstimate(
-        betas=torch.zeros(1, 10),
-        pose_rotmat=target.pose_rotmat[0, middle][None],
-        transl=target.transl[0, middle][None],
-        camera=example.camera,
-        score=torch.ones(1),
-        body=body or load_body().identity,
-        source="test",
-    )
 
 
 def first_row(out: Path) -> dict[str, str]:
@@ -132,8 +97,8 @@ def test_no_event_files_where_pictures_are_turned_off(run: Callable[..., Path]) 
 def test_truth_gives_errors_before_and_after(
     example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_start = example.with_changes(estimate=estimate_of(example))
-    monkeypatch.setattr("datamodules.synthetic.embedded_example", lambda seed: with_start)
+    started = example.with_changes(estimate=with_start(example).estimate)
+    monkeypatch.setattr(data_module, "embedded_example", lambda seed: started)
     main(["predict", *QUICK, "--output", str(tmp_path / "out")])
     row = first_row(tmp_path / "out")
     assert 0.0 < float(row["init_mid_exposure_mpjpe_mm"]) < 60.0
@@ -224,8 +189,8 @@ def test_bad_estimates(
     tmp_path: Path,
 ) -> None:
     other = tmp_path / "other.hfbinit.npz"
-    foreign = estimate_of(example, BodyIdentity("smpl_neutral", "00ff"))
-    write_estimate(other, replace(foreign, betas=torch.ones(1, 10)))
+    foreign = {"body": BodyIdentity("smpl_neutral", "00ff"), "betas": torch.ones(1, 10)}
+    write_estimate(other, replace(with_start(example).estimate, **foreign))
     corrupt = tmp_path / "corrupt.npz"
     corrupt.write_bytes(photo["estimate"].read_bytes()[:300])
     pickled = tmp_path / "pickled.npz"
@@ -267,8 +232,14 @@ def test_bad_camera(run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp
     assert "K.json" in fails(run, capsys, tmp_path, camera=path)
 
 
-def test_unknown_setting_fails(run: Callable[..., Path], capsys: pytest.CaptureFixture):
-    with pytest.raises(SystemExit) as stop:
-        run("--model.refine.num_pictures=3")
-    assert stop.value.code == 2
-    assert "num_pictures" in capsys.readouterr().err
+def test_missing_models(
+    run: Callable[..., Path],
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HFB_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.delenv("HFB_ASSETS", raising=False)
+    message = fails(run, capsys, tmp_path, estimate=None)
+    assert "python -m hfb.assets fetch" in message

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hfb.cli import run_training
-from hfb.training.lifting.module import LiftingModule
-
-DEFAULTS = Path(__file__).resolve().parents[3] / "lightning_configs" / "train_lifting.yaml"
+from hfb.cli.programs import LIFTING
+from hfb.training.lifting.cli import run
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; `args` instead of `sys.argv` where a test calls it."""
-    run_training(DEFAULTS, args, LiftingModule)
+    run(LIFTING, *LIFTING.choose(args))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""The command line of `train_amp.py`."""
+"""The command line of the motion prior's training."""
 
 from __future__ import annotations
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from hfb.cli import TrainingCLI
+from hfb.cli.lightning import TrainingCLI, run_training
+from hfb.cli.programs import Program
+from hfb.training.motion_prior.module import AmpModule
 
 
 class AmpCLI(TrainingCLI):
@@ -12,5 +14,16 @@ class AmpCLI(TrainingCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Tie what data and model share."""
-        parser.link_arguments("data.windows.degree", "model.prior.degree")
-        parser.link_arguments("data.windows.parameterization", "model.prior.parameterization")
+        for name in ("degree", "parameterization"):
+            parser.link_arguments(f"data.init_args.windows.{name}", f"model.prior.{name}")
+
+
+def run(program: Program, command: str, options: list[str]) -> None:
+    """Run one command.
+
+    Args:
+        program: how it is called, for messages.
+        command: fit, validate or test.
+        options: what was typed beside it.
+    """
+    run_training(program, command, options, AmpModule, "train_amp.yaml", AmpCLI)

@@ -1,0 +1,160 @@
+"""The parts of Lightning's command line that refinement and training share."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from hfb.assets import configs_dir
+from hfb.cli.parser import ConfigFile, HfbParser
+from hfb.cli.programs import Program
+from hfb.errors import HfbError
+
+USER_ERROR = 2
+STOPPED = 130
+
+
+class QuietCLI(LightningCLI):
+    """`LightningCLI` without Lightning's talk of devices and tips, which is no news to users.
+
+    Args:
+        program: how it is called, for messages.
+        command: the command to run.
+        options: what was typed beside it.
+        defaults: for each command the shipped configurations that options are laid over, later
+            files over earlier ones.
+        model: what is run. What it is run on is named by the configurations.
+        trainer_defaults: see `LightningCLI`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        command: str,
+        options: list[str],
+        defaults: dict[str, list[str]],
+        model: type[pl.LightningModule],
+        trainer_defaults: dict[str, Any] | None = None,
+    ) -> None:
+        for name in ("pytorch_lightning", "lightning_fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        # Lightning 2.6 uses a name that torch 2.13 has deprecated.
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        # Writers of predictions get the batch itself and need no numbers of its samples.
+        warnings.filterwarnings("ignore", message=".*infer the batch indices fetched.*")
+        super().__init__(
+            model,
+            pl.LightningDataModule,
+            subclass_mode_data=True,
+            args=[command, *options],
+            save_config_callback=KeepConfig,
+            seed_everything_default=0,
+            trainer_defaults=trainer_defaults,
+            parser_class=HfbParser,
+            parser_kwargs={
+                "prog": program.name,
+                **{name: _parser_options(program, name, files) for name, files in defaults.items()},
+            },
+            auto_configure_optimizers=False,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """A parser with `--config`, which knows the shipped configurations by name."""
+        parser = self.parser_class(**kwargs)
+        parser.add_argument(
+            "-c",
+            "--config",
+            action=ConfigFile,
+            metavar="FILE",
+            help="YAML file laid over the defaults, may be repeated; paper.yaml is shipped",
+        )
+        return parser
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the options that were chosen from `sys.argv`, of which Lightning would warn."""
+        self.config = parser.parse_args(args)
+
+
+class TrainingCLI(QuietCLI):
+    """The same for trainings, silent about what is as it should be there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Batches are made from tensors in memory: workers would only copy them.
+        for message in (
+            ".*does not have many workers.*",
+            ".*IterableDataset.* has `__len__` defined.*",
+            ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run wants it so
+            ".*smaller than the logging interval.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands of a training."""
+        commands = LightningCLI.subcommands()
+        return {name: commands[name] for name in ("fit", "validate", "test")}
+
+
+class KeepConfig(SaveConfigCallback):
+    """Hands the resolved config to the module, which writes it beside the first result.
+
+    Lightning would write it before anything is read, and leave a folder behind a typing error.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        """Keep the text; writing is the module's."""
+        pl_module.config_text = self.parser.dump(self.config, skip_none=False)
+
+
+@contextmanager
+def user_errors_as_one_line() -> Iterator[None]:
+    """Turn the errors that are the user's to solve into one line on stderr and exit code 2."""
+    try:
+        yield
+    except (HfbError, MisconfigurationException) as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept.", file=sys.stderr)
+        sys.exit(STOPPED)
+
+
+def run_training(
+    program: Program,
+    command: str,
+    options: list[str],
+    model: type[pl.LightningModule],
+    defaults: str,
+    cli: type[TrainingCLI] = TrainingCLI,
+) -> None:
+    """Run a command of a training; errors of users in one line.
+
+    Args:
+        program: how it is called, for messages.
+        command: fit, validate or test.
+        options: what was typed beside it.
+        model: what is trained.
+        defaults: the shipped configuration that options are laid over.
+        cli: the command line.
+    """
+    with user_errors_as_one_line():
+        cli(program, command, options, {name: [defaults] for name in cli.subcommands()}, model)
+
+
+def _parser_options(program: Program, command: str, files: list[str]) -> dict[str, Any]:
+    """The parser of a command, as LightningCLI takes it."""
+    return {
+        "usage": f"{program.name} {command} [--SETTING VALUE ...]",
+        "description": f"{program.name} {command}: {program.commands[command]}.",
+        "default_config_files": [str(configs_dir() / file) for file in files],
+    }

@@ -1,0 +1,124 @@
+"""The commands that users type, and which one is meant, found out before anything slow is imported.
+
+Importing torch and Lightning takes seconds: help, version and misspelt commands need neither.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hfb import __version__
+
+_HELP = ("-h", "--help")
+_VERSION = "--version"
+# Options without a value: the word after any other `--option` is its value, not the command.
+_FLAGS = {*_HELP, _VERSION, "--print_config"}
+_OTHER_CONFIG = "--config FILE, before or after the command, lays a YAML file over the defaults."
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program with commands, as `program command --option value`.
+
+    Attributes:
+        name: how it is called.
+        what: what it does, one sentence.
+        commands: the commands and what each does, a few words.
+    """
+
+    name: str
+    what: str
+    commands: dict[str, str]
+
+    def choose(self, args: list[str] | None = None) -> tuple[str, list[str]]:
+        """Find the command; options before it mean the same as behind it.
+
+        Args:
+            args: what was typed behind the program's name; None: of this process.
+
+        Returns:
+            The command, and everything else that was typed.
+
+        Raises:
+            SystemExit: after help or version (code 0), or if there is no such command (code 2).
+        """
+        typed = sys.argv[1:] if args is None else args
+        position = _position_of_word(typed)
+        options = typed if position is None else typed[:position]
+        if any(option in _HELP for option in options):
+            print(self.help_text())
+            sys.exit(0)
+        if _VERSION in options:
+            print(f"{self.name.split()[0]} {__version__}")
+            sys.exit(0)
+        if position is None:
+            self._fail("a command is missing")
+        if typed[position] not in self.commands:
+            self._fail(f"there is no command `{typed[position]}`")
+        return typed[position], [*options, *typed[position + 1 :]]
+
+    def help_text(self) -> str:
+        """What `--help` prints."""
+        width = max(len(name) for name in self.commands)
+        lines = [f"  {name.ljust(width)}  {what}" for name, what in self.commands.items()]
+        return "\n".join(
+            [
+                f"usage: {self.name} COMMAND [--config FILE] [--SETTING VALUE ...]",
+                "",
+                self.what,
+                "",
+                *lines,
+                "",
+                _OTHER_CONFIG,
+                f"All settings of a command: {self.name} COMMAND --help",
+            ]
+        )
+
+    def _fail(self, problem: str) -> NoReturn:
+        names = ", ".join(self.commands)
+        print(f"error: {problem}: {self.name} has {names} (see --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def _position_of_word(typed: list[str]) -> int | None:
+    """Where the first word stands that is neither an option nor an option's value."""
+    for position, word in enumerate(typed):
+        before = typed[position - 1] if position else ""
+        is_value = before.startswith("-") and "=" not in before and before not in _FLAGS
+        if not word.startswith("-") and not is_value:
+            return position
+    return None
+
+
+_REFINEMENT = {
+    "predict": "your own photo or clip: body, motion and sharp video from blurry photos",
+    "test": "a data set: the paper's tables, resumable",
+}
+_TRAINING = {
+    "fit": "train, and write the finished network",
+    "validate": "metrics of a trained network on the validation data",
+    "test": "metrics of the shipped network, or of --model.checkpoint",
+}
+
+REFINEMENT = Program(
+    "run_hfb.py",
+    "3D body and sub-frame motion from blurry photos of a moving person.",
+    _REFINEMENT,
+)
+MOTION_PRIOR = Program(
+    "train_amp.py", "Train the motion prior (eq. 10) on motion capture.", _TRAINING
+)
+LIFTING = Program(
+    "python -m hfb.training.lifting", "Train the network that corrects starting poses.", _TRAINING
+)
+HFB = Program(
+    "hfb",
+    REFINEMENT.what,
+    {
+        **_REFINEMENT,
+        "train-amp": "train the motion prior on motion capture: fit, validate, test",
+        "train-lifting": "train the network that corrects starting poses: fit, validate, test",
+    },
+)
