@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from datamodules.files.sample_checks import sample_name
 from datamodules.files.video import read_clip_info
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
@@ -19,6 +18,7 @@ from datamodules.photos.samples import (
 )
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
+from hfb.files.sample_checks import sample_name
 from hfb.structures import BlurSample
 
 

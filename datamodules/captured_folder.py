@@ -8,11 +8,11 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.files.sample_checks import sample_name
 from datamodules.files.target import read_target
 from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
+from hfb.files.sample_checks import sample_name
 from hfb.structures import BlurSample
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"assets"},
     "checkpoint": set(),
     "geometry": set(),
+    "files": set(),
     "motion": {"geometry"},
     # The response curve is image formation's: mattes compare images in linear light, so does the
     # re-blur PSNR among the metrics.
@@ -81,7 +82,7 @@ ROOMS["command"] = {"cli", "app", "training"}
 ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
 # only the generator of synthetic images poses and renders bodies.
-DATAMODULES = {"motion", "geometry", "formation", "export", "assets"}
+DATAMODULES = {"files", "motion", "geometry", "formation", "export", "assets"}
 GENERATOR = DATAMODULES | {"body", "render"}
 # By folder or file below datamodules/, what it may use; everything else: DATAMODULES.
 DATA_ROOMS = {

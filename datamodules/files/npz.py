@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from datamodules.files.images import existing_file
-from datamodules.files.memory import available_memory
 from hfb.errors import InputError
+from hfb.files.images import existing_file
+from hfb.files.memory import available_memory
 
 MAX_BYTES = 2 * 2**30
 """Largest unpacked size of an archive."""

@@ -6,8 +6,8 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from datamodules.files.images import existing_file
 from hfb.errors import InputError
+from hfb.files.images import existing_file
 
 MAX_BYTES = 512 * 2**20
 _ALLOWED = {

@@ -16,9 +16,9 @@ from av.error import FFmpegError
 from jaxtyping import Float
 from torch import Tensor
 
-from datamodules.files.images import existing_file
-from datamodules.files.memory import check_memory
 from hfb.errors import InputError
+from hfb.files.images import existing_file
+from hfb.files.memory import check_memory
 from hfb.formation import linear_to_srgb, srgb_to_linear
 
 MEDIAN_FRAMES = 41  # odd, so that the median is one of the values and commutes with any curve

@@ -13,8 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.files.images import size_text
-from datamodules.files.memory import check_memory
 from datamodules.files.video import (
     mean_in_linear_light,
     parse_frames,
@@ -22,6 +20,8 @@ from datamodules.files.video import (
     read_video_frames,
 )
 from hfb.errors import InputError
+from hfb.files.images import size_text
+from hfb.files.memory import check_memory
 from hfb.structures import BlurSample, ClipPart
 
 

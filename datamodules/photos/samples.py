@@ -9,15 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datamodules.files.images import (
-    existing_file,
-    read_camera,
-    read_exposure_time,
-    read_image,
-    read_matte,
-)
-from datamodules.files.memory import check_memory
-from datamodules.files.sample_checks import check_pair, sample_name
 from datamodules.files.video import (
     average_frames,
     median_background,
@@ -26,6 +17,15 @@ from datamodules.files.video import (
     read_video_frames,
 )
 from hfb.errors import InputError
+from hfb.files.images import (
+    existing_file,
+    read_camera,
+    read_exposure_time,
+    read_image,
+    read_matte,
+)
+from hfb.files.memory import check_memory
+from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30

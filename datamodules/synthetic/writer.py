@@ -15,12 +15,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from datamodules.blur_folder import write_sample
-from datamodules.files.images import read_image
 from datamodules.files.sample_record import RECORD_NAME
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
 from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene, scene_name
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write, write_image
+from hfb.files.images import read_image
 from hfb.formation import linear_to_srgb
 
 RECIPE_NAME = "recipe.json"

@@ -79,12 +79,12 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)
-        is_nested = isinstance(value, Mapping) and isinstance(old, Mapping)
-        # Settings of one class mean nothing to another.
-        is_other_class = is_nested and value.get("class_path", old.get("class_path")) != old.get(
-            "class_path"
-        )
-        merged[name] = _laid_over(old, value) if is_nested and not is_other_class else value
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            # Settings of one class mean nothing to another.
+            is_same = value.get("class_path", old.get("class_path")) == old.get("class_path")
+            merged[name] = _laid_over(old, value) if is_same else value
+        else:
+            merged[name] = value
     return merged
 
 

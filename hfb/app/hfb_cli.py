@@ -49,7 +49,7 @@ class HfbCLI(QuietCLI):
         config = self.config[self.subcommand]
         if config.model.output is None:
             text = self._parser(self.subcommand).dump(config, skip_none=False)
-            config.model.output = str(default_output(self.subcommand, text))
+            config.model.output = str(default_output(str(self.subcommand), text))
 
     def predict(self, **kwargs: Any) -> None:
         """Without keeping in memory what a writer has put on disk."""

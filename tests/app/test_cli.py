@@ -222,7 +222,7 @@ def test_too_little_memory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("datamodules.files.memory.available_memory", lambda: 1_000_000)
+    monkeypatch.setattr("hfb.files.memory.available_memory", lambda: 1_000_000)
     assert "memory" in fails(run, capsys, tmp_path)
 
 

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from videos import FPS, HEIGHT, WIDTH, save_image, write_clip
 
-from datamodules.files import memory
 from datamodules.files.video import (
     average_frames,
     read_video_frames,
@@ -20,6 +19,7 @@ from datamodules.photos.samples import (
     sample_from_video,
 )
 from hfb.errors import InputError
+from hfb.files import memory
 from hfb.structures import BlurSample
 
 

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from datamodules.files.memory import check_memory
 from hfb.errors import InputError
+from hfb.files.memory import check_memory
 from hfb.structures import Camera
 
 DEEP_FORMATS = ("PNG", "TIFF")  # those that may hold more than 8 bits, which Pillow would cut

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from datamodules.files import memory
-from datamodules.files.images import read_camera, read_exposure_time, read_image, read_matte
 from hfb.errors import InputError
+from hfb.files import memory
+from hfb.files.images import read_camera, read_exposure_time, read_image, read_matte
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datamodules.files.images import size_text
 from hfb.errors import InputError
+from hfb.files.images import size_text
 
 
 def check_pair(

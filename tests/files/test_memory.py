@@ -2,9 +2,9 @@
 
 import pytest
 
-from datamodules.files import memory
-from datamodules.files.memory import available_memory, check_memory
 from hfb.errors import InputError
+from hfb.files import memory
+from hfb.files.memory import available_memory, check_memory
 
 
 def test_memory_error_says_what_to_reduce(monkeypatch: pytest.MonkeyPatch) -> None:
