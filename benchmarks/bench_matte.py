@@ -18,13 +18,13 @@ from torch import Tensor
 from datamodules.synthetic.data_module import embedded_example
 from hfb.body import load_body
 from hfb.errors import HfbError
-from hfb.fit import Fitter, RefineSettings, build_problem
-from hfb.fit.initialise import initialise_frame
-from hfb.fit.problem import full_matte
-from hfb.fit.result import refinements_of, render_views
 from hfb.init import BlazePoseInitialiser
 from hfb.losses import texel_pairs
 from hfb.prior import MixturePosePrior, load_motion_prior
+from hfb.refine import Fitter, RefineSettings, build_problem
+from hfb.refine.initialise import initialise_frame
+from hfb.refine.problem import full_matte
+from hfb.refine.result import refinements_of, render_views
 from hfb.render import RenderSettings
 
 

@@ -17,13 +17,13 @@ from dataclasses import replace
 import torch
 
 from hfb.body import load_body, load_texture, texture_names
-from hfb.fit import Fitter, RefineModule, RefineProblem, RefineSettings, Stage
-from hfb.fit.motion_energy import MotionEnergy
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA
 from hfb.losses import texel_pairs
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, load_motion_prior
+from hfb.refine import Fitter, RefineModule, RefineProblem, RefineSettings, Stage
+from hfb.refine.motion_energy import MotionEnergy
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 

@@ -21,9 +21,9 @@ from torch import Tensor
 from datamodules.blur_folder import read_sample
 from hfb.body import SmplBody, load_body
 from hfb.export import read_motion
-from hfb.fit.sequence.boundaries import Gap, Sequences, boundary_states, boundary_times
-from hfb.fit.sequence.gap_likelihood import gaps_of_joints
 from hfb.motion import PolynomialMotion
+from hfb.refine.sequence.boundaries import Gap, Sequences, boundary_states, boundary_times
+from hfb.refine.sequence.gap_likelihood import gaps_of_joints
 
 MM_PER_M = 1000.0
 FAST = 0.7

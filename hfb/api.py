@@ -19,7 +19,7 @@ from hfb.app.sample_files import SampleFiles
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
-from hfb.fit.result import Refinement, sharp_subframes
+from hfb.refine.result import Refinement, sharp_subframes
 from hfb.structures import Camera
 
 Times = float | Sequence[float] | Tensor

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from hfb.body import SmplBody, load_body, load_texture, texture_names
-from hfb.fit import RefineProblem, RefineSettings
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA, rotvec_to_rotmat
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
+from hfb.refine import RefineProblem, RefineSettings
 from hfb.render import render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 

@@ -1,6 +1,6 @@
 """Who may import whom: a walk over the syntax trees of hfb/ and datamodules/.
 
-The table lets data flow one way: matte, init, motion, body, render, formation, losses, fit,
+The table lets data flow one way: matte, init, motion, body, render, formation, losses, refine,
 evaluate, report, app.
 """
 
@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"assets"},
     "checkpoint": set(),
     "geometry": set(),
+    # Mattes, cameras and images of users.
     "files": set(),
     "motion": {"geometry"},
     # The response curve is image formation's: mattes compare images in linear light, so does the
@@ -71,12 +72,22 @@ ROOMS: dict[str, set[str]] = {
         "checkpoint",
     },
 }
-BELOW_FIT = set(ROOMS) - {"cli", "metrics", "baselines", "export", "viz", "training", "checkpoint"}
-# The floors of the top half, each built on those below it: fit, evaluate, report, app.
-ROOMS["fit"] = BELOW_FIT
-ROOMS["evaluate"] = BELOW_FIT | {"fit", "metrics", "baselines", "viz", "export"}
-ROOMS["report"] = BELOW_FIT | {"fit", "evaluate", "baselines", "export", "viz"}
+BELOW_REFINE = set(ROOMS) - {
+    "cli",
+    "files",
+    "metrics",
+    "baselines",
+    "export",
+    "viz",
+    "training",
+    "checkpoint",
+}
+# The floors of the top half, each built on those below it: refine, evaluate, report, app.
+ROOMS["refine"] = BELOW_REFINE
+ROOMS["evaluate"] = BELOW_REFINE | {"refine", "metrics", "baselines", "viz", "export"}
+ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz"}
 ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
+ROOMS["api"] = ROOMS["app"] | {"app"}
 # Where the commands begin; nothing is built on them.
 ROOMS["command"] = {"cli", "app", "training"}
 ROOMS["__main__"] = {"command"}
@@ -103,7 +114,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "kaolin": ("hfb/render/kaolin*.py",),
     "pytorch_lightning": (
         "hfb/cli/*",
-        "hfb/fit/*",
+        "hfb/refine/*",
         "hfb/app/*",
         "hfb/report/tensorboard.py",
         "hfb/training/*",
@@ -248,7 +259,7 @@ def test_no_star_imports_and_no_devices_by_name():
         ("hfb/losses/image.py", "from ..body import load_body", "losses may only use geometry"),
         ("hfb/geometry.py", "def f():\n    import hfb.motion", "geometry may only use nothing"),
         (
-            "hfb/fit/module.py",
+            "hfb/refine/module.py",
             "import datamodules.synthetic",
             "never imports what is built",
         ),
@@ -256,7 +267,7 @@ def test_no_star_imports_and_no_devices_by_name():
         ("hfb/motion/fitting.py", "import roma", "roma belongs in hfb/geometry.py"),
         ("hfb/motion/fitting.py", "import scipy.linalg", "nothing but torch"),
         ("hfb/body/smpl.py", "from smplx import SMPL", "smplx belongs in hfb/body/smplx_model.py"),
-        ("hfb/fit/module.py", "import lightning as L", "lightning belongs in nowhere"),
+        ("hfb/refine/module.py", "import lightning as L", "lightning belongs in nowhere"),
         ("hfb/init/detect/blazepose.py", "import ai_edge_litert", "inside the function"),
         ("datamodules/captured.py", "from hfb.render import render", "datamodules may only use"),
     ],
@@ -271,7 +282,7 @@ def test_the_walk_finds_forbidden_imports(path, source, part):
     ("path", "source"),
     [
         ("hfb/render/api.py", "import hfb.geometry\nfrom hfb.structures import Mesh\nimport math"),
-        ("hfb/fit/module.py", "from hfb.render import render\nimport pytorch_lightning as pl"),
+        ("hfb/refine/module.py", "from hfb.render import render\nimport pytorch_lightning as pl"),
         ("hfb/init/detect/blazepose.py", "def f():\n    import ai_edge_litert"),
         ("datamodules/synthetic/scene.py", "from hfb.body import load_body"),
     ],

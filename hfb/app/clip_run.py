@@ -12,9 +12,9 @@ from hfb.app.progress import RunProgress, Watch
 from hfb.app.windows import WindowFit
 from hfb.errors import HfbError, NoPersonError
 from hfb.evaluate.results import FittedFrame
-from hfb.fit.initialise import InitialisedFrame, body_core, initialise_frame
-from hfb.fit.sequence.shutter_gap import gap_recipes
 from hfb.matte import estimate_alpha
+from hfb.refine.initialise import InitialisedFrame, body_core, initialise_frame
+from hfb.refine.sequence.shutter_gap import gap_recipes
 from hfb.structures import BlurSample, ClipPart
 
 

@@ -13,9 +13,9 @@ from hfb.evaluate.metrics_of_sequence import MIN_SPEED, MM_PER_M, states_at_boun
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics
 from hfb.export import atomic_folder, atomic_write, write_image
-from hfb.fit.fitter import Fitter
-from hfb.fit.result import Refinement
-from hfb.fit.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
+from hfb.refine.fitter import Fitter
+from hfb.refine.result import Refinement
+from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
 from hfb.report.write_sequence import write_sequence
 from hfb.structures import BlurSample, ClipPart

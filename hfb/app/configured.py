@@ -16,8 +16,8 @@ from hfb.app.hfb_module import HfbModule
 from hfb.assets import configs_dir
 from hfb.cli.parser import find_config, one_line
 from hfb.errors import InputError
-from hfb.fit.settings import RefineSettings
 from hfb.init import Initialiser
+from hfb.refine.settings import RefineSettings
 
 DEFAULTS = "run_hfb.yaml"
 _REFINE = {field.name for field in fields(RefineSettings)}

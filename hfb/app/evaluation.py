@@ -17,7 +17,7 @@ from hfb.errors import (
 from hfb.evaluate.methods import Method
 from hfb.evaluate.records import Record, non_finite_metrics, record_of
 from hfb.evaluate.results import SampleResult
-from hfb.fit.frames import InitialisedSequence
+from hfb.refine.frames import InitialisedSequence
 from hfb.structures import BlurSample, BrokenSample
 
 SET_UP_FAULTS = (AssetNotFoundError, AssetCorruptError, InferenceModeError)

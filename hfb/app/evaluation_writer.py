@@ -17,7 +17,7 @@ from hfb.app.progress import RunProgress
 from hfb.app.result_store import ResultStore
 from hfb.evaluate.tables import Table, means_by_tag, summarize_run, table_markdown
 from hfb.export import atomic_write
-from hfb.fit.fitter import Fitter
+from hfb.refine.fitter import Fitter
 from hfb.report.lines import record_line
 from hfb.report.tensorboard import log_image
 from hfb.structures import BrokenSample

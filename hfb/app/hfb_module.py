@@ -22,10 +22,10 @@ from hfb.errors import InputError
 from hfb.evaluate.methods import Method
 from hfb.evaluate.run_metrics import RunMetrics
 from hfb.evaluate.tables import COLUMNS, Table, means_by_tag
-from hfb.fit.settings import RefineSettings
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
 from hfb.prior import PosePriorName
+from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample

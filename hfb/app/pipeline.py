@@ -17,11 +17,6 @@ from hfb.evaluate.metrics_of_fit import first_problem, fitted_frames
 from hfb.evaluate.metrics_of_sequence import join_results
 from hfb.evaluate.results import FittedFrame, SampleResult
 from hfb.evaluate.static_start import evaluate_start
-from hfb.fit.fitter import Fitter
-from hfb.fit.frames import InitialisedSequence, frames_of, join_frames, with_consistent_starts
-from hfb.fit.initialise import initialise_frame
-from hfb.fit.problem import RefineProblem
-from hfb.fit.settings import RefineSettings
 from hfb.init import Initialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import (
@@ -31,6 +26,11 @@ from hfb.prior import (
     load_motion_prior,
     load_pose_prior,
 )
+from hfb.refine.fitter import Fitter
+from hfb.refine.frames import InitialisedSequence, frames_of, join_frames, with_consistent_starts
+from hfb.refine.initialise import initialise_frame
+from hfb.refine.problem import RefineProblem
+from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample
 

@@ -15,7 +15,7 @@ from hfb.app.progress import RunProgress
 from hfb.app.sample_files import SampleFiles
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_write
-from hfb.fit.fitter import Fitter
+from hfb.refine.fitter import Fitter
 from hfb.report.lines import result_lines
 
 

@@ -19,7 +19,7 @@ from hfb.errors import InputError
 from hfb.evaluate.records import Record, digest_of, record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_folder, atomic_write
-from hfb.fit.fitter import Fitter
+from hfb.refine.fitter import Fitter
 from hfb.report.folder import fill_folder
 from hfb.structures import BlurSample, BrokenSample
 

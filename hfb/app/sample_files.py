@@ -7,7 +7,7 @@ from pathlib import Path
 from hfb.evaluate.records import record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_folder
-from hfb.fit.fitter import Fitter
+from hfb.refine.fitter import Fitter
 from hfb.report.folder import fill_folder
 
 

@@ -9,10 +9,10 @@ import torch
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import Watch
 from hfb.evaluate.results import FittedFrame
-from hfb.fit.frames import InitialisedSequence, with_consistent_starts
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.sequence.boundaries import PreviousWindow
 from hfb.motion import PolynomialMotion, evaluate
+from hfb.refine.frames import InitialisedSequence, with_consistent_starts
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.sequence.boundaries import PreviousWindow
 from hfb.structures import InitialEstimate
 
 

@@ -12,9 +12,9 @@ from hfb.evaluate.pose_sequences import (
     interpolated_starts,
 )
 from hfb.evaluate.results import SampleResult
-from hfb.fit.fitter import Fitter
-from hfb.fit.problem import RefineProblem
 from hfb.init import Initialiser
+from hfb.refine.fitter import Fitter
+from hfb.refine.problem import RefineProblem
 
 
 class Baselines:

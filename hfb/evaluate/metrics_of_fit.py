@@ -12,13 +12,13 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, FittedFrame
-from hfb.fit.fitter import Fitter
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.module import RefineModule
-from hfb.fit.problem import ALPHA_FLOOR, RefineProblem, build_problem, full_matte
-from hfb.fit.result import Refinement, refinements_of, render_views
-from hfb.fit.settings import RefineSettings
 from hfb.metrics import functional
+from hfb.refine.fitter import Fitter
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.module import RefineModule
+from hfb.refine.problem import ALPHA_FLOOR, RefineProblem, build_problem, full_matte
+from hfb.refine.result import Refinement, refinements_of, render_views
+from hfb.refine.settings import RefineSettings
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, Target
 

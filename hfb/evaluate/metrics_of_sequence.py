@@ -10,10 +10,10 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.fit.result import Refinement
-from hfb.fit.sequence.boundaries import Sequences, boundary_states, boundary_times
 from hfb.losses import BoundaryState
 from hfb.motion import PolynomialMotion
+from hfb.refine.result import Refinement
+from hfb.refine.sequence.boundaries import Sequences, boundary_states, boundary_times
 from hfb.structures import BlurSample
 
 MIN_SPEED = 1e-3

@@ -19,13 +19,13 @@ from hfb.baselines import (
 )
 from hfb.evaluate.metrics_of_fit import person_box
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.fit.fitter import Fitter
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import ALPHA_FLOOR, RefineProblem
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.matte import crop_image, find_region
 from hfb.metrics import functional
 from hfb.motion import subframe_times
+from hfb.refine.fitter import Fitter
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.problem import ALPHA_FLOOR, RefineProblem
 from hfb.structures import BlurSample, Target
 
 

@@ -12,11 +12,11 @@ from hfb.baselines import ExternalEstimate, PoseTrack, fit_texture
 from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.metrics_of_sequence import mean_metrics
 from hfb.evaluate.results import SampleResult
-from hfb.fit.fitter import Fitter
-from hfb.fit.problem import ALPHA_FLOOR, RefineProblem
-from hfb.fit.result import Refinement
 from hfb.matte import crop_camera, find_region
 from hfb.motion import static_motion, subframe_times
+from hfb.refine.fitter import Fitter
+from hfb.refine.problem import ALPHA_FLOOR, RefineProblem
+from hfb.refine.result import Refinement
 from hfb.structures import Mesh
 
 GREY = 0.5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hfb.baselines import ObjectEstimate
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.result import Refinement
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.result import Refinement
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 
 from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.results import SampleResult
-from hfb.fit.fitter import Fitter
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import RefineProblem
-from hfb.fit.result import Refinement, refinements_of
-from hfb.fit.settings import LearningRates, Stage
+from hfb.refine.fitter import Fitter
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.problem import RefineProblem
+from hfb.refine.result import Refinement, refinements_of
+from hfb.refine.settings import LearningRates, Stage
 from hfb.structures import Camera
 
 STATIC_STEPS = 60

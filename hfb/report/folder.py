@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.evaluate.results import SampleResult
-from hfb.fit.fitter import Fitter
+from hfb.refine.fitter import Fitter
 from hfb.report.write_baseline import fill_object_folder, fill_pose_sequence_folder
 from hfb.report.write_frame import fill_frame_folder
 from hfb.report.write_sequence import fill_sequence_folder

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.evaluate.results import SampleResult
-from hfb.fit.fitter import Fitter
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import ALPHA_FLOOR
-from hfb.fit.result import Refinement, Views, render_views
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.geometry import project
 from hfb.matte import crop_camera, crop_image, crop_valid, find_region
 from hfb.motion import subframe_times
+from hfb.refine.fitter import Fitter
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.problem import ALPHA_FLOOR
+from hfb.refine.result import Refinement, Views, render_views
 from hfb.render import RenderSettings, render
 from hfb.structures import Camera, Layers
 from hfb.viz import (

@@ -11,9 +11,9 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.export import MotionRecord
-from hfb.fit.result import Refinement
 from hfb.geometry import rotmat_to_rotvec
 from hfb.motion import PolynomialMotion, subframe_times
+from hfb.refine.result import Refinement
 from hfb.structures import Mesh
 
 

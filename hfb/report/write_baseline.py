@@ -11,9 +11,9 @@ from torch import Tensor
 from hfb.baselines import ObjectEstimate
 from hfb.evaluate.results import SampleResult
 from hfb.export import write_glb, write_image, write_motion, write_video
-from hfb.fit.fitter import Fitter
 from hfb.formation import linear_to_srgb
 from hfb.motion import subframe_times
+from hfb.refine.fitter import Fitter
 from hfb.report.images import result_image
 from hfb.report.motion_record import motion_record, moving_mesh
 from hfb.report.write_frame import VIDEO_FPS, VIDEO_SUBFRAMES, write_slow_motion

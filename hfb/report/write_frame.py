@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hfb.evaluate.results import SampleResult
 from hfb.export import write_glb, write_image, write_motion, write_video
-from hfb.fit.fitter import Fitter
-from hfb.fit.result import Refinement, render_views
 from hfb.motion import reverse
+from hfb.refine.fitter import Fitter
+from hfb.refine.result import Refinement, render_views
 from hfb.report.images import preview_camera, preview_image, result_image
 from hfb.report.motion_record import motion_record, moving_mesh
 from hfb.structures import BlurSample

@@ -12,9 +12,9 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.evaluate.results import SampleResult
 from hfb.export import stream_video, write_glb, write_image, write_motion
-from hfb.fit.fitter import Fitter
-from hfb.fit.result import Refinement, render_views
-from hfb.fit.sequence.boundaries import shutter_times
+from hfb.refine.fitter import Fitter
+from hfb.refine.result import Refinement, render_views
+from hfb.refine.sequence.boundaries import shutter_times
 from hfb.render import RenderSettings
 from hfb.report.images import preview_camera, preview_image, result_image
 from hfb.report.motion_record import motion_record, moving_mesh

@@ -18,8 +18,8 @@ from hfb.app.pipeline import Pipeline
 from hfb.body import load_body
 from hfb.errors import AssetNotFoundError
 from hfb.evaluate.records import metric_names
-from hfb.fit import RefineSettings, Stage
 from hfb.init import BlazePoseInitialiser, write_estimate
+from hfb.refine import RefineSettings, Stage
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample
 from run_hfb import main

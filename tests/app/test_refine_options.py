@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
-from hfb.fit import RefineSettings, unregister_term
+from hfb.refine import RefineSettings, unregister_term
 from run_hfb import main
 
 
@@ -64,7 +64,7 @@ def test_a_term_of_ones_own_has_a_weight(
     recipe: Callable[..., RefineSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "terms_for_a_run.py").write_text(
-        "from hfb.fit import register_term\n"
+        "from hfb.refine import register_term\n"
         "@register_term('slimness')\n"
         "def slimness_term(prediction, context):\n"
         "    return prediction.betas[:, 1]\n"

@@ -17,13 +17,13 @@ from hfb.app.windows import WindowFit
 from hfb.body import load_texture, texture_names
 from hfb.evaluate.metrics_of_sequence import boundary_jumps
 from hfb.export import read_motion
-from hfb.fit import Fitter, RefineSettings, Stage
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.sequence.boundaries import Gap
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import MODEL_TO_CAMERA, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser
 from hfb.motion import evaluate, static_motion
+from hfb.refine import Fitter, RefineSettings, Stage
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.sequence.boundaries import Gap
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BlurSample, BodyParams, Camera, ClipPart, InitialEstimate, Mesh
 

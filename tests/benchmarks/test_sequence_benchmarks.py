@@ -10,10 +10,10 @@ import torch
 from datamodules.blur_folder import write_sample
 from hfb.body import load_body
 from hfb.export import write_motion
-from hfb.fit.result import Refinement
-from hfb.fit.sequence.boundaries import Gap
 from hfb.geometry import default_camera
 from hfb.motion import static_motion
+from hfb.refine.result import Refinement
+from hfb.refine.sequence.boundaries import Gap
 from hfb.report.motion_record import motion_record
 from hfb.structures import BlurSample, Target
 

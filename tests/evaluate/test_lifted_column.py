@@ -12,10 +12,10 @@ from hfb.evaluate.metrics_of_sequence import join_results
 from hfb.evaluate.records import record_of, rows_of
 from hfb.evaluate.static_start import evaluate_start
 from hfb.evaluate.tables import summarize_run, table_markdown
-from hfb.fit import Fitter, RefineSettings, Stage
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import build_problem
 from hfb.geometry import rotvec_to_rotmat
+from hfb.refine import Fitter, RefineSettings, Stage
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.problem import build_problem
 from hfb.render import RenderSettings
 
 SMALL = SyntheticSettings(

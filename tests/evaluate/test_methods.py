@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from hfb.evaluate.methods import settings_of
-from hfb.fit import RefineSettings
+from hfb.refine import RefineSettings
 
 
 def test_without_motion_prior_nothing_asks_it() -> None:

@@ -12,8 +12,8 @@ from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.evaluate.metrics_of_fit import joints_to_compare, with_truth
 from hfb.evaluate.results import FitMetrics
-from hfb.fit.result import Refinement
 from hfb.motion import PolynomialMotion, reverse, static_motion
+from hfb.refine.result import Refinement
 from hfb.structures import BlurSample, Target
 
 SMALL = SyntheticSettings(

@@ -7,9 +7,9 @@ import torch
 
 from hfb.body import load_body
 from hfb.errors import BodyModelError, InputError
-from hfb.fit.initialise import initialise_frame
 from hfb.geometry import project, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser, read_estimate, read_timed_estimates, write_estimate
+from hfb.refine.initialise import initialise_frame
 from hfb.structures import BlurSample, BodyIdentity, BodyParams, Camera, InitialEstimate
 
 

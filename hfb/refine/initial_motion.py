@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.fit.problem import RefineProblem
-from hfb.fit.sequence.boundaries import neighbour_velocities
-from hfb.fit.settings import RefineSettings
 from hfb.prior import MotionPrior, heading_free_turn, turned_root
+from hfb.refine.problem import RefineProblem
+from hfb.refine.sequence.boundaries import neighbour_velocities
+from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
 

@@ -7,11 +7,14 @@ import torch
 
 from hfb.body import load_body
 from hfb.errors import InputError
-from hfb.fit import Fitter, RefineModule, RefineSettings, Stage, join_problems
-from hfb.fit import energy as refine_terms
-from hfb.fit.frames import frames_of
-from hfb.fit.result import refinements_of
-from hfb.fit.sequence.boundaries import (
+from hfb.geometry import default_camera, rotvec_to_rotmat
+from hfb.losses import boundary_loss
+from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion
+from hfb.refine import Fitter, RefineModule, RefineSettings, Stage, join_problems
+from hfb.refine import energy as refine_terms
+from hfb.refine.frames import frames_of
+from hfb.refine.result import refinements_of
+from hfb.refine.sequence.boundaries import (
     Gap,
     PreviousWindow,
     Sequences,
@@ -20,18 +23,15 @@ from hfb.fit.sequence.boundaries import (
     check_exposures,
     shutter_times,
 )
-from hfb.fit.sequence.gap_likelihood import gaps_of_joints
-from hfb.fit.sequence.shutter_gap import (
+from hfb.refine.sequence.gap_likelihood import gaps_of_joints
+from hfb.refine.sequence.shutter_gap import (
     FIT_STRETCH,
     blur_in_crop,
     find_gaps,
     free_settings,
     second_settings,
 )
-from hfb.fit.sequence.viterbi import backward_photos, cheapest_path, select_consistent_hypotheses
-from hfb.geometry import default_camera, rotvec_to_rotmat
-from hfb.losses import boundary_loss
-from hfb.motion import PolynomialMotion, evaluate, reverse, static_motion
+from hfb.refine.sequence.viterbi import backward_photos, cheapest_path, select_consistent_hypotheses
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, BodyParams, InitialEstimate
 

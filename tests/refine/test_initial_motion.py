@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.fit import RefineModule, RefineSettings
-from hfb.fit.initial_motion import expected_velocities
 from hfb.geometry import MODEL_TO_CAMERA, rotvec_to_rotmat
 from hfb.motion import static_motion
 from hfb.prior import MotionPrior, MotionPriorSettings, canonical_motion
+from hfb.refine import RefineModule, RefineSettings
+from hfb.refine.initial_motion import expected_velocities
 from hfb.render import RenderSettings
 from hfb.structures import BodyParams
 

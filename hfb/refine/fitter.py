@@ -16,15 +16,15 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.fit.callbacks import stage_callbacks
-from hfb.fit.malloc import return_free_memory
-from hfb.fit.module import RefineModule
-from hfb.fit.problem import RefineProblem
-from hfb.fit.sequence.boundaries import Gap
-from hfb.fit.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
-from hfb.fit.settings import RefineSettings
 from hfb.losses import TexelPairs
 from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.callbacks import stage_callbacks
+from hfb.refine.malloc import return_free_memory
+from hfb.refine.module import RefineModule
+from hfb.refine.problem import RefineProblem
+from hfb.refine.sequence.boundaries import Gap
+from hfb.refine.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
+from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 
 

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hfb.fit.sequence.boundaries import Gap, Sequences
 from hfb.prior import trajectory_covariance
+from hfb.refine.sequence.boundaries import Gap, Sequences
 
 MAX_GAP = 0.75
 """Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from hfb.errors import InputError
-from hfb.fit import LearningRates, RefineSettings, Stage
-from hfb.fit.checks import check_choices
-from hfb.fit.schedule import schedule
-from hfb.fit.terms import known_terms
 from hfb.init import BlazePoseInitialiser
+from hfb.refine import LearningRates, RefineSettings, Stage
+from hfb.refine.checks import check_choices
+from hfb.refine.schedule import schedule
+from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings
 
 THREE_STAGES = {"image": [3.0, 50.0, 50.0], "matting": [1.0, 0.3, 0.3]}

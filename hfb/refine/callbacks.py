@@ -10,14 +10,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from hfb.fit.sequence.boundaries import boundary_times
-from hfb.fit.sequence.viterbi import backward_photos
-from hfb.fit.settings import RefineSettings
 from hfb.matte import refresh_alpha
 from hfb.motion import reversal_matrix, reverse
+from hfb.refine.sequence.boundaries import boundary_times
+from hfb.refine.sequence.viterbi import backward_photos
+from hfb.refine.settings import RefineSettings
 
 if TYPE_CHECKING:
-    from hfb.fit.module import RefineModule
+    from hfb.refine.module import RefineModule
 
 
 def stage_callbacks(settings: RefineSettings) -> list[pl.Callback]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.fit import Fitter, Stage, callbacks, join_problems
-from hfb.fit.sequence.boundaries import Sequences
 from hfb.motion import evaluate
+from hfb.refine import Fitter, Stage, callbacks, join_problems
+from hfb.refine.sequence.boundaries import Sequences
 from hfb.render import RenderSettings
 
 TURNED_AFTER, STEPS = 5, 12

@@ -5,14 +5,14 @@ import pytest
 import scipy.stats
 import torch
 
-from hfb.fit.sequence.boundaries import Sequences
-from hfb.fit.sequence.gap_likelihood import (
+from hfb.prior import trajectory_covariance
+from hfb.refine.sequence.boundaries import Sequences
+from hfb.refine.sequence.gap_likelihood import (
     ERROR_FACTORS,
     LIVELINESS,
     gaps_of_joints,
     log_likelihood,
 )
-from hfb.prior import trajectory_covariance
 
 
 def lively_joints(generator, gap, period, count=2, error=0.0):

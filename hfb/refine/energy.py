@@ -14,11 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.fit.motion_energy import MotionEnergy
-from hfb.fit.problem import RefineProblem
-from hfb.fit.sequence.boundaries import boundary_states, boundary_times
-from hfb.fit.settings import RefineSettings
-from hfb.fit.terms import known_terms, register_term
 from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
     TexelPairs,
@@ -35,6 +30,11 @@ from hfb.losses import (
 )
 from hfb.motion import PolynomialMotion
 from hfb.prior import MixturePosePrior
+from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.problem import RefineProblem
+from hfb.refine.sequence.boundaries import boundary_states, boundary_times
+from hfb.refine.settings import RefineSettings
+from hfb.refine.terms import known_terms, register_term
 from hfb.structures import Exposure, Layers
 
 _FIRMEST = 10.0

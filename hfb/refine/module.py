@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from hfb.body import SmplBody
 from hfb.errors import InferenceModeError
-from hfb.fit.energy import Context, Prediction, available_weights, loss_terms, needs_layers
-from hfb.fit.initial_motion import first_velocities
-from hfb.fit.motion_energy import MotionEnergy
-from hfb.fit.problem import RefineProblem
-from hfb.fit.schedule import schedule
-from hfb.fit.sequence.boundaries import Gap, neighbour_velocities
-from hfb.fit.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.refine.energy import Context, Prediction, available_weights, loss_terms, needs_layers
+from hfb.refine.initial_motion import first_velocities
+from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.problem import RefineProblem
+from hfb.refine.schedule import schedule
+from hfb.refine.sequence.boundaries import Gap, neighbour_velocities
+from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from hfb.batch import Batch
 from hfb.errors import ShapeError
-from hfb.fit.sequence.boundaries import Sequences
 from hfb.matte import crop_camera, crop_image, crop_valid, find_region, paste_crop
+from hfb.refine.sequence.boundaries import Sequences
 from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate
 
 ALPHA_FLOOR = 0.05

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.fit.sequence.boundaries import BoundaryTimes, Sequences, boundary_states
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
+from hfb.refine.sequence.boundaries import BoundaryTimes, Sequences, boundary_states
 from hfb.skeleton import CHAINS, OTHER_SIDE, require_smpl
 from hfb.structures import InitialEstimate
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.fit.module import RefineModule
-from hfb.fit.sequence.boundaries import Gap
 from hfb.formation import composite_layers, linear_to_srgb, srgb_to_linear
 from hfb.motion import PolynomialMotion, evaluate, subframe_times
+from hfb.refine.module import RefineModule
+from hfb.refine.sequence.boundaries import Gap
 from hfb.render import RenderSettings, render
 from hfb.structures import BodyParams, Camera, Layers, Mesh, PosedBody
 

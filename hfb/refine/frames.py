@@ -10,11 +10,11 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.errors import InputError
-from hfb.fit.initialise import InitialisedFrame
-from hfb.fit.problem import RefineProblem, build_problem, join_problems
-from hfb.fit.sequence.boundaries import PreviousWindow, Sequences, check_exposures
-from hfb.fit.sequence.viterbi import select_consistent_hypotheses
-from hfb.fit.settings import RefineSettings
+from hfb.refine.initialise import InitialisedFrame
+from hfb.refine.problem import RefineProblem, build_problem, join_problems
+from hfb.refine.sequence.boundaries import PreviousWindow, Sequences, check_exposures
+from hfb.refine.sequence.viterbi import select_consistent_hypotheses
+from hfb.refine.settings import RefineSettings
 from hfb.structures import BlurSample
 
 

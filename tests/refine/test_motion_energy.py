@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.fit import Fitter, Stage
-from hfb.fit.motion_energy import MotionEnergy
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion
 from hfb.prior import MotionPrior, MotionPriorSettings, canonical_motion
+from hfb.refine import Fitter, Stage
+from hfb.refine.motion_energy import MotionEnergy
 from hfb.render import RenderSettings
 
 

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.fit.sequence.boundaries import Gap, Sequences
-from hfb.fit.sequence.gap_likelihood import gaps_of_joints
-from hfb.fit.settings import RefineSettings
 from hfb.motion import PolynomialMotion, evaluate
+from hfb.refine.sequence.boundaries import Gap, Sequences
+from hfb.refine.sequence.gap_likelihood import gaps_of_joints
+from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
 ASSUMED_GAP = 0.25

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from hfb.errors import InputError
-from hfb.fit import Fitter, RefineModule, RefineSettings, Stage, register_term, unregister_term
-from hfb.fit.energy import available_weights, needs_layers
-from hfb.fit.terms import known_terms
 from hfb.prior import MixturePosePrior
+from hfb.refine import Fitter, RefineModule, RefineSettings, Stage, register_term, unregister_term
+from hfb.refine.energy import available_weights, needs_layers
+from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings
 
 
@@ -43,7 +43,7 @@ def test_a_term_of_ones_own_is_a_function_and_a_weight(known):
 @pytest.mark.usefixtures("registered")
 def test_a_plugin_brings_its_terms(tmp_path, monkeypatch):
     text = (
-        "from hfb.fit import register_term\n"
+        "from hfb.refine import register_term\n"
         "@register_term('stillness', weight=0.25)\n"
         "def stillness_term(prediction, context):\n"
         "    return prediction.motion.coeffs[:, 1:].square().sum((-3, -2, -1))\n"

@@ -1,12 +1,12 @@
 """The fit: eq. 11 minimised over shape, pose, texture and motion, with Adam, through Lightning."""
 
-from hfb.fit.energy import Context, Prediction
-from hfb.fit.fitter import Fitter
-from hfb.fit.module import RefineModule
-from hfb.fit.problem import RefineProblem, build_problem, join_problems
-from hfb.fit.result import Refinement, Views, render_views
-from hfb.fit.settings import LearningRates, RefineSettings, Stage
-from hfb.fit.terms import import_plugins, register_term, unregister_term
+from hfb.refine.energy import Context, Prediction
+from hfb.refine.fitter import Fitter
+from hfb.refine.module import RefineModule
+from hfb.refine.problem import RefineProblem, build_problem, join_problems
+from hfb.refine.result import Refinement, Views, render_views
+from hfb.refine.settings import LearningRates, RefineSettings, Stage
+from hfb.refine.terms import import_plugins, register_term, unregister_term
 
 __all__ = [
     "Context",

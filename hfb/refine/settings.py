@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hfb.errors import InputError
-from hfb.fit.checks import check_at_least, check_choices
-from hfb.fit.terms import check_names, import_plugins, known_terms
 from hfb.losses import check_weights
+from hfb.refine.checks import check_at_least, check_choices
+from hfb.refine.terms import check_names, import_plugins, known_terms
 
 PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
 SHARED_GROUPS = ("betas", "texture")

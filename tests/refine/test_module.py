@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from hfb.errors import InferenceModeError
-from hfb.fit import Fitter, RefineModule, RefineSettings, Stage, join_problems
-from hfb.fit.fitter import best_of_groups
 from hfb.losses import texel_pairs
 from hfb.motion import evaluate, reverse, subframe_times
 from hfb.prior import MixturePosePrior
+from hfb.refine import Fitter, RefineModule, RefineSettings, Stage, join_problems
+from hfb.refine.fitter import best_of_groups
 from hfb.render import RenderSettings
 from hfb.structures import BodyParams
 

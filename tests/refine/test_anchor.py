@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from hfb.errors import InputError
-from hfb.fit import Fitter, RefineSettings, Stage, join_problems
-from hfb.fit.problem import RefineProblem, build_problem
 from hfb.losses import anchor_stiffness, pose_anchor_loss
+from hfb.refine import Fitter, RefineSettings, Stage, join_problems
+from hfb.refine.problem import RefineProblem, build_problem
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, InitialEstimate
 
