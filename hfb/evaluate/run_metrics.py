@@ -27,16 +27,17 @@ class MethodMetrics(nn.Module):
 
     Args:
         edges: of the bins of the blur rate; none: no bins.
+        kwargs: torchmetrics' options of each of them.
     """
 
-    def __init__(self, edges: Sequence[float]) -> None:
+    def __init__(self, edges: Sequence[float], **kwargs: Any) -> None:
         super().__init__()
         self.edges = tuple(edges)
         self.means: Mapping[str, BinnedMean] = nn.ModuleDict(  # type: ignore[assignment]
-            {name: BinnedMean(edges) for name in [SAMPLES, *map(plain, metric_names())]}
+            {name: BinnedMean(edges, **kwargs) for name in [SAMPLES, *map(plain, metric_names())]}
         )
-        self.ratio = BinnedRatio(edges)
-        self.joints = MeanByName(SMPL_JOINT_NAMES)
+        self.ratio = BinnedRatio(edges, **kwargs)
+        self.joints = MeanByName(SMPL_JOINT_NAMES, **kwargs)
 
     def update(
         self,
@@ -85,13 +86,16 @@ class RunMetrics(nn.Module):
     Args:
         methods: what is evaluated.
         edges: of the bins of the blur rate; none: no bins.
+        is_shared: whether all processes of a run have one, and compute it together.
     """
 
-    def __init__(self, methods: Sequence[str], edges: Sequence[float]) -> None:
+    def __init__(
+        self, methods: Sequence[str], edges: Sequence[float], is_shared: bool = True
+    ) -> None:
         super().__init__()
         wanted = ["static", "lifted", *(m for m in TITLES if m in methods and m != "static")]
         self.methods: Mapping[str, MethodMetrics] = nn.ModuleDict(  # type: ignore[assignment]
-            {name: MethodMetrics(edges) for name in wanted}
+            {name: MethodMetrics(edges, sync_on_compute=is_shared) for name in wanted}
         )
         # A process without samples takes part in what is computed together.
         self.update([])

@@ -46,7 +46,7 @@ def summarize_run(
     """
     edges = BLUR_RATE_BINS.get(table, ())
     rates = as_column([record["blur_rate"] for record in records])
-    metrics = RunMetrics(sorted({m for r in records for m in r["methods"]}), edges)
+    metrics = RunMetrics(sorted({m for r in records for m in r["methods"]}), edges, False)
     metrics.update(records)
     return {
         "table": table,
