@@ -28,7 +28,7 @@ lint: $(VENV)/.installed
 assets: $(VENV)/.installed
 	$(BIN)/python -m hfb.assets fetch
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 ifeq ($(filter-out 0,$(GPU)),)
@@ -42,4 +42,4 @@ endif
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

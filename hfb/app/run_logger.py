@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from hfb.errors import InputError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -32,6 +36,21 @@ class RunLogger(TensorBoardLogger):
         """What values, images and texts are added to, as to a `SummaryWriter`."""
         return self._writer
 
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values.
+
+        Args:
+            metrics: values by tag.
+            step: at which they hold.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
+        if metrics:
+            self._writer.open()  # Lightning takes every error in the call below for a wrong value
+        super().log_metrics(metrics, step)
+
     def save(self) -> None:
         """Write what is still in memory, if anything has been logged."""
         self._writer.flush()
@@ -52,16 +71,29 @@ class LazyWriter:
         self._folder = folder
         self._made: SummaryWriter | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        """The methods of the `SummaryWriter`, which is made now at the latest."""
-        if name.startswith("_"):  # no writing: whoever asks copies or inspects
-            raise AttributeError(name)
+    def open(self) -> SummaryWriter:
+        """The `SummaryWriter`, made when first asked for.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
         if self._made is None:
             # Importing TensorBoard takes a second that runs without it should not pay.
             from torch.utils.tensorboard import SummaryWriter
 
-            self._made = SummaryWriter(str(self._folder))
-        return getattr(self._made, name)
+            try:
+                self._made = SummaryWriter(str(self._folder))
+            except OSError as error:
+                raise InputError(
+                    f"cannot write {self._folder}: {error.strerror}; choose another --output"
+                ) from error
+        return self._made
+
+    def __getattr__(self, name: str) -> Any:
+        """The methods of the `SummaryWriter`: `add_image`, `add_text` and so on."""
+        if name.startswith("_"):  # whoever asks copies or inspects: nothing is written
+            raise AttributeError(name)
+        return getattr(self.open(), name)
 
     def flush(self) -> None:
         """Write what is still in memory."""

@@ -14,6 +14,7 @@ from hfb.app import HfbModule
 from hfb.app.hfb_cli import DEFAULTS, HfbCLI
 from hfb.app.run_logger import RunLogger
 from hfb.cli.programs import REFINEMENT
+from hfb.errors import InputError
 
 
 class IdleCLI(HfbCLI):
@@ -105,6 +106,13 @@ def test_what_is_logged_is_in_the_event_file(tmp_path):
     events = EventAccumulator(str(files[0])).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(3, 0.5)]
     assert events.Images("image")[0].width == 5
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path):
+    (tmp_path / "file").touch()
+    logger = RunLogger(tmp_path / "file" / "run")
+    with pytest.raises(InputError, match=r"cannot write .*run.*--output"):
+        logger.log_metrics({"loss": 0.5}, step=3)
 
 
 def test_lightnings_words_about_arguments_are_not_said(idle, monkeypatch, recwarn):

@@ -5,6 +5,7 @@ import yaml
 
 from hfb.assets import configs_dir
 from hfb.cli.parser import find_config, one_line
+from hfb.command import main as hfb
 from run_hfb import main
 from train_amp import main as train
 
@@ -63,6 +64,20 @@ def test_wrong_keys_in_a_file_are_one_line_that_names_them(capsys, tmp_path, con
     path = tmp_path / "own.yaml"
     path.write_text(yaml.safe_dump(content))
     assert part in said(capsys, ["--config", str(path), "test"])
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["predict"], "hfb predict --help"),
+        (["train-amp", "fit"], "hfb train-amp fit --help"),
+        (["train-lifting", "fit"], "hfb train-lifting fit --help"),
+    ],
+)
+def test_hfb_runs_the_same_commands(capsys, words, part):
+    assert part in said(capsys, [*words, "--modle.body=x"], hfb)
+    text = printed(capsys, ["--seed_everything=7", *words, "--print_config"], hfb)
+    assert yaml.safe_load(text)["seed_everything"] == 7
 
 
 def test_faults_of_the_trainers_settings_are_one_line(capsys, tmp_path, monkeypatch):
