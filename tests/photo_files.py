@@ -13,7 +13,7 @@ QUICK = [
     "--model.refine.image_size=64",
     "--model.refine.texture_size=32",
     "--model.refine.num_subframes=2",
-    '--model.refine.stages=[{"num_steps": 2}]',
+    '--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]',
     "--model.refine.ranking_steps=1",
     "--model.show_progress=false",
 ]
