@@ -24,7 +24,7 @@ def result_of(seed: int, folder: Path, config: str | None) -> dict[str, str]:
     if not table.is_file():
         from run_hfb import main as run
 
-        options = [f"--data.example_seed={seed}", f"--output={folder}", "--model.picture_every=0"]
+        options = [f"--data.example_seed={seed}", f"--output={folder}", "--model.image_every=0"]
         config_options = [f"--config={config}"] if config else []
         run(["predict", *config_options, *options])
     with table.open(newline="") as rows:

@@ -74,7 +74,7 @@ class ClipWriter:
         )
         if frame.begins_window or frame.part.number == 0:
             image = photo_image(fitted.item, fitted.refinement, self.fitter, {})
-            folder = self.root / "pictures" / sample.sample_id
+            folder = self.root / "images" / sample.sample_id
             folder.mkdir(parents=True, exist_ok=True)
             write_image(folder / f"frame_{frame.part.first_frame:06d}.png", image)
 

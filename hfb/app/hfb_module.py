@@ -49,7 +49,7 @@ class HfbModule(pl.LightningModule):
         output: folder for the results; a new folder under outputs/ if not given: dated for a
             prediction, named after the configuration for a test, so that a stopped test goes on.
         baselines: settings of the methods that are compared with.
-        picture_every: steps of a fit between two images in the log; 0: none.
+        image_every: steps of a fit between two images in the log; 0: none.
         show_progress: draw progress bars.
     """
 
@@ -64,7 +64,7 @@ class HfbModule(pl.LightningModule):
         methods: list[Method] = ["hfb"],  # noqa: B006 - jsonargparse shows it; never changed
         table: Table = "table1",
         output: str | None = None,
-        picture_every: int = 20,
+        image_every: int = 20,
         show_progress: bool = True,
         baselines: BaselineSettings | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class HfbModule(pl.LightningModule):
         self.methods = list(methods)
         self.table: Table = table
         self.output = Path(output) if output else None
-        self.picture_every = picture_every
+        self.image_every = image_every
         self.show_progress = show_progress
         self.config_text = ""
         self.num_unusable = 0
@@ -212,6 +212,6 @@ class HfbModule(pl.LightningModule):
         """Who looks on: the display, and the log with its images."""
         callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
         logger = self.logger if self.trainer.is_global_zero else None
-        if logger is not None and self.picture_every:
-            callbacks.append(FitImages(logger, self.picture_every))  # type: ignore[arg-type]
+        if logger is not None and self.image_every:
+            callbacks.append(FitImages(logger, self.image_every))  # type: ignore[arg-type]
         return Watch(self._progress, tuple(callbacks), logger)  # type: ignore[arg-type]

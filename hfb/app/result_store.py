@@ -26,7 +26,7 @@ from hfb.structures import BlurSample, BrokenSample
 RESULT_NAME = "result.json"
 # What decides neither about the samples nor about their results.
 _FREE_OPTIONS = {"trainer", "output", "config", "verbose", "return_predictions"}
-_FREE_MODEL_OPTIONS = {"output", "picture_every", "show_progress"}
+_FREE_MODEL_OPTIONS = {"output", "image_every", "show_progress"}
 
 
 class ResultStore:

@@ -13,7 +13,7 @@ from photo_files import QUICK, write_photo
 from PIL import Image
 from started_samples import with_start
 
-from datamodules.synthetic import data_module
+from datamodules import synthetic
 from hfb.assets import find_asset
 from hfb.errors import AssetNotFoundError
 from hfb.export import read_motion, write_image
@@ -24,7 +24,7 @@ from run_hfb import main
 
 @pytest.fixture(scope="session")
 def example() -> BlurSample:
-    return data_module.embedded_example(0)
+    return synthetic.embedded_example(0)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ def run(photo: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> None:
-    out = run("--model.picture_every=1")
+    out = run("--model.image_every=1")
     sample = out / "samples" / "image"
     names = {path.name for path in sample.iterdir()}
     assert names == {
@@ -90,15 +90,15 @@ def test_every_config_runs(run: Callable[..., Path], repo: Path, name: str) -> N
     assert (out / "per_sample.csv").is_file()
 
 
-def test_no_event_files_where_pictures_are_turned_off(run: Callable[..., Path]) -> None:
-    assert not (run("--model.picture_every=0") / "tensorboard").exists()
+def test_no_event_files_where_the_log_is_turned_off(run: Callable[..., Path]) -> None:
+    assert not (run("--trainer.logger=false") / "tensorboard").exists()
 
 
 def test_truth_gives_errors_before_and_after(
     example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = example.with_changes(estimate=with_start(example).estimate)
-    monkeypatch.setattr(data_module, "embedded_example", lambda seed: started)
+    monkeypatch.setattr(synthetic, "embedded_example", lambda seed: started)
     main(["predict", *QUICK, "--output", str(tmp_path / "out")])
     row = first_row(tmp_path / "out")
     assert 0.0 < float(row["init_mid_exposure_mpjpe_mm"]) < 60.0

@@ -48,7 +48,7 @@ def test_predictions_go_to_dated_folders(idle):
 def test_tests_go_to_folders_named_after_what_decides_about_results(idle):
     output = idle("test").model.output
     assert re.fullmatch(r"outputs/test-[0-9a-f]{8}", output.as_posix())
-    same = ("--trainer.logger=false", "--trainer.devices=2", "--model.picture_every=7")
+    same = ("--trainer.logger=false", "--trainer.devices=2", "--model.image_every=7")
     for option in same:
         assert idle("test", option).model.output == output
     for option in ("--model.refine.degree=3", "--data.limit=1", "--seed_everything=1"):
