@@ -33,7 +33,12 @@ class QuietCLI(LightningCLI):
             files over earlier ones.
         model: what is run. What it is run on is named by the configurations.
         trainer_defaults: see `LightningCLI`.
+
+    Attributes:
+        config_action: how `--config` lays a file over what is known so far.
     """
+
+    config_action: type[ConfigFile] = ConfigFile
 
     def __init__(
         self,
@@ -72,7 +77,7 @@ class QuietCLI(LightningCLI):
         parser.add_argument(
             "-c",
             "--config",
-            action=ConfigFile,
+            action=self.config_action,
             metavar="FILE",
             help="YAML file laid over the defaults, may be repeated; paper.yaml is shipped",
         )
