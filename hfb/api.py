@@ -13,9 +13,9 @@ from torch import Tensor
 
 from hfb.app.configured import Config, configured_model
 from hfb.app.given import sample_of
+from hfb.app.output.sample_files import SampleFiles
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import FitProgress, RunProgress, Watch
-from hfb.app.sample_files import SampleFiles
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult

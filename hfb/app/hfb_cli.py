@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from hfb.app.hfb_module import HfbModule
-from hfb.app.output_folder import default_output
-from hfb.app.run_logger import RunLogger
+from hfb.app.output.folder import default_output
+from hfb.app.output.run_logger import RunLogger
 from hfb.cli.lightning import QuietCLI, user_errors_as_one_line
 from hfb.cli.programs import Program
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from hfb.app.clip_run import ClipFrame, ClipRun
+from hfb.app.clip.run import ClipFrame, ClipRun
 from hfb.app.evaluation import Outcome, evaluate_batch
-from hfb.app.evaluation_writer import EvaluationWriter
-from hfb.app.output_folder import default_output
+from hfb.app.output.evaluation_writer import EvaluationWriter
+from hfb.app.output.folder import default_output
+from hfb.app.output.prediction_writer import Prediction, PredictionWriter
+from hfb.app.output.result_store import ResultStore
 from hfb.app.pipeline import Pipeline
-from hfb.app.prediction_writer import Prediction, PredictionWriter
 from hfb.app.progress import FitProgress, RunProgress, Watch
-from hfb.app.result_store import ResultStore
 from hfb.baselines import BaselineSettings
 from hfb.errors import InputError
 from hfb.evaluate.methods import Method

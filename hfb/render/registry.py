@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hfb.errors import InputError
 from hfb.render.scene import Scene
-from hfb.render.settings import AUTOMATIC, RenderSettings
+from hfb.render.settings import AUTOMATIC, BACKENDS, RenderSettings
 
 
 @runtime_checkable
@@ -107,9 +107,10 @@ def register_backend(name: str, load: Callable[[], Backend]) -> None:
     Raises:
         InputError: if the name is taken.
     """
-    if name in backend_names():
+    if name in (AUTOMATIC, *BACKENDS):
         raise InputError(f"there is a rendering backend {name!r} already: choose another name")
     _loaders[name] = load
+    BACKENDS.append(name)
 
 
 def unregister_backend(name: str) -> None:
@@ -119,12 +120,8 @@ def unregister_backend(name: str) -> None:
         name: of a registered backend.
     """
     del _loaders[name]
+    BACKENDS.remove(name)
     _load.cache_clear()
-
-
-def backend_names() -> tuple[str, ...]:
-    """What `RenderSettings.backend` may be."""
-    return (AUTOMATIC, *_loaders)
 
 
 def choose_backend(scene: Scene, settings: RenderSettings) -> Backend:

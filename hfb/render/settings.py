@@ -9,6 +9,8 @@ from hfb.errors import InputError
 Mode = Literal["coverage", "contour", "dibr"]
 
 AUTOMATIC = "auto"
+BACKENDS = ["torch", "numba", "kaolin"]
+"""Names of the backends there are; `hfb.render.register_backend` adds to them."""
 """Name of the backend that is chosen by device and dtype."""
 
 NEAR_PLANE_M = 0.05
@@ -67,10 +69,7 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         _require_choice("mode", self.mode, get_args(Mode))
-        # Backends are handed these settings: their table can only be looked up from inside.
-        from hfb.render.registry import backend_names
-
-        _require_choice("backend", self.backend, backend_names())
+        _require_choice("backend", self.backend, (AUTOMATIC, *BACKENDS))
         for name in ("contour_sigma_px", "sigmainv", "boxlen"):
             _require_positive(name, getattr(self, name))
         _require_count("knum", self.knum)

@@ -18,8 +18,8 @@ from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
-from hfb.app import result_store
-from hfb.app.result_store import ResultStore
+from hfb.app.output import result_store
+from hfb.app.output.result_store import ResultStore
 from hfb.body import load_body
 from hfb.evaluate import metrics_of_fit
 from hfb.evaluate.results import SampleResult

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from hfb.app import HfbModule
 from hfb.app.hfb_cli import DEFAULTS, HfbCLI
-from hfb.app.run_logger import RunLogger
+from hfb.app.output.run_logger import RunLogger
 from hfb.cli.programs import REFINEMENT
 from hfb.errors import InputError
 

@@ -9,11 +9,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from hfb.app.clip_run import ClipFrame, ClipRun
-from hfb.app.clip_writer import ClipWriter
+from hfb.app.clip.run import ClipFrame, ClipRun
+from hfb.app.clip.windows import WindowFit
+from hfb.app.clip.writer import ClipWriter
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import RunProgress, Watch
-from hfb.app.windows import WindowFit
 from hfb.body import load_texture, texture_names
 from hfb.evaluate.metrics_of_sequence import boundary_jumps
 from hfb.export import read_motion

@@ -12,8 +12,8 @@ from started_samples import with_start
 
 from datamodules.blur_folder import write_sample
 from datamodules.synthetic.data_module import SyntheticSettings, make_sample
-from hfb.app import result_store
-from hfb.app.result_store import ResultStore
+from hfb.app.output import result_store
+from hfb.app.output.result_store import ResultStore
 from hfb.body import load_body
 from hfb.geometry import rotmat_to_rotvec
 from hfb.init import write_estimate

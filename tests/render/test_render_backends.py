@@ -16,8 +16,9 @@ from hfb.render import (
     render_exposure,
     unregister_backend,
 )
-from hfb.render.registry import backend_names, choose_backend
+from hfb.render.registry import choose_backend
 from hfb.render.scene import Scene, build_scene
+from hfb.render.settings import BACKENDS
 
 
 class Fog:
@@ -69,7 +70,7 @@ def test_names_are_told_and_taken_once(fog: RenderSettings) -> None:
         with pytest.raises(InputError, match=f"a rendering backend '{name}' already"):
             register_backend(name, Fog)
     unregister_backend("fog")
-    assert "fog" not in backend_names()
+    assert "fog" not in BACKENDS
     register_backend("fog", Fog)
 
 

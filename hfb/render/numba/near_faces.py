@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import inspect
+from typing import Any
 
-from hfb.render.numba.bits import lowest_bit
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
 from hfb.render.numba.cache import inlined
 from hfb.render.numba.records import F32, I32, I64, U8, U32, ZERO
 from hfb.render.numba.silhouette import first_pixel, last_pixel
@@ -15,6 +19,18 @@ _BLOCK, _THREE, _ONE = np.uint64(BLOCK), np.uint64(3), np.uint64(1)
 _LOW = np.uint64(BLOCK - 1)
 _FULL = np.uint64(2**64 - 1)
 _FIRST_COLUMN = np.uint64(0x0101010101010101)
+
+
+def _lowest_bit(typing_context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        is_zero_undefined = context.get_constant(types.boolean, True)
+        return builder.cttz(arguments[0], is_zero_undefined)
+
+    return types.uint64(types.uint64), generate
+
+
+lowest_bit: Any = intrinsic(inspect.unwrap(_lowest_bit))
+"""numba has no name for this instruction: the number of the lowest bit that is set, of an unsigned word that is not 0."""
 
 
 @inlined

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hfb.app.clip_run import ClipFrame
+from hfb.app.clip.run import ClipFrame
 from hfb.evaluate.metrics_of_sequence import MIN_SPEED, MM_PER_M, states_at_boundaries
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics

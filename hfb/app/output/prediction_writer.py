@@ -9,10 +9,10 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 
-from hfb.app.clip_run import ClipFrame
-from hfb.app.clip_writer import ClipWriter
+from hfb.app.clip.run import ClipFrame
+from hfb.app.clip.writer import ClipWriter
+from hfb.app.output.sample_files import SampleFiles
 from hfb.app.progress import RunProgress
-from hfb.app.sample_files import SampleFiles
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter

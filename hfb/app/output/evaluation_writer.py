@@ -13,8 +13,8 @@ from PIL import Image
 from rich.console import Console
 
 from hfb.app.evaluation import Outcome
+from hfb.app.output.result_store import ResultStore
 from hfb.app.progress import RunProgress
-from hfb.app.result_store import ResultStore
 from hfb.evaluate.tables import Table, means_by_tag, summarize_run, table_markdown
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter

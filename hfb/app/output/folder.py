@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from hfb.app.result_store import config_fingerprint
+from hfb.app.output.result_store import config_fingerprint
 
 OUTPUTS = Path("outputs")
 

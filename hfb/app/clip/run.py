@@ -7,9 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from hfb.app.clip.windows import WindowFit
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import RunProgress, Watch
-from hfb.app.windows import WindowFit
 from hfb.errors import HfbError, NoPersonError
 from hfb.evaluate.results import FittedFrame
 from hfb.matte import estimate_alpha
