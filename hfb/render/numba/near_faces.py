@@ -30,7 +30,8 @@ def _lowest_bit(typing_context: Any, bits: Any) -> Any:
 
 
 lowest_bit: Any = intrinsic(inspect.unwrap(_lowest_bit))
-"""numba has no name for this instruction: the number of the lowest bit that is set, of an unsigned word that is not 0."""
+"""The number of the lowest bit that is set, of an unsigned word that is not 0; numba has no name
+for this instruction."""
 
 
 @inlined
