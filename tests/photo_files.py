@@ -9,12 +9,14 @@ from hfb.export import write_image
 from hfb.init import write_estimate
 from hfb.structures import BlurSample
 
+# In full: what a stage leaves out, the command line takes from the same stage of the defaults.
+_STAGE = {"num_steps": 1, "refresh_matte": True, "choose_directions": True}
 # A real run in little: few steps, small crop.
 SETTINGS = {
     "image_size": 64,
     "texture_size": 32,
     "num_subframes": 2,
-    "stages": [{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}],
+    "stages": [_STAGE] * 3,
     "ranking_steps": 1,
 }
 QUICK = [
