@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from evaluation_runs import small_samples
+from evaluation_runs import rows_of, small_samples
 from photo_files import QUICK, write_photo
 
 from hfb.export import MotionRecord, read_motion
 from hfb.refine import unregister_term
 from hfb.refine.terms import known_terms
+from hfb.render import unregister_backend
+from hfb.render.settings import BACKENDS
 from run_hfb import main
 
 FIVE_STEPS_A_STAGE = '--model.refine.stages=[{"num_steps": 5}, {"num_steps": 5}, {"num_steps": 5}]'
@@ -31,12 +33,14 @@ def predict(tmp_path: Path) -> Callable[..., MotionRecord]:
 
 @pytest.fixture
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of somebody else's modules; their terms are forgotten again."""
-    before = set(known_terms())
+    """A folder of somebody else's modules; what they register is forgotten again."""
+    terms, backends = set(known_terms()), set(BACKENDS)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for name in set(known_terms()) - before:
+    for name in set(known_terms()) - terms:
         unregister_term(name)
+    for name in set(BACKENDS) - backends:
+        unregister_backend(name)
 
 
 def test_a_starting_pose_of_ones_own(outside: Path, predict: Callable[..., MotionRecord]) -> None:
@@ -73,3 +77,25 @@ def test_a_loss_of_ones_own(outside: Path, predict: Callable[..., MotionRecord])
     still = predict(FIVE_STEPS_A_STAGE, plugin, weight, "0.5")
     sizes = [float(motion.polynomial.coeffs[:, 1:].norm()) for motion in (still, moving)]
     assert sizes[0] < 0.5 * sizes[1]
+
+
+def test_a_renderer_of_ones_own(outside: Path, predict: Callable[..., MotionRecord]) -> None:
+    (outside / "my_renderer.py").write_text(
+        "from hfb.render import register_backend\n"
+        "class Haze:\n"
+        "    def check(self, scene, settings):\n"
+        "        pass\n"
+        "    def render_layers(self, scene, settings):\n"
+        "        shape = *scene.verts.shape[:2], 4, scene.height, scene.width\n"
+        "        half = 0.5 + 0.0 * scene.verts.sum().expand(shape)\n"
+        "        return half[:, :, :3], half[:, :, 3:], half.new_ones(len(half), 13776) > 0\n"
+        "    def render_exposure(self, scene, settings):\n"
+        "        rgb, alpha, seen = self.render_layers(scene, settings)\n"
+        "        return (rgb * alpha).mean(1), alpha.mean(1), seen\n"
+        "    def hard_silhouettes(self, scene, settings):\n"
+        "        return self.render_layers(scene, settings)[1][:, :, 0] > 0\n"
+        "register_backend('haze', Haze)\n"
+    )
+    predict('--model.refine.plugins=["my_renderer"]', "--model.render.backend=haze")
+    (row,) = rows_of(outside / "out")
+    assert row["matte_iou"] == row["init_matte_iou"] != ""  # alike whatever the pose
