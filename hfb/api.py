@@ -28,8 +28,8 @@ Times = float | Sequence[float] | Tensor
 class Fit:
     """The body and its motion inside the exposure, as they were found; `hfb.fit` makes it.
 
-    Times run from 0, when the shutter opens, to 1, when it closes. A number gives one moment, a
-    sequence or tensor of N times a leading axis N. Of several photos `photo` says which one.
+    Times run from 0, when the shutter opens, to 1, when it closes. A number gives one time without
+    an axis, a sequence or tensor of N times a leading axis N. `photo` says which of several photos.
 
     Args:
         result: what was found.

@@ -71,7 +71,7 @@ class Fitter:
         callbacks: Sequence[pl.Callback] = (),
         logger: Logger | None = None,
     ) -> RefineModule:
-        """Optimise; of problems with the same group number only the best goes all the way.
+        """Optimise; of problems with the same group number only the best gets all steps.
 
         Args:
             problem: all starts of all samples.
