@@ -209,7 +209,7 @@ class HfbModule(pl.LightningModule):
         return self._clip.step(sample)
 
     def _watch(self, with_bar: bool) -> Watch:
-        """Who looks on: the display, and the log with its images."""
+        """The display, and the log with its images."""
         callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
         logger = self.logger if self.trainer.is_global_zero else None
         if logger is not None and self.image_every:

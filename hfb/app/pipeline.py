@@ -147,7 +147,7 @@ class Pipeline:
         Args:
             started: single photos only, or sequences only.
             method: whose recipe.
-            watch: who looks on.
+            watch: progress display, callbacks and logger.
 
         Returns:
             For each sample its photos, in the order of time.
@@ -172,7 +172,7 @@ class Pipeline:
         Args:
             started: the samples with their starting poses, single photos and sequences.
             methods: at least one.
-            watch: who looks on.
+            watch: progress display, callbacks and logger.
 
         Returns:
             For each sample one result a method.

@@ -104,7 +104,7 @@ class FitProgress(pl.Callback):
 
 @dataclass(frozen=True)
 class Watch:
-    """Who looks on while samples are worked on.
+    """What follows the work on samples: display, callbacks and log.
 
     Attributes:
         progress: the display.
