@@ -129,7 +129,7 @@ class HfbModule(pl.LightningModule):
             InputError: if it holds results of another configuration.
         """
         self._opened_store().open(self.config_text)
-        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(self.table, ()))
+        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(self.table, ())).to(self.device)
         # Sums in the same order whatever the number of processes and processors.
         self._num_threads = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -60,7 +60,8 @@ class MatteRefresh(pl.Callback):
         if trainer.global_step not in self.steps:
             return
         module: RefineModule = pl_module
-        problem, bodies = module.problem, module.predict().exposure.alpha
+        bodies = module.predict().exposure.alpha.cpu()
+        problem = module.problem.to("cpu")  # where mattes are found
         mattes = [
             problem.alpha[p]
             if problem.matte_is_given[p]
@@ -68,7 +69,8 @@ class MatteRefresh(pl.Callback):
             for p in range(len(problem))
         ]
         # As at the start: where the crop reaches over the edge of the photo nothing is known.
-        module.set_problem(replace(problem, alpha=torch.stack(mattes) * problem.valid))
+        alpha = (torch.stack(mattes) * problem.valid).to(module.problem.alpha)
+        module.set_problem(replace(module.problem, alpha=alpha))
 
 
 class ChooseDirections(pl.Callback):
