@@ -214,4 +214,5 @@ class HfbModule(pl.LightningModule):
         logger = self.logger if self.trainer.is_global_zero else None
         if logger is not None and self.image_every:
             callbacks.append(FitImages(logger, self.image_every))  # type: ignore[arg-type]
-        return Watch(self._progress, tuple(callbacks), logger)  # type: ignore[arg-type]
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return Watch(self._progress, tuple(callbacks), logger, every)  # type: ignore[arg-type]
