@@ -174,7 +174,7 @@ class _Run:
                 accelerator="gpu" if device.type == "cuda" else "cpu",
                 devices=[device.index or 0] if device.type == "cuda" else 1,
                 logger=self.logger or False,
-                log_every_n_steps=self.log_every,
+                log_every_n_steps=min(self.log_every, num_steps),
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,

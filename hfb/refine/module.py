@@ -220,7 +220,8 @@ class RefineModule(pl.LightningModule):
         values = {name: value.detach() for name, value in {"total": total, **terms}.items()}
         self.history.append(values)
         # Lightning would drop what is logged in between, but take its time to look at it.
-        if self.logger and (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.logger and every and (self.global_step + 1) % every == 0:
             for p, problem in enumerate(self.problem.names):
                 curves = {f"{self.phase}/{problem}/{term}": v[p] for term, v in values.items()}
                 self.log_dict(curves, batch_size=len(self.problem))
