@@ -20,7 +20,7 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
 from hfb.refine.result import Refinement, sharp_subframes
-from hfb.structures import Camera
+from hfb.structures import Camera, PosedBody
 
 Times = float | Sequence[float] | Tensor
 
@@ -73,7 +73,7 @@ class Fit:
         return self.result.refinement.camera
 
     @property
-    def report(self) -> dict[str, dict[str, float]]:
+    def report(self) -> dict[str, dict[str, Any]]:
         """The metrics of the starting pose (`start`) and of the fit (`fit`), by name.
 
         Errors against the truth are there where a sample has one; see `per_sample.csv` in
@@ -155,7 +155,7 @@ class Fit:
         return self._photos[photo].refinement
 
     @torch.no_grad()
-    def _posed(self, t: Times, photo: int) -> Any:
+    def _posed(self, t: Times, photo: int) -> PosedBody:
         return self._refinement(photo).posed(self.body, _times(t))
 
     @staticmethod

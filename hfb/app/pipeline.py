@@ -156,7 +156,7 @@ class Pipeline:
         items = [item for sample in started for item in sample.photos]
         begin = time.perf_counter()
         problem, group = join_frames(started, fitter.settings)
-        module = fitter.refine(problem, group, watch.callbacks, watch.logger)
+        module = fitter.refine(problem, group, watch.callbacks, watch.logger, watch.log_every)
         seconds = time.perf_counter() - begin
         frames = iter(fitted_frames(module, items, fitter, seconds))
         return [[next(frames) for _ in sample.photos] for sample in started]

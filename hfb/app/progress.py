@@ -110,8 +110,10 @@ class Watch:
         progress: the display.
         callbacks: of every fit.
         logger: gets the curves of the fits.
+        log_every: steps between two points of a curve.
     """
 
     progress: RunProgress = field(default_factory=lambda: RunProgress(enabled=False))
     callbacks: tuple[pl.Callback, ...] = ()
     logger: Logger | None = None
+    log_every: int = 1

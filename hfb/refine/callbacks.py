@@ -76,7 +76,8 @@ class MatteRefresh(_AfterSteps):
 
     def act(self, module: RefineModule, trainer: pl.Trainer) -> None:
         """Replace the problem's mattes."""
-        problem, bodies = module.problem, module.predict().exposure.alpha
+        bodies = module.predict().exposure.alpha.cpu()
+        problem = module.problem.to("cpu")  # where mattes are found
         mattes = [
             problem.alpha[p]
             if problem.matte_is_given[p]
@@ -84,7 +85,8 @@ class MatteRefresh(_AfterSteps):
             for p in range(len(problem))
         ]
         # As at the start: where the crop reaches over the edge of the photo nothing is known.
-        module.set_problem(replace(problem, alpha=torch.stack(mattes) * problem.valid))
+        alpha = (torch.stack(mattes) * problem.valid).to(module.problem.alpha)
+        module.set_problem(replace(module.problem, alpha=alpha))
 
 
 class ChooseDirections(_AfterSteps):
@@ -101,15 +103,16 @@ class ChooseDirections(_AfterSteps):
         backward = backward_photos(motion, betas, sequences, times, module.body)
         coeffs = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
         module.load_state(module.split_coeffs(coeffs))
-        reverse_moments(module, trainer.optimizers[0], backward)
+        turn_moments(module, trainer.optimizers[0], backward)
 
 
-def reverse_moments(module: RefineModule, optimizer: Any, backward: Tensor) -> None:
+def turn_moments(module: RefineModule, optimizer: Any, backward: Tensor) -> None:
     """Adapt Adam's moments of the gradients to motions that have been reversed.
 
     A reversed motion's coefficients are a matrix times the motion's, so its gradients are the
     inverse's transpose times the motion's, and the matrix is its own inverse. Without this the next
-    steps would go on in the old direction.
+    steps would go on in the old direction. Squares are turned as those of independent gradients:
+    exact about mid-exposure, where a reversal changes signs only.
 
     Args:
         module: whose motions were reversed.

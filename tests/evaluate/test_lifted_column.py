@@ -60,8 +60,8 @@ def test_the_plain_registration_is_measured_like_a_start_of_its_own(results):
 
 def test_static_keeps_its_meaning_and_the_lifted_start_gets_a_row(results):
     record = record_of([replace(results["lifted"], method="hfb")])
-    metrics = summarize_run([record], [], "table1")
-    methods = metrics["methods"]
+    summary = summarize_run([record], [], "table1")
+    methods = summary["methods"]
     assert list(methods) == ["static", "lifted", "hfb"]
     for name, metrics in (
         ("static", results["plain"].metrics),
@@ -70,7 +70,7 @@ def test_static_keeps_its_meaning_and_the_lifted_start_gets_a_row(results):
         mean = methods[name]["overall"]["mpjpe_mm"]["mean"]
         assert mean == pytest.approx(metrics.mpjpe_mm, abs=1e-3)
     assert methods["hfb"]["overall"]["ratio_to_static"]["mean"] < 1.0
-    table = table_markdown(metrics)
+    table = table_markdown(summary)
     assert "MPJPE mm, better direction: lifted start" in table
     assert "plain registration of landmarks" in table
     assert rows_of(record)[0]["init_mpjpe_mm"] == f"{results['lifted'].metrics.mpjpe_mm:.4f}"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from hfb.body import load_body
@@ -217,6 +218,16 @@ def test_a_matte_without_its_faint_edges_does_not_shorten_ways(body, make_known,
     assert way(second_settings(settings)) == pytest.approx(0.25, abs=0.025)
 
 
+class Steps(pl.Callback):
+    """Notes the steps of all fits."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer, *args):
+        self.steps.append(trainer.global_step)
+
+
 def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_settings):
     problem = two_photos(make_known)
     untimed = replace(problem, sequences=replace(problem.sequences, is_timed=False))
@@ -228,7 +239,7 @@ def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_
     assert free.start_noise == 0.0
     fitter = Fitter(body, settings, RenderSettings(num_threads=1))
     steps = []
-    fitted = fitter.refine(untimed, torch.arange(2), lambda module, step: steps.append(step))
+    fitted = fitter.refine(untimed, torch.arange(2), [Steps(steps)])
     assert steps == [1, 2, 3, 4, 1, 2, 3, 4, *range(1, 8)]
     assert fitted.gap.shape == (1,)
     assert 0.0 <= float(fitted.gap) <= 0.75
