@@ -110,7 +110,7 @@ class MotionPrior(nn.Module):
         Args:
             canonical: motions with faults.
             backward: 1 for the chains that run backwards.
-            num_others: patterns drawn by lot.
+            num_others: patterns drawn at random.
         """
         view = self._view(canonical)
         signs = self.patterns.contrast(backward, num_others)

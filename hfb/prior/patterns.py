@@ -68,8 +68,8 @@ class MotionPriorSettings:
 class ChainReversalClassifier(nn.Module):
     """Scores all combinations of playing chains of the body forwards or backwards.
 
-    Several networks do so; each is trained on its own and the scores are averaged, since what each
-    has learnt by heart of its training subjects differs.
+    Several networks do so; each is trained on its own and the scores are averaged, since each has
+    memorised other things of its training subjects.
 
     Args:
         settings: size and meaning.
@@ -116,8 +116,8 @@ class ChainReversalClassifier(nn.Module):
     def contrast(self, backward: Float[Tensor, "B L"], num_others: int) -> Float[Tensor, "B S L"]:
         """Patterns to tell from the true one, which comes first.
 
-        The true pattern, its reverse, those with one more chain wrong, and some drawn by lot from
-        all others: as good to learn from as all 64, at a quarter of the cost.
+        The true pattern, its reverse, those with one more chain wrong, and some drawn at random
+        from all others: as good to learn from as all 64, at a quarter of the cost.
 
         Args:
             backward: 1 for the chains that run backwards in what is shown.

@@ -43,7 +43,7 @@ from hfb.training.motion_prior.images import draw_corrections
 _TIMES = (0.0, 0.25, 0.75, 1.0)
 # Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
 _REST_WEIGHT = 0.05
-# Wrong patterns drawn by lot for every batch, beside those nearest to the truth.
+# Wrong patterns drawn at random for every batch, beside those nearest to the truth.
 _OTHER_PATTERNS = 8
 # Largest deviation of a starting pose's joints: BlazePose's are off by 0.2 to 0.3 rad.
 _START_ERROR_RAD = 0.4
@@ -183,7 +183,7 @@ class AmpModule(TrainingModule):
     def _in_painted(self, batch: Any, seen: CanonicalMotion) -> Float[Tensor, "B D K C"]:
         """G told the truth about what is wrong.
 
-        From D's output it would learn to trust a D that knows its training subjects by heart, or to
+        From D's output it would learn to trust a D that has memorised its training subjects, or to
         leave everything half corrected.
         """
         wrong = batch.wrong[:, -self.prior.settings.num_orders :]
