@@ -1,5 +1,6 @@
 """A sample as files that users would give, and a refinement in little."""
 
+import json
 from pathlib import Path
 
 from started_samples import with_start
@@ -9,12 +10,15 @@ from hfb.init import write_estimate
 from hfb.structures import BlurSample
 
 # A real run in little: few steps, small crop.
+SETTINGS = {
+    "image_size": 64,
+    "texture_size": 32,
+    "num_subframes": 2,
+    "stages": [{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}],
+    "ranking_steps": 1,
+}
 QUICK = [
-    "--model.refine.image_size=64",
-    "--model.refine.texture_size=32",
-    "--model.refine.num_subframes=2",
-    '--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]',
-    "--model.refine.ranking_steps=1",
+    *(f"--model.refine.{name}={json.dumps(value)}" for name, value in SETTINGS.items()),
     "--model.show_progress=false",
 ]
 

@@ -39,7 +39,7 @@ def test_a_moving_bar_blurs_to_a_ramp():
     torch.testing.assert_close(image[:, 0], expected)
 
 
-def test_exposure_and_layers_give_the_same_picture(generator):
+def test_exposure_and_layers_give_the_same_image(generator):
     layers = Layers(
         torch.rand(2, 5, 3, 4, 6, generator=generator),
         torch.rand(2, 5, 1, 4, 6, generator=generator),

@@ -18,6 +18,7 @@ from hfb.geometry import (
     face_normals,
     procrustes_align,
     project,
+    rotation_from_6d,
     rotmat_to_rotvec,
     rotvec_to_rotmat,
     vertex_normals,
@@ -60,6 +61,15 @@ def test_rotmat_to_rotvec_inverts_and_has_gradients_at_the_identity(generator):
     torch.testing.assert_close(rotmat_to_rotvec(rotvec_to_rotmat(rotvec)), rotvec)
     zero = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda v: rotmat_to_rotvec(rotvec_to_rotmat(v)), zero)
+
+
+def test_six_numbers_make_every_rotation(generator):
+    rotmat = rotvec_to_rotmat(torch.randn(20, 3, generator=generator, dtype=torch.float64))
+    sixd = rotmat[..., :2].mT.flatten(-2)
+    torch.testing.assert_close(rotation_from_6d(sixd), rotmat)
+    torch.testing.assert_close(rotation_from_6d(3.0 * sixd), rotmat)
+    free = torch.randn(5, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(rotation_from_6d, free)
 
 
 def test_rotation_of_a_quarter_turn_about_z_takes_x_to_y():

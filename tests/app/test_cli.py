@@ -132,7 +132,7 @@ def fails(run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Pat
     return lines[0]
 
 
-def test_bad_pictures(
+def test_bad_images(
     run: Callable[..., Path],
     photo: dict[str, Path],
     capsys: pytest.CaptureFixture,
@@ -160,15 +160,13 @@ def test_empty_matte_is_no_person(
     assert "alpha" in fails(run, capsys, tmp_path, alpha=photo["black"])
 
 
-def test_nan_picture(
-    run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path
-) -> None:
+def test_nan_image(run: Callable[..., Path], capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
     path = tmp_path / "nan.tiff"
     Image.fromarray(np.full((480, 400), np.nan, np.float32)).save(path)
     assert "nan.tiff" in fails(run, capsys, tmp_path, image=path)
 
 
-def test_nobody_in_the_picture(
+def test_nobody_in_the_image(
     run: Callable[..., Path],
     example: BlurSample,
     capsys: pytest.CaptureFixture,

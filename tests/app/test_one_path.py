@@ -1,41 +1,23 @@
 """One path for predict and test: same metrics, nothing finished lost, faults of the set-up."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
-from started_samples import with_start
+from evaluation_runs import evaluate, rows_of, small_samples, write_data_set
 
-from datamodules.blur_folder import write_sample
 from datamodules.sample_module import sample_loader
-from datamodules.synthetic.data_module import SyntheticSettings, make_sample
 from hfb.app import evaluation
 from hfb.app.hfb_module import HfbModule
 from hfb.app.pipeline import Pipeline
-from hfb.body import load_body
 from hfb.errors import AssetNotFoundError
 from hfb.evaluate.records import metric_names
-from hfb.init import BlazePoseInitialiser, write_estimate
+from hfb.init import BlazePoseInitialiser
 from hfb.refine import RefineSettings, Stage
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample
-from run_hfb import main
-
-QUICK = [
-    "--model.refine.image_size=48",
-    "--model.refine.texture_size=32",
-    "--model.refine.num_subframes=2",
-    "--model.show_progress=false",
-    "--trainer.logger=false",
-]
-
-
-@pytest.fixture(autouse=True)
-def _no_arguments_of_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["run_hfb.py"])
 
 
 def settings() -> RefineSettings:
@@ -46,13 +28,7 @@ def settings() -> RefineSettings:
 @pytest.fixture(scope="module")
 def samples() -> list[BlurSample]:
     """Two samples with a start, but without a matte: theirs is found and found again."""
-    made = SyntheticSettings(
-        height=96, width=80, num_subframes=8, num_truth=6, supersampling=1, blur_rate=(0.1, 0.6)
-    )
-    return [
-        with_start(make_sample(made, seed)).with_changes(alpha=None, sample_id=f"s{seed}")
-        for seed in (1, 2)
-    ]
+    return [sample.with_changes(alpha=None) for sample in small_samples(["s1", "s2"])]
 
 
 def module(output: Path, **options: object) -> HfbModule:
@@ -82,10 +58,8 @@ def test_predict_and_test_give_the_same_metrics(samples: list[BlurSample], tmp_p
     tested = module(tmp_path / "test", methods=["hfb", "static"])
     (means,) = trainer().test(tested, sample_loader(samples[:1]), verbose=False)
     trainer().predict(module(tmp_path / "predict"), sample_loader(samples[:1]))
-    with (tmp_path / "predict" / "per_sample.csv").open(newline="") as table:
-        (predicted,) = csv.DictReader(table)
-    with (tmp_path / "test" / "per_sample.csv").open(newline="") as table:
-        row = next(csv.DictReader(table))
+    (predicted,) = rows_of(tmp_path / "predict")
+    row = rows_of(tmp_path / "test")[0]
     names = [prefix + name for prefix in ("", "init_") for name in metric_names()]
     assert [predicted[name] for name in names] == [row[name] for name in names]
     assert float(row["refreshed_matte_iou"]) != float(row["matte_iou"])
@@ -101,22 +75,16 @@ def test_predict_and_test_give_the_same_metrics(samples: list[BlurSample], tmp_p
 
 @pytest.fixture
 def data(samples: list[BlurSample], tmp_path: Path) -> Path:
-    for sample in samples:
-        place = tmp_path / "data" / "test" / sample.sample_id
-        write_sample(place, sample, load_body().identity, write_estimate)
-    return tmp_path / "data"
+    return write_data_set(tmp_path / "data", samples)
 
 
 def run_test(data: Path, output: Path, *extra: str) -> int:
     """Exit code of `run_hfb.py test`."""
     try:
-        main(["test", f"--data.root={data}", f"--output={output}", *QUICK, *STAGES, *extra])
+        evaluate(data, output, *extra)
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0
-
-
-STAGES = ['--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]']
 
 
 def test_a_failure_beside_it_does_not_take_a_finished_sample_away(

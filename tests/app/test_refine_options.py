@@ -22,7 +22,6 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RefineSettings]:
         built.append(model)
 
     monkeypatch.setattr(pl.Trainer, "predict", predict)
-    monkeypatch.setattr("sys.argv", ["run_hfb.py"])
 
     def settings(*options: str) -> RefineSettings:
         main(["predict", *options])

@@ -165,7 +165,7 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     summary = (tmp_path / "summary.txt").read_text()
     assert "largest jump of a joint" in summary
     assert "exposure found" not in summary
-    # Nothing that grows with the size of the pictures is kept of a finished photo.
+    # Nothing that grows with the size of the images is kept of a finished photo.
     assert run.photos[0].refinement.texture.numel() == 3
 
 

@@ -115,7 +115,7 @@ def test_restored_subframes_are_closer_to_the_truth_than_the_photo(generator):
     errors = [float((p - truth).square().mean()) for p in (restored[1], sample.blurry[0])]
     assert errors[0] < 0.8 * errors[1]
     # And the square moves along the blur, by a third of it each time.
-    change = [(picture - sample.background).abs().sum((0, 1)) for picture in restored]
+    change = [(image - sample.background).abs().sum((0, 1)) for image in restored]
     centres = [float((c * torch.arange(SIZE)).sum() / c.sum()) for c in change]
     steps = np.abs(np.diff(centres))
     assert steps == pytest.approx([8 / 3, 8 / 3], abs=1.5)

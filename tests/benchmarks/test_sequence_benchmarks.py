@@ -36,9 +36,9 @@ def test_jumps_are_those_that_the_motions_make(bench, tmp_path, step, speed):
     refinements = []
     for k in range(2):
         coeffs = still.coeffs.clone()
-        way = 0.1 * (1.0 + speed * k)
-        coeffs[1, 0, 0] = way
-        coeffs[0, 0, 0] = 0.05 + k * (0.05 + way / 2 + step)
+        displacement = 0.1 * (1.0 + speed * k)
+        coeffs[1, 0, 0] = displacement
+        coeffs[0, 0, 0] = 0.05 + k * (0.05 + displacement / 2 + step)
         refinements.append(
             Refinement(
                 "s",

@@ -35,6 +35,6 @@ def test_any_image_file_is_read_channel_first_row_zero_on_top(tmp_path) -> None:
 def test_errors_name_the_shipped_ones_and_the_file(tmp_path) -> None:
     with pytest.raises(AssetNotFoundError, match=r"`tuxedo`.*striped_tee_jeans"):
         load_texture("tuxedo")
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     with pytest.raises(InputError, match=r"text\.png cannot be read as an image"):
         load_texture(tmp_path / "text.png")

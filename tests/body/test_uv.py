@@ -75,7 +75,7 @@ def test_npz_template_and_its_errors(tmp_path, free_file) -> None:
     np.savez(odd, vt=free_file.uv, ft=free_file.faces_uv[:5])
     with pytest.raises(BodyModelError, match="do not fit a mesh of 13776 faces"):
         uv_of_body(free_file, odd)
-    np.savez(odd, pictures=np.zeros(3))
+    np.savez(odd, images=np.zeros(3))
     with pytest.raises(BodyModelError, match="not a UV template with the arrays vt and ft"):
         uv_of_body(free_file, odd)
     with pytest.raises(AssetNotFoundError, match="leave `uv_file` out"):

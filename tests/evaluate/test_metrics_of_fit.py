@@ -1,4 +1,4 @@
-"""The figures of a sample against numpy loops over its exported motion."""
+"""The metrics of a sample against numpy loops over its exported motion."""
 
 from dataclasses import replace
 

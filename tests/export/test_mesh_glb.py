@@ -74,10 +74,10 @@ def test_trimesh_loads_mesh_and_texture(tmp_path: Path, seam_mesh: Mesh) -> None
     # trimesh turns v up again: back to our own convention
     uv = loaded.visual.uv[loaded.faces]
     np.testing.assert_allclose(uv, seam_mesh.uv.numpy()[seam_mesh.faces_uv.numpy()], atol=1e-6)
-    picture = np.asarray(loaded.visual.material.baseColorTexture.convert("RGB"))
-    assert picture.shape == (4, 8, 3)
-    assert picture[0, 0].tolist() == [255, 0, 0]
-    assert picture[1, 0].tolist() == [0, 0, 0]
+    image = np.asarray(loaded.visual.material.baseColorTexture.convert("RGB"))
+    assert image.shape == (4, 8, 3)
+    assert image[0, 0].tolist() == [255, 0, 0]
+    assert image[1, 0].tolist() == [0, 0, 0]
 
 
 def test_document_is_complete(tmp_path: Path, seam_mesh: Mesh) -> None:
@@ -96,8 +96,8 @@ def test_document_is_complete(tmp_path: Path, seam_mesh: Mesh) -> None:
         assert view.byteOffset % 4 == 0
         assert view.byteOffset + view.byteLength <= len(blob)
     view = document.bufferViews[document.images[0].bufferView]
-    picture = Image.open(io.BytesIO(blob[view.byteOffset : view.byteOffset + view.byteLength]))
-    assert picture.format == "PNG"
+    image = Image.open(io.BytesIO(blob[view.byteOffset : view.byteOffset + view.byteLength]))
+    assert image.format == "PNG"
 
 
 def test_a_single_pose_has_no_animation(tmp_path: Path, seam_mesh: Mesh) -> None:

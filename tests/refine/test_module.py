@@ -26,7 +26,7 @@ def joint_error(module, known) -> float:
     def joints(motion):
         pose, transl = evaluate(motion, times)
         found = known.body.joints(BodyParams(torch.zeros(1, 1, 10), pose, transl))
-        # Across the picture: the start is right in depth, which one picture says little about.
+        # Across the image: the start is right in depth, which one image says little about.
         return (found - found[..., :1, :])[..., :2]
 
     truth = joints(known.truth)

@@ -116,6 +116,13 @@ def test_bad_settings_are_named(changes, message):
     assert "\n" not in str(error.value)
 
 
+def test_window_and_meeting_settings_are_checked():
+    with pytest.raises(InputError, match="overlap 4 must be in"):
+        RefineSettings(window=4, overlap=4)
+    with pytest.raises(InputError, match=r"gap_fraction 1\.5"):
+        RefineSettings(gap_fraction=1.5)
+
+
 def test_a_word_that_is_no_choice_is_named():
     @dataclass(frozen=True)
     class Blur:

@@ -86,7 +86,7 @@ def test_affine_interpolation_is_linear_on_the_image(backend: str) -> None:
 def test_texture_row_zero_is_up(backend: str) -> None:
     mesh, camera = tilted_square()
     texture = torch.zeros(3, 4, 4)
-    texture[0, :2] = 1.0  # the upper half of the picture is v > 0.5
+    texture[0, :2] = 1.0  # the upper half of the image is v > 0.5
     texture[1, :, :2] = 1.0  # the left half is u < 0.5
     rgb = render(replace(mesh, texture=texture), camera, RenderSettings(backend=backend)).rgb[0]
     assert rgb[:, 7, 5].tolist() == pytest.approx([1.0, 1.0, 0.0], abs=0.3)

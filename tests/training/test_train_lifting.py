@@ -64,7 +64,7 @@ def run(tmp_path, monkeypatch):
     return call
 
 
-def figure(text, name):
+def metric(text, name):
     return float(text.split(f"\n{name} ")[1].split()[0])
 
 
@@ -72,13 +72,13 @@ def test_fit_learns_what_there_is_to_learn(run, tmp_path, capsys):
     start = ["--trainer.max_epochs=1", "--model.lr=0.0", "--data.mirror=0"]
     run("fit", *SMALL, *start)
     run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
-    before = figure(capsys.readouterr().out, "mpjpe_mm")
+    before = metric(capsys.readouterr().out, "mpjpe_mm")
     run("fit", *SMALL, "--trainer.max_epochs=25", "--model.lr=0.003", "--data.mirror=0")
     run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
     text = capsys.readouterr().out
-    assert figure(text, "mpjpe_mm") < 0.6 * before
+    assert metric(text, "mpjpe_mm") < 0.6 * before
     # It knows about how wrong it still is.
-    assert 0.5 < figure(text, "expected_mm") / figure(text, "mpjpe_mm") < 2.0
+    assert 0.5 < metric(text, "expected_mm") / metric(text, "mpjpe_mm") < 2.0
     assert "left_elbow" in text
     network, card = load_lifting(tmp_path / "outputs" / "lifting" / "lifting.ckpt")
     assert network.settings.width == 64

@@ -82,9 +82,9 @@ def test_spelled_signs_are_drawn_by_the_font() -> None:
     """What `drawable` lets pass must not come out as the box of a missing glyph."""
 
     def drawn(sign: str) -> bytes:
-        picture = Image.new("L", (40, 40))
-        ImageDraw.Draw(picture).text((5, 5), sign, fill=255, font=default_font(20))
-        return picture.tobytes()
+        image = Image.new("L", (40, 40))
+        ImageDraw.Draw(image).text((5, 5), sign, fill=255, font=default_font(20))
+        return image.tobytes()
 
     for sign in KNOWN_SIGNS + "".join(chr(code) for code in range(33, 127)):
         assert drawn(sign) != drawn("\u2603"), sign

@@ -66,12 +66,12 @@ def test_the_start_moves_as_the_object_does(name, num_frames):
         for mask in (scene.silhouettes[0, 0], scene.silhouettes[-1, -1])
     )
     # Rows downwards to y upwards; the objects' plane is 5/focal units a crop pixel.
-    way = torch.stack([(last - first)[1], -(last - first)[0]])
+    displacement = torch.stack([(last - first)[1], -(last - first)[0]])
     scale = problem.box.size / problem.size * 1.207 * problem.size / 5
     found = (path[1] - path[0])[:2] * scale
-    if num_frames == 1 and float(found @ way) < 0:
+    if num_frames == 1 and float(found @ displacement) < 0:
         found = -found
-    assert (found - way).norm() < 0.15 * way.norm()
+    assert (found - displacement).norm() < 0.15 * displacement.norm()
 
 
 def _losses(image, silhouette=0.2):

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from photo_sequences import cut, exposures, long_motion
 
+from hfb.motion import PolynomialMotion, evaluate, reverse
 from hfb.prior import trajectory_covariance
-from hfb.refine.sequence.boundaries import Sequences
+from hfb.refine.sequence.boundaries import Gap, Sequences, shutter_times
 from hfb.refine.sequence.gap_likelihood import (
     ERROR_FACTORS,
     LIVELINESS,
     gaps_of_joints,
     log_likelihood,
 )
+from hfb.refine.sequence.shutter_gap import FIT_STRETCH, find_gaps
+from hfb.structures import BodyParams
 
 
 def lively_joints(generator, gap, period, count=2, error=0.0):
@@ -45,15 +49,16 @@ def test_likelihoods_are_those_of_a_slow_loop():
         length = (1.0 - gap) * 0.3
         times = [0.0, 0.5 * length, length, 0.3, 0.3 + 0.5 * length, 0.3 + length]
         places = trajectory_covariance(torch.tensor(times, dtype=torch.float64)).numpy()
-        ways = np.zeros((5, 6))
-        ways[0, [0, 2]], ways[3, [3, 5]], ways[2, [1, 4]] = (-1, 1), (-1, 1), (-1, 1)
-        ways[1, :3] = ways[4, 3:] = (4, -8, 4)
+        differences = np.zeros((5, 6))
+        differences[0, :3] = differences[3, 3:] = (-1, 0, 1)
+        differences[2, [1, 4]] = (-1, 1)
+        differences[1, :3] = differences[4, 3:] = (4, -8, 4)
         steady = np.array([0.006, 0.03, 0.004, 0.006, 0.03])
         relative = np.array([0.1, 0.3, 0.05, 0.1, 0.3])
         total = 0.0
         for liveliness in LIVELINESS:
             for factor, share in ERROR_FACTORS:
-                lively = liveliness**2 * ways @ places @ ways.T
+                lively = liveliness**2 * differences @ places @ differences.T
                 error = steady**2 + relative**2 * np.diag(lively)
                 covariance = lively + factor**2 * np.diag(error)
                 normal = scipy.stats.multivariate_normal(np.zeros(5), covariance)
@@ -129,3 +134,55 @@ def test_joints_at_rest_leave_all_gaps_likely():
     joints[..., 2] = 4.0
     found = gaps_of_joints(joints, sequence_of(2, 0.1))[0].share
     assert 0.2 < found < 0.6
+
+
+def read_gaps(motion, sequences, body):
+    """From motions that no fit has shortened."""
+    pose, transl = evaluate(motion, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
+    params = BodyParams(transl.new_zeros(*transl.shape[:2], 10), pose, transl)
+    return gaps_of_joints(body.joints(params), sequences)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.1, 0.25, 0.5])
+def test_an_unknown_gap_is_read_off_the_motions_whichever_way_they_run(generator, body64, truth):
+    """Two sequences; photos, and single joints by the noise, run backwards."""
+    exposure = exposures(3, truth)
+    motions = [cut(long_motion(generator), exposure) for _ in range(2)]
+    parts = zip(*((m.coeffs, m.base_rotmat, m.base_transl) for m in motions), strict=True)
+    motion = PolynomialMotion(*(torch.cat(part) for part in parts), 0.5, "tangent")
+    is_back = torch.tensor([True, False, False, False, True, True])
+    coeffs = torch.where(is_back[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+    coeffs[:, 1, 1 + 18] *= -1.0  # an elbow
+    unknown = exposure.repeat(2, 1)
+    unknown[:, 1] = unknown[:, 0] + 0.1 / (1.0 - truth)
+    sequences = Sequences(torch.tensor([0, 0, 0, 1, 1, 1]), unknown, False)
+    found = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
+    # The mean over what is likely cannot lie on the edge, 0.
+    assert [gap.share for gap in found] == pytest.approx([truth, truth], abs=0.04)
+    torch.testing.assert_close(shutter_times(unknown[:3], [Gap(truth, 0.1)] * 3), exposure)
+    # Each for itself: the other one may be ten times as far away.
+    shift = torch.tensor([0.0] * 3 + [40.0] * 3, dtype=torch.float64)
+    coeffs[:, 0, 0, 2] += shift
+    again = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
+    assert again[0].share == pytest.approx(found[0].share, abs=1e-9)
+    # Fits come out shorter.
+    coeffs[:, 1:] /= FIT_STRETCH
+    again = find_gaps(motion.with_coeffs(coeffs), exposure.new_zeros(6, 10), sequences, body64)
+    assert again[0].share == pytest.approx(found[0].share, abs=5e-3)
+
+
+def test_an_unknown_gap_is_not_shortened_by_the_noise_of_slow_motions(body64):
+    """Noise lengthens displacements; it must not pass for a shutter less shut."""
+    errors = []
+    for seed in range(8):
+        generator = torch.Generator().manual_seed(seed)
+        exposure = exposures(2, 0.5)
+        motion = long_motion(generator)
+        motion = cut(motion.with_coeffs(0.3 * motion.coeffs), exposure)
+        noise = torch.randn(2, 25, 3, dtype=torch.float64, generator=generator)
+        coeffs = motion.coeffs.clone()
+        coeffs[:, 1] += 0.02 * noise
+        sequences = Sequences(torch.zeros(2, dtype=torch.long), exposure, False)
+        [found] = read_gaps(motion.with_coeffs(coeffs), sequences, body64)
+        errors.append(found.share - 0.5)
+    assert sum(errors) / len(errors) > -0.12  # displacements taken as they are: -0.23

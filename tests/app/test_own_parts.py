@@ -1,0 +1,75 @@
+"""Parts of one's own, chosen on the command line: modules from outside, no file of hfb/ changed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from evaluation_runs import small_samples
+from photo_files import QUICK, write_photo
+
+from hfb.export import MotionRecord, read_motion
+from hfb.refine import unregister_term
+from hfb.refine.terms import known_terms
+from run_hfb import main
+
+FIVE_STEPS_A_STAGE = '--model.refine.stages=[{"num_steps": 5}, {"num_steps": 5}, {"num_steps": 5}]'
+
+
+@pytest.fixture
+def predict(tmp_path: Path) -> Callable[..., MotionRecord]:
+    """Runs `predict` on a photo with a matte; returns the motion that it wrote."""
+    files = write_photo(small_samples(["photo"])[0], tmp_path)
+
+    def run(*options: str, estimate: bool = True) -> MotionRecord:
+        names = ["image", "background", "alpha", *(["estimate"] if estimate else [])]
+        data = [f"--data.{name}={files[name]}" for name in names]
+        main(["predict", *data, *QUICK, "--output", str(tmp_path / "out"), *options])
+        return read_motion(tmp_path / "out" / "samples" / "image" / "motion.npz")
+
+    return run
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of somebody else's modules; their terms are forgotten again."""
+    before = set(known_terms())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in set(known_terms()) - before:
+        unregister_term(name)
+
+
+def test_a_starting_pose_of_ones_own(outside: Path, predict: Callable[..., MotionRecord]) -> None:
+    (outside / "my_start.py").write_text(
+        "import torch\n"
+        "from hfb.geometry import MODEL_TO_CAMERA\n"
+        "from hfb.init import Initialiser\n"
+        "from hfb.structures import InitialEstimate\n"
+        "class Still(Initialiser):\n"
+        "    def __init__(self, depth: float = 4.0):\n"
+        "        self.depth = depth\n"
+        "    def __call__(self, image, background, camera, body):\n"
+        "        pose = torch.eye(3).repeat(1, 24, 1, 1)\n"
+        "        pose[:, 0] = MODEL_TO_CAMERA\n"
+        "        place = torch.tensor([[0.0, 0.2, self.depth]])\n"
+        "        return InitialEstimate(torch.zeros(1, 10), pose, place, camera, torch.ones(1),\n"
+        "                               body.identity, 'mine')\n"
+    )
+    for depth, options in ((4.0, []), (6.0, ["--model.initialiser.depth=6"])):
+        motion = predict("--model.initialiser=my_start.Still", *options, estimate=False)
+        assert motion.transl[:, 2].tolist() == pytest.approx([depth] * len(motion.times), abs=0.1)
+    assert "lifting" not in (outside / "out" / "config.yaml").read_text()
+
+
+def test_a_loss_of_ones_own(outside: Path, predict: Callable[..., MotionRecord]) -> None:
+    (outside / "my_losses.py").write_text(
+        "from hfb.refine import register_term\n"
+        "@register_term('stillness')\n"
+        "def stillness_term(prediction, context):\n"
+        "    return 1e3 * prediction.motion.coeffs[:, 1:].square().sum((-3, -2, -1))\n"
+    )
+    plugin, weight = '--model.refine.plugins=["my_losses"]', "--model.refine.weights.stillness"
+    moving = predict(FIVE_STEPS_A_STAGE)
+    still = predict(FIVE_STEPS_A_STAGE, plugin, weight, "0.5")
+    sizes = [float(motion.polynomial.coeffs[:, 1:].norm()) for motion in (still, moving)]
+    assert sizes[0] < 0.5 * sizes[1]
