@@ -41,8 +41,9 @@ class Fit:
         self._pipeline = pipeline
 
     def __repr__(self) -> str:
-        sample = self.result.item.sample
-        return f"Fit({sample.sample_id!r}, photos={len(self)}, report={self.report})"
+        name, metrics = self.result.item.sample.sample_id, self.result.metrics
+        explained = f"{metrics.reblur_psnr_db:.1f} dB, IoU {metrics.matte_iou:.2f} with the matte"
+        return f"Fit({name!r}, {len(self)} photo(s), re-blurred: {explained})"
 
     def __len__(self) -> int:
         """How many photos there are."""
