@@ -52,7 +52,7 @@ class Case:
 
     Attributes:
         mesh_of: offsets (75,) to the mesh: translation in m, rotation, joints in rad.
-        camera: of the picture.
+        camera: of the image.
         background: (3, 1, 1) colour behind the body.
         image: (3, H, W) target.
         alpha: (1, H, W) target.

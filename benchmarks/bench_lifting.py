@@ -4,11 +4,11 @@
     python benchmarks/bench_lifting.py --root <data set>/test
     python benchmarks/bench_lifting.py --pairs <folder> --plot docs/images/lifting_calibration.png
 
-The first draws blurry pictures of validation subjects as the training pairs are drawn, the second
-reads samples with their truth; both run the whole search for landmarks and register them in each
-way. Errors are root-aligned, over the 24 joints at mid-exposure. Landmarks are kept in --cache, so
-that another network costs no second search and a run that was stopped goes on. With --starts
-the samples are copied to two data sets, plain/test and lifted/test, each with its starting poses:
+The first draws blurry images of validation subjects as the training pairs are drawn, the second
+reads samples with their truth; both run the whole search for landmarks and register them plain and
+lifted. Errors are root-aligned, over the 24 joints at mid-exposure. Landmarks are kept in --cache,
+so that another network costs no second search and a run that was stopped goes on. With --starts the
+samples are copied to two data sets, plain/test and lifted/test, each with its starting poses:
 `python run_hfb.py test --data.root <folder>/lifted` refines them without another search. The third
 compares the errors that the network expects with those it makes, joint by joint, on validation
 pairs.
@@ -50,16 +50,16 @@ EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, 9.0)
 
 @dataclass(frozen=True)
 class Case:
-    """A picture and the truth at its mid-exposure.
+    """An image and the truth at its mid-exposure.
 
     Attributes:
         name: for the cache.
         image: sRGB.
         background: sRGB.
-        camera: of the picture.
+        camera: of the image.
         joints: camera frame, m.
         blur_rate: eq. (12).
-        folder: of the sample; None for drawn pictures.
+        folder: of the sample; None for drawn images.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Case:
 
 
 def drawn_cases(mocap: Path, photos: Path | None, count: int, seed: int) -> Iterator[Case]:
-    """Pictures of validation subjects, drawn as the training pairs are."""
+    """Images of validation subjects, drawn as the training pairs are."""
     maker = PairMaker.load(mocap, "val", photos)
     for number, (scene, _) in enumerate(draw_scenes(maker, seed, count)):
         image, background = (
@@ -123,14 +123,14 @@ def landmarks_of(
 def errors_of(
     case: Case,
     found: list[Landmarks],
-    ways: dict[str, BlazePoseInitialiser],
+    initialisers: dict[str, BlazePoseInitialiser],
     body: SmplBody,
     copies: Path | None,
 ) -> list[float]:
-    """MPJPE of each way, then PA-MPJPE of each, mm."""
+    """MPJPE of each initialiser, then PA-MPJPE of each, mm."""
     truth, starts = case.joints[None, None], []
-    for name, way in ways.items():
-        estimate = way.estimate(found, case.camera, body)
+    for name, initialiser in initialisers.items():
+        estimate = initialiser.estimate(found, case.camera, body)
         starts.append(body.joints(estimate.params(0))[None, None])
         if copies is not None and case.folder is not None:
             copy = copies / name / "test" / case.name
@@ -146,7 +146,7 @@ def print_table(rates: list[float], rows: list[list[float]], names: list[str]) -
     """Means by blur rate."""
     values, blur = np.array(rows), np.array(rates)
     titles = [f"{name} MPJPE" for name in names] + [f"{name} PA-MPJPE" for name in names]
-    print(f"| blur rate | pictures | {' | '.join(titles)} | change |")
+    print(f"| blur rate | images | {' | '.join(titles)} | change |")
     print("|" + "---|" * (len(titles) + 3))
     parts = [
         (f"{low:g} to {high:g}", (blur >= low) & (blur < high)) for low, high in pairwise(EDGES)
@@ -160,10 +160,10 @@ def print_table(rates: list[float], rows: list[list[float]], names: list[str]) -
 
 
 def compare(arguments: argparse.Namespace, console: Console) -> None:
-    """Search, register in each way, print."""
+    """Search, register with each initialiser, print."""
     body = load_body()
     plain = BlazePoseInitialiser(lifting=False, num_threads=1)
-    ways = {
+    initialisers = {
         "plain": plain,
         "lifted": BlazePoseInitialiser(lifting=True, lifting_path=arguments.checkpoint),
     }
@@ -179,12 +179,12 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
             missed += 1
             continue
         rates.append(case.blur_rate)
-        rows.append(errors_of(case, found, ways, body, arguments.starts))
-    print_table(rates, rows, list(ways))
-    print(f"\n{missed} pictures without a person that the search would find")
+        rows.append(errors_of(case, found, initialisers, body, arguments.starts))
+    print_table(rates, rows, list(initialisers))
+    print(f"\n{missed} images without a person that the search would find")
 
 
-def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingMetrics:
+def metrics_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingMetrics:
     """What the network expects, and what it does, on pairs."""
     arrays, _ = read_pairs(pairs)
     network, _ = load_lifting(checkpoint)
@@ -201,13 +201,13 @@ def figures_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> Lif
 def calibrate(arguments: argparse.Namespace) -> None:
     """Draw expected against actual errors, joint by joint, and print what the plot shows."""
     body = load_body()
-    metrics = figures_on_pairs(arguments.pairs, arguments.checkpoint, body)
+    metrics = metrics_on_pairs(arguments.pairs, arguments.checkpoint, body)
     panels = [
         _panel(metrics.expected_mm[:, 1:], metrics.distance_mm[:, 1:], "joint error, mm", 400.0),
         _panel(metrics.expected_deg, metrics.angle_deg, "joint rotation error, degrees", 80.0),
     ]
-    picture = np.concatenate(panels, axis=1)
-    write_image(arguments.plot, torch.from_numpy(picture).permute(2, 0, 1).float() / 255)
+    sheet = np.concatenate(panels, axis=1)
+    write_image(arguments.plot, torch.from_numpy(sheet).permute(2, 0, 1).float() / 255)
     print("| joint | expected mm | actual mm | expected deg | actual deg |\n|---|---|---|---|---|")
     for number, name in enumerate(body.joint_names):
         columns = (metrics.expected_mm, metrics.distance_mm, metrics.expected_deg,
@@ -219,15 +219,15 @@ def calibrate(arguments: argparse.Namespace) -> None:
 def _panel(expected: Tensor, actual: Tensor, title: str, limit: float) -> np.ndarray:
     """One curve a joint: the mean error of each tenth of the pairs over what was expected."""
     size, margin = 460, 50
-    picture = np.full((size, size, 3), 255, np.uint8)
+    sheet = np.full((size, size, 3), 255, np.uint8)
     inner = size - 2 * margin
 
     def place(x: float, y: float) -> tuple[int, int]:
         at = [min(max(v / limit, 0.0), 1.0) * inner for v in (x, y)]
         return int(margin + at[0]), int(size - margin - at[1])
 
-    cv2.rectangle(picture, place(0, 0), place(limit, limit), (120, 120, 120), 1)
-    cv2.line(picture, place(0, 0), place(limit, limit), (160, 160, 160), 1, cv2.LINE_AA)
+    cv2.rectangle(sheet, place(0, 0), place(limit, limit), (120, 120, 120), 1)
+    cv2.line(sheet, place(0, 0), place(limit, limit), (160, 160, 160), 1, cv2.LINE_AA)
     for joint in range(expected.shape[1]):
         order = expected[:, joint].argsort()
         groups = order.tensor_split(10)
@@ -236,24 +236,24 @@ def _panel(expected: Tensor, actual: Tensor, title: str, limit: float) -> np.nda
         ]
         hue = np.array([[[int(179 * joint / expected.shape[1]), 200, 200]]], np.uint8)
         colour = tuple(int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
-        cv2.polylines(picture, [np.array(curve)], False, colour, 1, cv2.LINE_AA)
+        cv2.polylines(sheet, [np.array(curve)], False, colour, 1, cv2.LINE_AA)
     text: Callable[..., object] = cv2.putText
     font, black = cv2.FONT_HERSHEY_SIMPLEX, (0, 0, 0)
-    text(picture, f"{title}: actual over expected", (margin, 30), font, 0.5, black, 1, cv2.LINE_AA)
-    text(picture, "0", (margin - 14, size - margin + 16), font, 0.45, black, 1, cv2.LINE_AA)
-    text(picture, f"{limit:g}", (size - margin - 20, size - margin + 18), font, 0.45, black, 1,
+    text(sheet, f"{title}: actual over expected", (margin, 30), font, 0.5, black, 1, cv2.LINE_AA)
+    text(sheet, "0", (margin - 14, size - margin + 16), font, 0.45, black, 1, cv2.LINE_AA)
+    text(sheet, f"{limit:g}", (size - margin - 20, size - margin + 18), font, 0.45, black, 1,
          cv2.LINE_AA)  # fmt: skip
-    return picture
+    return sheet
 
 
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, help="draw pictures of its validation subjects")
+    parser.add_argument("--mocap", type=Path, help="draw images of its validation subjects")
     parser.add_argument("--photos", type=Path, help="backgrounds beside the procedural ones")
-    parser.add_argument("--count", type=int, default=300, help="pictures to draw")
+    parser.add_argument("--count", type=int, default=300, help="images to draw")
     parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--root", type=Path, help="samples with truth, instead of drawn pictures")
+    parser.add_argument("--root", type=Path, help="samples with truth, instead of drawn images")
     parser.add_argument("--cache", type=Path, help="folder to keep landmarks in")
     parser.add_argument("--starts", type=Path, help="folder for two data sets with starting poses")
     parser.add_argument("--checkpoint", default=None, help="another network than the shipped one")

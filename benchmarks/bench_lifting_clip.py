@@ -9,8 +9,8 @@ left, lifted right; the person's left side is red, the right side blue.
 
 Counting swaps: a pair of joints (hips, knees, ankles, shoulders, elbows or wrists) is exchanged if
 its projected joints are nearer to the landmarks of the other side than to their own, by a fifth of
-the distance both ways, in the sharp middle frame; landmarks of the sharp frame are one reading of
-the detector at the place that the search found in the blurry photo. A pair counts only where those
+both distances, in the sharp middle frame; landmarks of the sharp frame are one output of the
+detector at the place that the search found in the blurry photo. A pair counts only where those
 landmarks are at least a twentieth of the person's height apart, otherwise left and right cannot be
 told; a landmark's own mistakes in the sharp frame count against both starts alike. Beside it, the
 mean distance of those twelve joints from those landmarks, in percent of the person's height.
@@ -100,18 +100,18 @@ def photo_at(arguments: argparse.Namespace, middle: int) -> BlurSample:
 
 def drawn(photo: np.ndarray, joints_xy: np.ndarray, body: SmplBody) -> np.ndarray:
     """A stick figure on a photo."""
-    picture = np.ascontiguousarray(photo * 0.75).astype(np.uint8)
+    image = np.ascontiguousarray(photo * 0.75).astype(np.uint8)
     for joint, (parent, name) in enumerate(zip(body.parents, body.joint_names, strict=True)):
         if parent < 0:
             continue
         side = name.partition("_")[0]
         colour = {"left": _LEFT, "right": _RIGHT}.get(side, _MIDDLE)
         ends = [tuple(int(v) for v in np.clip(joints_xy[k], -9999, 9999)) for k in (parent, joint)]
-        cv2.line(picture, ends[0], ends[1], colour, 3, cv2.LINE_AA)
-    return picture
+        cv2.line(image, ends[0], ends[1], colour, 3, cv2.LINE_AA)
+    return image
 
 
-def cropped(picture: np.ndarray, landmarks_xy: np.ndarray) -> np.ndarray:
+def cropped(image: np.ndarray, landmarks_xy: np.ndarray) -> np.ndarray:
     """The part about the person, in the size of the sheet's cells."""
     low, high = landmarks_xy.min(0), landmarks_xy.max(0)
     side = 1.35 * float((high - low).max())
@@ -120,7 +120,7 @@ def cropped(picture: np.ndarray, landmarks_xy: np.ndarray) -> np.ndarray:
     matrix = np.array([[scale, 0, -scale * (centre[0] - side / 3)],
                        [0, scale, -scale * (centre[1] - side / 2)]])  # fmt: skip
     return cv2.warpAffine(
-        picture, matrix, (_CELL_HEIGHT * 2 // 3, _CELL_HEIGHT), flags=cv2.INTER_AREA
+        image, matrix, (_CELL_HEIGHT * 2 // 3, _CELL_HEIGHT), flags=cv2.INTER_AREA
     )
 
 
@@ -133,13 +133,13 @@ def sheet_of(cells: list[np.ndarray]) -> torch.Tensor:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Start every photo both ways, count and draw."""
+    """Start every photo plain and lifted, count and draw."""
     body, network = load_body(), BlazePose(num_threads=1)
-    ways = {
+    initialisers = {
         "plain": BlazePoseInitialiser(lifting=False, num_threads=1),
         "lifted": BlazePoseInitialiser(lifting=True, num_threads=1),
     }
-    found: dict[str, list[Comparison]] = {name: [] for name in ways}
+    found: dict[str, list[Comparison]] = {name: [] for name in initialisers}
     cells, missed = [], 0
     console = Console(stderr=True)
     frames = parse_frames(arguments.frames)[0][:: arguments.every]
@@ -147,7 +147,7 @@ def run(arguments: argparse.Namespace) -> None:
         sample = photo_at(arguments, middle)
         camera = default_camera(*sample.background.shape[1:])
         try:
-            guesses = ways["plain"].find_landmarks(sample.blurry[0], sample.background)
+            guesses = initialisers["plain"].find_landmarks(sample.blurry[0], sample.background)
         except HfbError:
             missed += 1
             continue
@@ -156,8 +156,8 @@ def run(arguments: argparse.Namespace) -> None:
         pixels = (sample.blurry[0] * 255).byte().permute(1, 2, 0)
         photo = np.ascontiguousarray(pixels.numpy())
         pair = []
-        for name, way in ways.items():
-            joints = body.joints(way.estimate(guesses, camera, body).params(0))
+        for name, initialiser in initialisers.items():
+            joints = body.joints(initialiser.estimate(guesses, camera, body).params(0))
             xy = project(joints, camera).numpy()
             found[name].append(compare_sides(xy, landmarks))
             pair.append(cropped(drawn(photo, xy, body), landmarks))
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--frames", required=True, help="START:STOP, the middles of the photos")
     parser.add_argument("--every", type=int, default=1, help="take every so many of them")
     parser.add_argument("--blur", type=int, default=5, help="frames averaged for a photo")
-    parser.add_argument("--background", type=Path, help="picture of the scene without the person")
+    parser.add_argument("--background", type=Path, help="image of the scene without the person")
     parser.add_argument("--background_frame", type=int, help="frame of the clip without the person")
     parser.add_argument("--region", type=int, nargs=4, help="left top right bottom, px")
     parser.add_argument("--sheet", type=Path, help="PNG to look at")

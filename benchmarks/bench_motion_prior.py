@@ -6,9 +6,9 @@
     python benchmarks/bench_motion_prior.py --run <run>
 
 Prints, for each range of blur rates, MPJPE as the motion runs, MPJPE in the better direction, how
-often the whole motion runs the right way (of those that have a direction to find) and how often a
-moving joint does, without and with the prior; then the change with its standard error over photos.
-The last lines are mean differences. With --without, the photos without prior are another
+often the whole motion runs in the right direction (of those that have a direction to find) and how
+often a moving joint does, without and with the prior; then the change with its standard error over
+photos. The last lines are mean differences. With --without, the photos without prior are another
 run's `hfb`.
 """
 
@@ -33,7 +33,7 @@ class Fit:
         blur_rate: eq. 12.
         mpjpe_mm: as the motion runs.
         best_mm: in the better direction.
-        is_right: whether the whole motion runs the right way; None if it hardly moves.
+        is_right: whether the whole motion runs in the right direction; None if it hardly moves.
         right_joints: of the moving ones.
         moving_joints: joints with a direction to find.
         iou: in the better direction.

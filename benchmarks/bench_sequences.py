@@ -1,10 +1,10 @@
-"""How the photos of a run's samples meet, which way their joints move, and unknown gaps found.
+"""How well photos of a run's samples meet, directions of their joints, and unknown gaps found.
 
     python benchmarks/bench_sequences.py --data DATA/test --run OUT
 
 reads what `run_hfb.py test` wrote for samples of several photos. Where gaps were estimated
 (`--model.refine.gap estimated`) a line a sample compares them with the exposures of the data, and
-with what the true motions tell: limbs that turn back within an exposure deceive there, too.
+with what the true motions tell: limbs that turn back within an exposure mislead there, too.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def meetings(path: Path, body: SmplBody, share: float) -> Meetings:
     exposure = record.exposure.to(part.coeffs)
     sequences = Sequences(torch.zeros(count, dtype=torch.long), exposure)
     betas = record.betas[: body.num_betas].expand(count, -1)
-    meeting = boundary_times(sequences, share)
-    end, start = boundary_states(motion, betas, sequences, meeting, body)
+    times = boundary_times(sequences, share)
+    end, start = boundary_states(motion, betas, sequences, times, body)
     jump = torch.linalg.vector_norm(end.joints - start.joints, dim=-1) * MM_PER_M
     change, one, two = (
         torch.linalg.vector_norm(v, dim=-1).mean(-1)
@@ -72,7 +72,7 @@ def meetings(path: Path, body: SmplBody, share: float) -> Meetings:
 
 
 def right_joints(metrics: list[dict]) -> str:
-    """Joints that run the right way, of those that move over 5 cm."""
+    """Joints that move in the right direction, of those that move over 5 cm."""
     moving = sum(f["moving_joints"] for f in metrics)
     right = sum((f["joint_direction_accuracy"] or 0.0) * f["moving_joints"] for f in metrics)
     return f"{100 * right / max(moving, 1):.1f} % of {moving}"
@@ -124,7 +124,7 @@ def gap_of(folder: Path, found: Gap) -> SampleGap:
 
 
 def quadratic_joints(joints: Tensor, times: Tensor) -> Tensor:
-    """Joints at opening, mid-exposure and closing of the parabolas nearest to their ways.
+    """Joints at opening, mid-exposure and closing of the parabolas nearest to their paths.
 
     Args:
         joints: (T, S, J, 3) of each photo.
@@ -161,13 +161,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--meeting-share", type=float, default=0.5)
+    parser.add_argument("--gap-fraction", type=float, default=0.5)
     options = parser.parse_args()
     console, body = Console(highlight=False), load_body()
     records = [json.loads(p.read_text()) for p in sorted(options.run.glob("samples/*/result.json"))]
     metrics = [record["methods"]["hfb"] for record in records]
     fast = [f for f, r in zip(metrics, records, strict=True) if r["blur_rate"] >= FAST]
-    console.print(f"{len(records)} samples; joints the right way: {right_joints(metrics)}")
+    console.print(f"{len(records)} samples; joints in the right direction: {right_joints(metrics)}")
     console.print(f"  from a blur rate of {FAST} on: {right_joints(fast)}")
     names = [record["sample_id"] for record in records]
     found = [

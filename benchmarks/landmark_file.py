@@ -1,4 +1,4 @@
-"""Landmarks that a search has found, in a file: benchmarks search once and compare many ways."""
+"""Landmarks that a search has found, in a file: benchmarks search once and compare many starts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """DEODR as the renderer's peer: a differentiable rasteriser for CPUs that installs with pip.
 
 It draws in float64, overlays silhouette edges one pixel wide, interpolates texture coordinates
-without perspective (its gradient knows no other way) and works on one image at a time on one
+without perspective (its gradient knows nothing else) and works on one image at a time on one
 thread. The silhouette is a fourth channel of the texture, white everywhere.
 """
 

@@ -48,7 +48,7 @@ def rigid_scene(
         name: which object.
         seed: of everything that is random.
         num_frames: photos; the shutter is shut for a tenth of the time between two.
-        path: way of the centre during an exposure in units of the object's half-extent.
+        path: displacement of the centre during an exposure in units of the object's half-extent.
         turn: rotation during an exposure, rad.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from jsonargparse import auto_cli
 
 from datamodules.convert.poses import Tool, convert_poses
-from hfb.errors import HfbError, InputError
+from hfb.cli.errors import user_errors_as_one_line
+from hfb.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Command:
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
-    try:
+    with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False)
         if (command.width is None) != (command.height is None):
             raise InputError("give both --width and --height")
@@ -52,10 +52,7 @@ def main(args: list[str] | None = None) -> None:
             size,
             command.drop_betas,
         )
-    except HfbError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    print(f"wrote {written}")
+        print(f"wrote {written}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from rich.console import Console
 
 from datamodules.files.count_bar import count_bar
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
-from hfb.errors import HfbError, InputError
+from hfb.cli.errors import user_errors_as_one_line
+from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.processors import count_processors
 
@@ -114,14 +114,8 @@ def _check_recipe(command: Command) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
-    try:
+    with user_errors_as_one_line():
         generate(auto_cli(Command, args=args, as_positional=False), Console())
-    except HfbError as error:
-        Console(stderr=True).print(f"error: {error}", highlight=False)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("stopped; what was finished is kept.")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
+from hfb.cli.errors import user_errors_as_one_line
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_folder, write_image
 from hfb.matte import estimate_alpha
@@ -90,12 +91,9 @@ def restore_all(command: Command, console: Console) -> int:
 
 def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
-    try:
+    with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False)
         faults = restore_all(command, Console())
-    except HfbError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
     if faults:
         sys.exit(3)
 

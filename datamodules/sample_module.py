@@ -79,7 +79,7 @@ class BatchDataset(Dataset[list[BlurSample | BrokenSample]]):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # decoders warn about what is reported here
                 return self.samples[index]
-        except Exception as error:  # damaged files fail in every way there is
+        except Exception as error:  # damaged files raise all kinds of errors
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             return BrokenSample(self.names[index], " ".join(f"{kind}{error}".split()))
 

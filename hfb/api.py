@@ -20,7 +20,7 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
 from hfb.refine.result import Refinement, sharp_subframes
-from hfb.structures import Camera
+from hfb.structures import Camera, PosedBody
 
 Times = float | Sequence[float] | Tensor
 
@@ -28,8 +28,8 @@ Times = float | Sequence[float] | Tensor
 class Fit:
     """The body and its motion inside the exposure, as they were found; `hfb.fit` makes it.
 
-    Times run from 0, when the shutter opens, to 1, when it closes. A number gives one moment, a
-    sequence or tensor of N times a leading axis N. Of several photos `photo` says which one.
+    Times run from 0, when the shutter opens, to 1, when it closes. A number gives one time without
+    an axis, a sequence or tensor of N times a leading axis N. `photo` says which of several photos.
 
     Args:
         result: what was found.
@@ -41,8 +41,9 @@ class Fit:
         self._pipeline = pipeline
 
     def __repr__(self) -> str:
-        sample = self.result.item.sample
-        return f"Fit({sample.sample_id!r}, photos={len(self)}, report={self.report})"
+        name, metrics = self.result.item.sample.sample_id, self.result.metrics
+        explained = f"{metrics.reblur_psnr_db:.1f} dB, IoU {metrics.matte_iou:.2f} with the matte"
+        return f"Fit({name!r}, {len(self)} photo(s), re-blurred: {explained})"
 
     def __len__(self) -> int:
         """How many photos there are."""
@@ -73,7 +74,7 @@ class Fit:
         return self.result.refinement.camera
 
     @property
-    def report(self) -> dict[str, dict[str, float]]:
+    def report(self) -> dict[str, dict[str, Any]]:
         """The metrics of the starting pose (`start`) and of the fit (`fit`), by name.
 
         Errors against the truth are there where a sample has one; see `per_sample.csv` in
@@ -155,7 +156,7 @@ class Fit:
         return self._photos[photo].refinement
 
     @torch.no_grad()
-    def _posed(self, t: Times, photo: int) -> Any:
+    def _posed(self, t: Times, photo: int) -> PosedBody:
         return self._refinement(photo).posed(self.body, _times(t))
 
     @staticmethod

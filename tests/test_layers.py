@@ -92,8 +92,9 @@ ROOMS["api"] = ROOMS["app"] | {"app"}
 ROOMS["command"] = {"cli", "app", "training"}
 ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
-# only the generator of synthetic images poses and renders bodies.
-DATAMODULES = {"files", "motion", "geometry", "formation", "export", "assets"}
+# only the generator of synthetic images poses and renders bodies. Programs report errors as `cli`
+# does.
+DATAMODULES = {"files", "motion", "geometry", "formation", "export", "assets", "cli"}
 GENERATOR = DATAMODULES | {"body", "render"}
 # By folder or file below datamodules/, what it may use; everything else: DATAMODULES.
 DATA_ROOMS = {

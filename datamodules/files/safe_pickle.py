@@ -46,7 +46,7 @@ def read_pickled_arrays(path: str | Path, what: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = _Unpickler(file, encoding="latin1").load()
-    except Exception as error:  # a damaged pickle fails in every way there is
+    except Exception as error:  # a damaged pickle raises all kinds of errors
         raise InputError(f"the {what} {path} is no pickle of plain arrays: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"the {what} {path} holds no dictionary")

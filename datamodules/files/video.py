@@ -245,15 +245,15 @@ def _sample_in_one_pass(
 def _sample_by_seeking(
     path: str | Path, numbers: np.ndarray, info: ClipInfo
 ) -> Iterator[np.ndarray]:
-    """Frames near the wanted moments: exact numbers do not matter to a median."""
+    """Frames near the wanted times: exact numbers do not matter to a median."""
     with _open(path) as (container, stream):
         assert stream.time_base is not None, "video streams have a time base"
         for number in numbers.tolist():
-            moment = int(number / info.fps / stream.time_base) + (stream.start_time or 0)
-            container.seek(moment, stream=stream, backward=True)
+            wanted = int(number / info.fps / stream.time_base) + (stream.start_time or 0)
+            container.seek(wanted, stream=stream, backward=True)
             frame = None
             for frame in container.decode(stream):
-                if frame.pts is not None and frame.pts >= moment:
+                if frame.pts is not None and frame.pts >= wanted:
                     break
             if frame is not None:
                 yield _to_array(frame)
@@ -276,7 +276,7 @@ def _open(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
                 raise InputError(f"the file {path} holds no video stream")
             stream = container.streams.video[0]
             if stream.codec_context is None:
-                raise InputError(f"the video {path} is stored in a way that FFmpeg cannot decode")
+                raise InputError(f"the video {path} is stored in a form that FFmpeg cannot decode")
             stream.thread_type = "AUTO"
             yield container, stream
     except FFmpegError as error:

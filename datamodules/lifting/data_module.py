@@ -138,7 +138,7 @@ def mirrored_pairs(pairs: dict[str, Tensor]) -> dict[str, Tensor]:
         "roi": pairs["roi"] * torch.tensor([-1.0, 1.0, 1.0, -1.0]),
         "camera": pairs["camera"] * torch.tensor([1.0, 1.0, -1.0, 1.0]),
         "joints": pairs["joints"][:, joints] * to_side,
-        # Mirrored in x, a rotation turns the other way about y and z.
+        # Mirrored in x, a rotation changes its sense about y and z.
         "pose": pairs["pose"][:, joints] * -to_side,
         "registered": pairs["registered"][:, joints] * -to_side,
     }

@@ -12,7 +12,8 @@ from rich.console import Console
 from datamodules.files.count_bar import count_bar
 from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
-from hfb.errors import HfbError, InputError
+from hfb.cli.errors import user_errors_as_one_line
+from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
 
@@ -124,12 +125,9 @@ def generate(command: Command, console: Console) -> list[Made]:
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
-    try:
+    with user_errors_as_one_line():
         command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
         made = generate(command, Console())
-    except HfbError as error:
-        Console(stderr=True).print(f"error: {error}", highlight=False)
-        sys.exit(2)
     missing = [item for item in made if item.fault is not None]
     if missing:
         Console(stderr=True).print(f"error: {len(missing)} samples could not be made")

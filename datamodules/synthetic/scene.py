@@ -50,7 +50,7 @@ class SyntheticScene:
         placed: the camera in the world.
         outfit: name of the texture.
         sharp: noise-free images of instants of the first photo, linear RGB: first, middle and
-            last moment; empty unless asked for.
+            last time; empty unless asked for.
     """
 
     sample: BlurSample

@@ -222,7 +222,7 @@ def _changes(kept: str, wanted: str) -> str:
 
 
 def preview_of(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:
-    """Blurry images, background, and the sharp first, middle and last moment side by side."""
+    """Blurry images, background, and the sharp first, middle and last sub-frame side by side."""
     sharp = linear_to_srgb(scene.sharp.clamp(0.0, 1.0))
     row = torch.cat([*scene.sample.blurry, scene.sample.background, *sharp], dim=-1)
     scale = _PREVIEW_ROWS / row.shape[-2]

@@ -51,7 +51,7 @@ def evaluate_batch(
         pipeline: the tools of the run.
         samples: the batch.
         methods: at least one.
-        watch: who looks on.
+        watch: progress display, callbacks and logger.
 
     Returns:
         One outcome a sample.

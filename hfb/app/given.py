@@ -18,7 +18,8 @@ from hfb.files.images import read_camera, read_exposure_time, read_image, read_m
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
-DEFAULT_EXPOSURE_S = 1 / 30
+FRAME_TIME_S = 1 / 30
+"""From one photo to the next, where nothing tells; what of it the shutter was open is found."""
 _LARGEST = {"uint8": 255.0, "uint16": 65535.0}
 
 
@@ -41,7 +42,8 @@ def sample_of(
             found.
 
     Returns:
-        The sample; exposures follow one another where there are several photos.
+        The sample. Several photos are taken to be frames of a camera of 30 frames a second whose
+        exposure is not known; a `BlurSample` can say otherwise.
 
     Raises:
         InputError: if anything cannot be used; says what and why.
@@ -80,7 +82,9 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
         check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
     first = photos[0]
     is_file = isinstance(first, str | Path)
-    exposure = (read_exposure_time(first) if is_file else None) or DEFAULT_EXPOSURE_S
+    is_single = len(images) == 1
+    noted = read_exposure_time(first) if is_file and is_single else None
+    exposure = noted or FRAME_TIME_S
     opening = exposure * torch.arange(len(images))
     return BlurSample(
         sample_id=sample_name(Path(first).stem) if is_file else "photo",
@@ -89,6 +93,7 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
         exposure=torch.stack([opening, opening + exposure], -1),
         fps=1.0 / exposure,
         source=str(first) if is_file else "memory",
+        exposure_is_known=is_single,
     )
 
 

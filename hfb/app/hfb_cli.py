@@ -11,7 +11,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from hfb.app.hfb_module import HfbModule
 from hfb.app.output.folder import default_output
 from hfb.app.output.run_logger import RunLogger
-from hfb.cli.lightning import QuietCLI, user_errors_as_one_line
+from hfb.cli.lightning import QuietCLI, errors_as_one_line
 from hfb.cli.programs import Program
 
 DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
@@ -79,7 +79,7 @@ def run(program: Program, command: str, options: list[str]) -> None:
     """
     # Refining needs gradients, which Lightning's inference mode turns off.
     trainer_defaults = {"inference_mode": False}
-    with user_errors_as_one_line():
+    with errors_as_one_line():
         cli = HfbCLI(program, command, options, DEFAULTS, HfbModule, trainer_defaults)
     if cli.model.num_unusable and cli.trainer.is_global_zero:
         sys.exit(UNUSABLE_SAMPLES)

@@ -129,7 +129,7 @@ class HfbModule(pl.LightningModule):
             InputError: if it holds results of another configuration.
         """
         self._opened_store().open(self.config_text)
-        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(self.table, ()))
+        self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(self.table, ())).to(self.device)
         # Sums in the same order whatever the number of processes and processors.
         self._num_threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -209,9 +209,10 @@ class HfbModule(pl.LightningModule):
         return self._clip.step(sample)
 
     def _watch(self, with_bar: bool) -> Watch:
-        """Who looks on: the display, and the log with its images."""
+        """The display, and the log with its images."""
         callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
         logger = self.logger if self.trainer.is_global_zero else None
         if logger is not None and self.image_every:
             callbacks.append(FitImages(logger, self.image_every))  # type: ignore[arg-type]
-        return Watch(self._progress, tuple(callbacks), logger)  # type: ignore[arg-type]
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return Watch(self._progress, tuple(callbacks), logger, every)  # type: ignore[arg-type]

@@ -147,7 +147,7 @@ class Pipeline:
         Args:
             started: single photos only, or sequences only.
             method: whose recipe.
-            watch: who looks on.
+            watch: progress display, callbacks and logger.
 
         Returns:
             For each sample its photos, in the order of time.
@@ -156,7 +156,7 @@ class Pipeline:
         items = [item for sample in started for item in sample.photos]
         begin = time.perf_counter()
         problem, group = join_frames(started, fitter.settings)
-        module = fitter.refine(problem, group, watch.callbacks, watch.logger)
+        module = fitter.refine(problem, group, watch.callbacks, watch.logger, watch.log_every)
         seconds = time.perf_counter() - begin
         frames = iter(fitted_frames(module, items, fitter, seconds))
         return [[next(frames) for _ in sample.photos] for sample in started]
@@ -172,7 +172,7 @@ class Pipeline:
         Args:
             started: the samples with their starting poses, single photos and sequences.
             methods: at least one.
-            watch: who looks on.
+            watch: progress display, callbacks and logger.
 
         Returns:
             For each sample one result a method.

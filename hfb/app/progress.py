@@ -104,14 +104,16 @@ class FitProgress(pl.Callback):
 
 @dataclass(frozen=True)
 class Watch:
-    """Who looks on while samples are worked on.
+    """What follows the work on samples: display, callbacks and log.
 
     Attributes:
         progress: the display.
         callbacks: of every fit.
         logger: gets the curves of the fits.
+        log_every: steps between two points of a curve.
     """
 
     progress: RunProgress = field(default_factory=lambda: RunProgress(enabled=False))
     callbacks: tuple[pl.Callback, ...] = ()
     logger: Logger | None = None
+    log_every: int = 1

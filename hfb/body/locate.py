@@ -13,7 +13,6 @@ _OFFICIAL_NAMES = (
     "basicmodel_{letter}_lbs_10_207_0_v1.1.0",
     "basicModel_{letter}_lbs_10_207_0_v1.0.0",
 )
-_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def find_body_file(name_or_path: str | Path) -> Path:
@@ -72,15 +71,15 @@ def _candidates(folder: Path, gender: str) -> list[Path]:
 def _help_text(name_or_path: str | Path, candidates: list[Path]) -> str:
     looked = "\n".join(f"  {path}" for path in candidates)
     if str(name_or_path) == FREE_BODY:
-        way_out = (
+        remedy = (
             "It is shipped in the repository's checkpoints folder; set HFB_ASSETS to that folder, "
             "or make it with tools/build_free_body.py."
         )
     else:
-        way_out = (
+        remedy = (
             "SMPL can be downloaded after registration from https://smpl.is.tue.mpg.de "
             "(non-commercial research licence); put SMPL_NEUTRAL.npz or .pkl into the folder "
             "that HFB_ASSETS names, or give its path. Without it use the body `free_body`, "
             "which is shipped and free."
         )
-    return f"no body model `{name_or_path}`; looked for\n{looked}\n{way_out}"
+    return f"no body model `{name_or_path}`; looked for\n{looked}\n{remedy}"

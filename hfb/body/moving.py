@@ -20,7 +20,7 @@ def joint_velocities(
     """Joints and their velocities, exactly and without skinning.
 
     A joint moves with the body's translation and turns about every joint above it: its velocity is
-    the sum of angular velocity x bone over the bones on the way from the root.
+    the sum of angular velocity x bone over the bones from the root down to it.
 
     Args:
         body: the body model.

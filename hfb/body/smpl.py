@@ -235,7 +235,7 @@ def load_body(
 
 
 def _buffers(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What `SmplBody` keeps of smplx's buffers, arranged for its way of evaluating them."""
+    """What `SmplBody` keeps of smplx's buffers, arranged as it evaluates them."""
     template, shapedirs = arrays["v_template"], arrays["shapedirs"]
     regressor = arrays["J_regressor"]
     posedirs = arrays["posedirs"].unflatten(-1, (-1, 3)).transpose(1, 2)  # (P, 3, V)

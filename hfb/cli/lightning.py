@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,12 +12,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from hfb.assets import configs_dir
+from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import ConfigFile, HfbParser
 from hfb.cli.programs import Program
-from hfb.errors import HfbError
-
-USER_ERROR = 2
-STOPPED = 130
 
 
 class QuietCLI(LightningCLI):
@@ -120,18 +115,9 @@ class KeepConfig(SaveConfigCallback):
         pl_module.config_text = self.parser.dump(self.config, skip_none=False)
 
 
-@contextmanager
-def user_errors_as_one_line() -> Iterator[None]:
-    """Turn the errors that are the user's to solve into one line on stderr and exit code 2."""
-    try:
-        yield
-    except (HfbError, MisconfigurationException) as error:
-        message = " ".join(str(error).split())
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        print("stopped; what was finished is kept.", file=sys.stderr)
-        sys.exit(STOPPED)
+def errors_as_one_line() -> AbstractContextManager[None]:
+    """Errors of users in one line, those that Lightning finds in a configuration included."""
+    return user_errors_as_one_line(MisconfigurationException)
 
 
 def run_training(
@@ -152,7 +138,7 @@ def run_training(
         defaults: the shipped configuration that options are laid over.
         cli: the command line.
     """
-    with user_errors_as_one_line():
+    with errors_as_one_line():
         cli(program, command, options, {name: [defaults] for name in cli.subcommands()}, model)
 
 

@@ -40,7 +40,7 @@ class Baselines:
 
         Args:
             method: one of `BASELINES`.
-            start: the sample with the static start's figures, which stand beside.
+            start: the sample with the static start's metrics, which stand beside.
             problems: the crop of each photo that all methods are measured on.
 
         Raises:

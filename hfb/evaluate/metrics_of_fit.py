@@ -131,7 +131,7 @@ def person_box(alpha: Float[Tensor, "1 H W"]) -> tuple[int, int, int, int]:
 def with_truth(
     metrics: FitMetrics, refinement: Refinement, sample: BlurSample, body: SmplBody
 ) -> FitMetrics:
-    """Add the figures that need ground truth, where the sample has it.
+    """Add the metrics that need ground truth, where the sample has it.
 
     Args:
         metrics: what is known without.

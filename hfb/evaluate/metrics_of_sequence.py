@@ -1,4 +1,4 @@
-"""Figures of a sample of several photos: those of its photos together, and how they meet."""
+"""Metrics of a sample of several photos: means over its photos, and how their motions meet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.losses import BoundaryState
+from hfb.metrics.functional.joints import MM_PER_M
 from hfb.motion import PolynomialMotion
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.boundaries import Sequences, boundary_states, boundary_times
@@ -18,13 +19,12 @@ from hfb.structures import BlurSample
 
 MIN_SPEED = 1e-3
 """Mean speed of the joints, m per exposure, below which a share of it means nothing."""
-MM_PER_M = 1000.0
 
 
 def join_results(
     sample: BlurSample, photos: list[SampleResult], body: SmplBody, gap_fraction: float
 ) -> SampleResult:
-    """One result out of the results of a sample's photos; a single photo's is handed through.
+    """One result out of the results of a sample's photos; that of a single photo stays as it is.
 
     Args:
         sample: the sample with all its photos.
@@ -69,7 +69,7 @@ def _joined(
 
 
 def mean_metrics(photos: list[FitMetrics]) -> FitMetrics:
-    """Means over the photos that have a figure; joints that move are pooled."""
+    """Means over the photos that have a metric; joints that move are pooled."""
     values: dict[str, object] = {}
     for name in (field.name for field in fields(FitMetrics)):
         known = [getattr(photo, name) for photo in photos if getattr(photo, name) is not None]

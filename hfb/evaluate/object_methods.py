@@ -1,4 +1,4 @@
-"""Figures and files of estimates without joints: Shape from Blur and Motion from Blur."""
+"""Metrics of estimates without joints: Shape from Blur and Motion from Blur."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hfb.baselines import (
     estimate_object,
     read_subframe_masks,
 )
-from hfb.evaluate.metrics_of_fit import person_box
+from hfb.evaluate.metrics_of_fit import person_box, soft_iou
 from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.matte import crop_image, find_region
@@ -40,7 +40,7 @@ def evaluate_object(
 
     Args:
         method: "sfb" or "mfb".
-        start: the sample with the static start's figures, which stand beside.
+        start: the sample with the static start's metrics, which stand beside.
         problems: the crop of each photo that all methods are measured on.
         settings: of the methods.
         fitter: the tools of the run.
@@ -72,7 +72,7 @@ def object_metrics(
     problems: list[RefineProblem],
     margin: float,
 ) -> FitMetrics:
-    """The figures that need no joints; the others stay empty.
+    """The metrics that need no joints; the others stay empty.
 
     The better direction is the one with the better silhouettes: there is nothing else to tell it.
 
@@ -88,9 +88,7 @@ def object_metrics(
         reblurred, alpha = reblur(estimate, k, photo, problem, margin)
         box = person_box(problem.alpha[0])
         psnrs.append(float(functional.reblur_psnr(reblurred, problem.image[0], box)))
-        seen = problem.alpha[0], alpha * problem.valid[0]
-        overlap = torch.minimum(*seen).sum() / torch.maximum(*seen).sum().clamp(min=1e-6)
-        overlaps.append(float(overlap))
+        overlaps.append(soft_iou(problem.alpha[0], alpha * problem.valid[0]))
     metrics = FitMetrics(sum(psnrs) / len(psnrs), sum(overlaps) / len(overlaps))
     target = sample.target
     if target is None or target.silhouettes is None:
@@ -101,7 +99,7 @@ def object_metrics(
 
 
 def exposure_shares(target: Target, exposure: Float[Tensor, "T 2"]) -> Float[Tensor, "T S"]:
-    """The moments of the truth as times in [0, 1] of each photo's exposure."""
+    """The times of the truth as times in [0, 1] of each photo's exposure."""
     opening, closing = exposure.double()[:, None].unbind(-1)
     return ((target.times.double() - opening) / (closing - opening)).float()
 

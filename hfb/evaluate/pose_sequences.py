@@ -24,7 +24,7 @@ GREY = 0.5
 
 @dataclass(frozen=True)
 class PoseSequence(Refinement):
-    """A result whose poses are given at moments instead of as polynomials.
+    """A result whose poses are given at single times instead of as polynomials.
 
     Its `motion` is the pose of the middle at rest and not used by anything here.
 
@@ -54,7 +54,7 @@ def evaluate_pose_sequences(
 
     Args:
         method: its name in the tables.
-        start: the sample with the static start's figures, which stand beside.
+        start: the sample with the static start's metrics, which stand beside.
         problems: the crop of each photo that all methods are measured on.
         estimates: one a photo.
         fitter: the tools of the run.
@@ -82,11 +82,11 @@ def as_pose_sequence(
 ) -> PoseSequence:
     """Poses with a texture of their own, as a result."""
     settings, track = fitter.settings, estimate.track
-    middle, place = (values[0] for values in track.at(torch.tensor([0.5])))
+    middle, transl = (values[0] for values in track.at(torch.tensor([0.5])))
     size = settings.texture_size
     bare = PoseSequence(
         sample_id=photo.item.sample.sample_id,
-        motion=static_motion(middle, place, 1),
+        motion=static_motion(middle, transl, 1),
         betas=estimate.betas,
         texture=torch.full((3, size, size), GREY),
         camera=estimate.camera,
@@ -119,10 +119,10 @@ def interpolated_starts(start: SampleResult) -> list[ExternalEstimate]:
     exposure = torch.stack([photo.item.sample.exposure[0] for photo in photos]).double()
     starts = [photo.item.estimate for photo in photos]
     poses = torch.stack([estimate.pose_rotmat[0] for estimate in starts])
-    places = torch.stack([estimate.transl[0] for estimate in starts])
+    transl = torch.stack([estimate.transl[0] for estimate in starts])
     return [
         ExternalEstimate(
-            PoseTrack((exposure.mean(1) - opening) / (closing - opening), poses, places),
+            PoseTrack((exposure.mean(1) - opening) / (closing - opening), poses, transl),
             estimate.betas[0],
             estimate.camera,
         )

@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 
 def record_of(results: list[SampleResult]) -> Record:
-    """The figures of a finished sample, as JSON can hold them."""
+    """The metrics of a finished sample, as JSON can hold them."""
     item = results[0].item
     sample = item.sample
     record = {
@@ -42,7 +42,7 @@ def record_of(results: list[SampleResult]) -> Record:
 
 
 def rows_of(record: Record) -> list[dict[str, str]]:
-    """Rows of `per_sample.csv`: each method's figures, the start's as `init_…`."""
+    """Rows of `per_sample.csv`: each method's metrics, the start's as `init_…`."""
     names = metric_names()
     initial = {f"init_{name}": _cell(record["initial"][name]) for name in names}
     return [
@@ -60,13 +60,13 @@ def rows_of(record: Record) -> list[dict[str, str]]:
 
 
 def metric_names() -> list[str]:
-    """The figures that are single numbers, those with truth first."""
+    """The metrics that are single numbers, those that need truth first."""
     names = [name for name in FitMetrics.__dataclass_fields__ if name != "per_joint_mm"]
     return names[2:] + names[:2]
 
 
 def non_finite_metrics(results: list[SampleResult]) -> list[str]:
-    """Names of figures that are NaN or infinite: such a result must not enter a mean."""
+    """Names of metrics that are NaN or infinite: such a result must not enter a mean."""
     faulty = []
     for result in results:
         for metrics in (result.metrics, result.initial_metrics, result.unlifted_metrics):
@@ -88,7 +88,7 @@ def blur_rate_of(sample: BlurSample) -> float | None:
 
 
 def digest_of(sample: BlurSample) -> str:
-    """Checksum of what a result depends on: pictures, matte, camera, timing, start and truth."""
+    """Checksum of what a result depends on: images, matte, camera, timing, start and truth."""
     hasher = hashlib.sha256()
     tensors = [sample.blurry, sample.background, sample.alpha, sample.exposure]
     if sample.camera is not None:

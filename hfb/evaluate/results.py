@@ -24,10 +24,10 @@ class FitMetrics:
         mid_exposure_mpjpe_mm: root-aligned, at the middle of the exposure.
         iou: mean silhouette IoU over the sub-frames.
         iou_best_direction: the same in the direction of `mpjpe_best_direction_mm`.
-        direction_correct: whether the motion runs the right way; None if the truth hardly moves.
-            Of several photos: the share of those that move.
+        direction_correct: whether the motion runs in the right direction of time; None if the truth
+            hardly moves. Of several photos: the share of those that move.
         joint_direction_accuracy: share of the joints that move more than 5 cm within the exposure
-            whose way points along the true one; None if none does.
+            whose displacement points along the true one; None if none does.
         moving_joints: how many such joints there are, in all photos.
         boundary_jump_mm: of consecutive photos: how far the joints of neighbours are apart where
             their motions meet, mean.

@@ -85,7 +85,7 @@ def means_by_tag(
 
 
 def table_markdown(metrics: dict[str, Any]) -> str:
-    """`table.md`: a row a method and figure, a column a bin, with the static start always there.
+    """`table.md`: a row a method and metric, a column a bin, with the static start always there.
 
     Args:
         metrics: from `summarize_run`.

@@ -126,7 +126,7 @@ def read_exposure_time(path: str | Path) -> float | None:
         with _open_image(Path(path)) as image:
             value = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ExposureTime)
         seconds = float(value) if value else 0.0
-    except Exception:  # damaged EXIF data fail in every way there is, and tell no time
+    except Exception:  # damaged EXIF data raise all kinds of errors, and tell no time
         return None
     return seconds if np.isfinite(seconds) and seconds > 0 else None
 

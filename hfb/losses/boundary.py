@@ -12,7 +12,7 @@ from hfb.geometry import rotmat_to_rotvec
 
 @dataclass(frozen=True)
 class BoundaryState:
-    """A body at the moment where two exposures meet; derivatives in one common unit of time.
+    """A body at the time where two motions meet; derivatives in one common unit of time.
 
     Attributes:
         pose_rotmat: rotation of each joint relative to its parent, root first.
@@ -35,7 +35,7 @@ def boundary_loss(end: BoundaryState, start: BoundaryState) -> Float[Tensor, "*B
     and only if the two motions meet smoothly.
 
     Args:
-        end: the earlier motion where the exposures meet.
+        end: the earlier motion where the two meet.
         start: the later motion there.
 
     Returns:

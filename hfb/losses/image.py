@@ -1,4 +1,4 @@
-"""Terms that compare pictures: image formation (eq. 3), matting (eq. 4), background (eq. 9)."""
+"""Terms that compare images: image formation (eq. 3), matting (eq. 4), background (eq. 9)."""
 
 from typing import Literal
 
@@ -28,8 +28,8 @@ def image_loss(
     Args:
         preds: predicted blurry image, RGB, in the colour space in which the two are to agree.
         target: observed blurry image.
-        weight: factor of each pixel, for example 0 where the picture is not to be trusted; a pixel
-            of weight 0 still counts in the mean.
+        weight: factor of each pixel, for example 0 where the image is not to be trusted; a pixel of
+            weight 0 still counts in the mean.
         area: size of the person in pixels (the sum of the observed alpha). If given, the sum of
             squares is divided by it instead of by H W, which makes the value independent of how
             much background the crop shows.
@@ -85,9 +85,9 @@ def background_loss(
 ) -> Float[Tensor, "*B"]:
     """How much the person looks like the background behind it: L_B, eq. (9).
 
-    Two deviations. The paper sums over the whole picture, where the renderer's void counts as
+    Two deviations. The paper sums over the whole image, where the renderer's void counts as
     appearance; here it is the mean over the silhouettes, which get no gradient from it. The paper's
-    epsilon of 1e-6 lets one matching pixel outweigh the picture by a factor of a million; it is a
+    epsilon of 1e-6 lets one matching pixel outweigh the image by a factor of a million; it is a
     colour difference here, below which two colours count as alike.
 
     Args:

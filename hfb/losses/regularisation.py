@@ -70,7 +70,7 @@ def pose_anchor_loss(
 ) -> Float[Tensor, "*B"]:
     """Squared distance of the constant rotation coefficients from where they started.
 
-    Not in the paper: a single picture says little about depth, where the initial estimate knows
+    Not in the paper: a single image says little about depth, where the initial estimate knows
     better than the fit; a weak anchor keeps it. The translation (track 0) is free.
 
     Args:

@@ -147,8 +147,8 @@ def _split_direction(vectors: Float[Tensor, "*B S K 3"]) -> Float[Tensor, "*B S 
     track's dominant direction (largest second moment), and the length carries the sign.
     """
     norm = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    moment = torch.einsum("...ski,...skj->...kij", vectors, vectors)
-    dominant = torch.linalg.eigh(moment).eigenvectors[..., -1].unsqueeze(-3)
+    second_moment = torch.einsum("...ski,...skj->...kij", vectors, vectors)
+    dominant = torch.linalg.eigh(second_moment).eigenvectors[..., -1].unsqueeze(-3)
     # The sign of an eigenvector is arbitrary: most of the track shall have positive lengths.
     total = (vectors * dominant).sum((-1, -3), keepdim=True)
     dominant = torch.where(total < 0, -dominant, dominant)

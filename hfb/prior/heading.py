@@ -77,7 +77,7 @@ def canonical_motion(
         mid_rotmat = evaluate(motion, middle)[0].squeeze(-4)
     is_direct = motion.parameterization == "tangent" and motion.time_origin == 0.5
     coeffs = _direct(motion) if is_direct else _fitted(motion, mid_rotmat, degree)
-    # The frame is no quantity to be optimised: turning the person would be an easy way out.
+    # No gradient through the frame: turning the person would lower the loss and mean nothing.
     turn = heading_free_turn(mid_rotmat[..., 0, :, :].detach())
     transl = coeffs[..., :1, :] @ turn.mT.unsqueeze(-3)
     missing = coeffs.new_zeros(*coeffs.shape[:-3], degree - coeffs.shape[-3], *coeffs.shape[-2:])

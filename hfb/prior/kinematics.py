@@ -2,7 +2,7 @@
 
 Turning rates in the joints' own axes say little across people and poses; where they send hands and
 feet says a lot. A chain's share in the velocity of a joint is linear in the chain's coefficients,
-so playing a chain backwards turns its share round and leaves the others alone.
+so playing a chain backwards changes the sign of its share and leaves the others alone.
 """
 
 from __future__ import annotations

@@ -58,18 +58,18 @@ class MotionPrior(nn.Module):
     An entry is one order of one track: its channels are the components of one vector and are right
     or wrong together. The paper leaves the networks open; docs/PRIORS.md has what was measured.
 
-    D knows the kinematic tree. It scores every way of playing the body's chains (legs, arms, torso,
-    root) forwards or backwards, 64 patterns in all, in small perceptrons, which see what each chain
-    does to the joints; with how often faults are expected, that gives the probability that a chain
-    runs backwards. A second perceptron adds what single joints do, summed along their way to
-    the root. Both know that the odd orders of a motion are right where those of its reverse are
-    wrong.
+    D knows the kinematic tree. It scores every combination of playing the body's chains (legs,
+    arms, torso, root) forwards or backwards, 64 patterns in all, in small perceptrons, which see
+    what each chain does to the joints; with how often faults are expected, that gives the
+    probability that a chain runs backwards. A second perceptron adds what single joints do, summed
+    along the tree up to the root. Both know that the odd orders of a motion are right where those
+    of its reverse are wrong.
 
     G in-paints where D has decided: with the indicator I it returns C + I (r C + d - C) for a
-    factor r in (-1, 1) and an offset d, so that it leaves alone what D believes, and turning an
-    entry round is r = -1.
+    factor r in (-1, 1) and an offset d, so that it leaves alone what D believes, and reversing an
+    entry is r = -1.
 
-    Not in the paper: a third network says from the pose alone which way it is likely to move.
+    Not in the paper: a third network expects from the pose alone how it is likely to move.
 
     Args:
         settings: size and meaning.
@@ -110,7 +110,7 @@ class MotionPrior(nn.Module):
         Args:
             canonical: motions with faults.
             backward: 1 for the chains that run backwards.
-            num_others: patterns drawn by lot.
+            num_others: patterns drawn at random.
         """
         view = self._view(canonical)
         signs = self.patterns.contrast(backward, num_others)
@@ -156,14 +156,14 @@ class MotionPrior(nn.Module):
         return correction_size(self(canonical).corrected, canonical)
 
     def energy_gap(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
-        """Energy (eq. 10) of the reversed motion minus its own: positive if it runs the right way.
+        """Energy (eq. 10) of the reversed motion minus its own: positive if it runs forwards.
 
         Changes its sign under reversal.
         """
         return self.energy(canonical.reversed()) - self.energy(canonical)
 
     def direction_score(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
-        """Log odds of a motion against its reverse: positive where it runs the likely way.
+        """Log odds of a motion against its reverse: positive where it is the likelier one.
 
         Not in the paper, which uses eq. (10) as a loss only. From D's scores of "all chains
         forwards" and "all chains backwards". Changes its sign under reversal.

@@ -55,12 +55,21 @@ class MotionPriorSettings:
         """Rows of a canonical motion."""
         return self.degree + 1 - first_order(self.parameterization)
 
+    def rows_of(self, parity: int) -> list[int]:
+        """Rows of a canonical motion that hold odd orders (1), which reversal negates, or even (0).
+
+        Args:
+            parity: of the orders.
+        """
+        lowest = first_order(self.parameterization)
+        return [row for row in range(self.num_orders) if (row + lowest) % 2 == parity]
+
 
 class ChainReversalClassifier(nn.Module):
-    """Scores all ways of playing chains of the body forwards or backwards.
+    """Scores all combinations of playing chains of the body forwards or backwards.
 
-    Several networks do so; each is trained on its own and the scores are averaged, since what each
-    has learnt by heart of its training subjects differs.
+    Several networks do so; each is trained on its own and the scores are averaged, since each has
+    memorised other things of its training subjects.
 
     Args:
         settings: size and meaning.
@@ -78,8 +87,7 @@ class ChainReversalClassifier(nn.Module):
         self.register_buffer("signs", signs, persistent=False)
         self.register_buffer("chains", chain_matrix(), persistent=False)
         self.register_buffer("log_shares", _log_shares(settings, signs), persistent=False)
-        lowest = first_order(settings.parameterization)
-        self.odd = [k for k in range(settings.num_orders) if (k + lowest) % 2]
+        self.odd = settings.rows_of(parity=1)
         members = [PatternScorer(settings, channels, num_pose) for _ in range(settings.num_members)]
         self.members = nn.ModuleList(members)
 
@@ -102,14 +110,14 @@ class ChainReversalClassifier(nn.Module):
         pose: Float[Tensor, "*B P"],
         signs: Float[Tensor, "*P S L"],
     ) -> Float[Tensor, "M *B S"]:
-        """Score of each member for any patterns, -1 where a chain is turned round."""
+        """Score of each member for any patterns, -1 where a chain is reversed."""
         return torch.stack([member(moving, limbs, pose, signs) for member in self.members])
 
     def contrast(self, backward: Float[Tensor, "B L"], num_others: int) -> Float[Tensor, "B S L"]:
         """Patterns to tell from the true one, which comes first.
 
-        The true pattern, its reverse, those with one more chain wrong, and some drawn by lot from
-        all others: as good to learn from as all 64, at a quarter of the cost.
+        The true pattern, its reverse, those with one more chain wrong, and some drawn at random
+        from all others: as good to learn from as all 64, at a quarter of the cost.
 
         Args:
             backward: 1 for the chains that run backwards in what is shown.
@@ -137,9 +145,9 @@ class ChainReversalClassifier(nn.Module):
 class PatternScorer(nn.Module):
     """One network that scores patterns.
 
-    Its first layer is linear in what playing backwards turns round, the odd coefficients and the
-    velocities they give to the joints, so its 64 inputs cost hardly more than one: their sums over
-    the chains are added up with signs.
+    Its first layer is linear in what playing backwards changes the sign of, the odd coefficients
+    and the velocities they give to the joints, so its 64 inputs cost hardly more than one: their
+    sums over the chains are added up with signs.
 
     Args:
         settings: size and meaning.
@@ -153,9 +161,7 @@ class PatternScorer(nn.Module):
         super().__init__()
         width = settings.width
         self.register_buffer("chains", chain_matrix(), persistent=False)
-        lowest = first_order(settings.parameterization)
-        self.odd = [k for k in range(settings.num_orders) if (k + lowest) % 2]
-        self.even = [k for k in range(settings.num_orders) if not (k + lowest) % 2]
+        self.odd, self.even = settings.rows_of(parity=1), settings.rows_of(parity=0)
         num_odd, num_even = len(self.odd) * channels, len(self.even) * channels
         # Of coefficients that are no turning rates there are no velocities.
         per_order = 3 * NUM_JOINTS if settings.parameterization == "tangent" else 0

@@ -1,7 +1,7 @@
 """How far joints get in a time: a Gaussian process learned from motion capture.
 
 Within an exposure motions look like parabolas, over half a second they do not: limbs turn back.
-What both have in common is how alike a joint's places are at two times.
+What both have in common is how correlated a joint's positions are at two times.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def trajectory_covariance(times: Float[Tensor, "*B N"]) -> Float[Tensor, "*B N N
     """Covariance of one coordinate of a joint at several times; not in the paper.
 
     A sum of squared exponentials: smooth motion, fast and near or slow and far. Only differences of
-    places mean something, the room is as large as the longest recordings'.
+    positions mean something: the room is as large as that of the longest recordings.
 
     Args:
         times: s.

@@ -42,10 +42,8 @@ class TextureClamp(pl.Callback):
             pl_module.texture.clamp_(0.0, 1.0)
 
 
-class MatteRefresh(pl.Callback):
-    """Estimates the mattes again with the bodies as they stand as priors.
-
-    A matte that came with its photo stays as it is.
+class _AfterSteps(pl.Callback):
+    """Does something after some steps.
 
     Args:
         steps: numbers of steps done after which it happens.
@@ -56,11 +54,30 @@ class MatteRefresh(pl.Callback):
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any) -> None:
-        """Replace the problem's mattes at the end of a stage."""
-        if trainer.global_step not in self.steps:
-            return
-        module: RefineModule = pl_module
-        problem, bodies = module.problem, module.predict().exposure.alpha
+        """Act at the end of a stage."""
+        if trainer.global_step in self.steps:
+            self.act(pl_module, trainer)
+
+    def act(self, module: RefineModule, trainer: pl.Trainer) -> None:
+        """What happens.
+
+        Args:
+            module: the fit.
+            trainer: that runs it.
+        """
+        raise NotImplementedError
+
+
+class MatteRefresh(_AfterSteps):
+    """Estimates the mattes again with the bodies as they stand as priors.
+
+    A matte that came with its photo stays as it is.
+    """
+
+    def act(self, module: RefineModule, trainer: pl.Trainer) -> None:
+        """Replace the problem's mattes."""
+        bodies = module.predict().exposure.alpha.cpu()
+        problem = module.problem.to("cpu")  # where mattes are found
         mattes = [
             problem.alpha[p]
             if problem.matte_is_given[p]
@@ -68,44 +85,37 @@ class MatteRefresh(pl.Callback):
             for p in range(len(problem))
         ]
         # As at the start: where the crop reaches over the edge of the photo nothing is known.
-        module.set_problem(replace(problem, alpha=torch.stack(mattes) * problem.valid))
+        alpha = (torch.stack(mattes) * problem.valid).to(module.problem.alpha)
+        module.set_problem(replace(module.problem, alpha=alpha))
 
 
-class ChooseDirections(pl.Callback):
-    """Turns those of consecutive photos' motions round that meet their neighbours better reversed.
+class ChooseDirections(_AfterSteps):
+    """Reverses the motions of those consecutive photos that then meet their neighbours better."""
 
-    Args:
-        steps: numbers of steps done after which it happens.
-    """
-
-    def __init__(self, steps: Sequence[int]) -> None:
-        self.steps = set(steps)
-
-    @torch.no_grad()
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any) -> None:
-        """Choose at the end of a stage, jointly for each sequence."""
-        module: RefineModule = pl_module
+    def act(self, module: RefineModule, trainer: pl.Trainer) -> None:
+        """Choose jointly for each sequence."""
         sequences = module.problem.sequences
-        if sequences is None or trainer.global_step not in self.steps:
+        if sequences is None:
             return
         motion = module.polynomial_motion()
         times = boundary_times(sequences, module.settings.gap_fraction, module.gap)
         betas = module.per_problem(module.betas)
         backward = backward_photos(motion, betas, sequences, times, module.body)
-        turned = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
-        module.load_state(module.split_coeffs(turned))
+        coeffs = torch.where(backward[:, None, None, None], reverse(motion).coeffs, motion.coeffs)
+        module.load_state(module.split_coeffs(coeffs))
         turn_moments(module, trainer.optimizers[0], backward)
 
 
 def turn_moments(module: RefineModule, optimizer: Any, backward: Tensor) -> None:
-    """Turn Adam's memory of the motions round that have been turned round themselves.
+    """Adapt Adam's moments of the gradients to motions that have been reversed.
 
     A reversed motion's coefficients are a matrix times the motion's, so its gradients are the
     inverse's transpose times the motion's, and the matrix is its own inverse. Without this the next
-    steps would go on the old way.
+    steps would go on in the old direction. Squares are turned as those of independent gradients:
+    exact about mid-exposure, where a reversal changes signs only.
 
     Args:
-        module: whose motions were turned.
+        module: whose motions were reversed.
         optimizer: Adam over its parameters.
         backward: which problems' motions.
     """
@@ -116,7 +126,7 @@ def turn_moments(module: RefineModule, optimizer: Any, backward: Tensor) -> None
         if not all(key in state for state in states.values()):
             continue  # before the first step
         moments = module.join_coeffs({name: state[key] for name, state in states.items()})
-        turned = (factors @ moments.flatten(-2)).unflatten(-1, moments.shape[-2:])
-        moments = torch.where(backward[:, None, None, None], turned, moments)
+        changed = (factors @ moments.flatten(-2)).unflatten(-1, moments.shape[-2:])
+        moments = torch.where(backward[:, None, None, None], changed, moments)
         for name, part in module.split_coeffs(moments).items():
             states[name][key].copy_(part)

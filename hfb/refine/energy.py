@@ -38,7 +38,7 @@ from hfb.refine.terms import known_terms, register_term
 from hfb.structures import Exposure, Layers
 
 _FIRMEST = 10.0
-"""Largest factor of a joint's pose anchor: nobody is so sure of a joint that it must not move."""
+"""Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
@@ -240,12 +240,12 @@ def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
     """The motions of consecutive photos meet: section 3.2.
 
     The restriction at each boundary counts for the later of its two photos. Where the earlier one
-    has been refined before, only the later one can give way, and it counts `_BORDER` times.
+    has been refined before, only the later one is fitted, and it counts `_BORDER` times.
     """
     problem, sequences = context.problem, context.problem.sequences
     assert sequences is not None
-    meeting = boundary_times(sequences, context.settings.gap_fraction, prediction.gap)
-    states = boundary_states(prediction.motion, prediction.betas, sequences, meeting, context.body)
+    times = boundary_times(sequences, context.settings.gap_fraction, prediction.gap)
+    states = boundary_states(prediction.motion, prediction.betas, sequences, times, context.body)
     first, second = sequences.pairs.unbind(1)
     missed = boundary_loss(*states)
     missed = torch.where(first < 0, _BORDER * missed, missed)

@@ -70,8 +70,9 @@ class Fitter:
         group: Tensor,
         callbacks: Sequence[pl.Callback] = (),
         logger: Logger | None = None,
+        log_every: int = 1,
     ) -> RefineModule:
-        """Optimise; of problems with the same group number only the best goes all the way.
+        """Optimise; of problems with the same group number only the best gets all steps.
 
         Args:
             problem: all starts of all samples.
@@ -79,11 +80,12 @@ class Fitter:
             callbacks: of every fit: of several starts, of gaps, and of the last one; the module's
                 `phase` says which one it is.
             logger: gets the curves of every term, under `<phase>/<problem>/<term>`.
+            log_every: steps between two points of a curve.
 
         Returns:
             The finished module, one problem a sample, in the order of the group numbers.
         """
-        run = _Run(list(callbacks), logger)
+        run = _Run(list(callbacks), logger, log_every)
         problem, group = problem.to(self.device), group.to(self.device)
         state: dict[str, Tensor] | None = None
         found: list[Gap] = []
@@ -158,8 +160,9 @@ class Fitter:
 class _Run:
     """The fits of one call of `Fitter.refine`, each in a `Trainer` of its own."""
 
-    def __init__(self, callbacks: list[pl.Callback], logger: Logger | None) -> None:
+    def __init__(self, callbacks: list[pl.Callback], logger: Logger | None, log_every: int) -> None:
         self.callbacks = callbacks
+        self.log_every = log_every
         self.logger = None if logger is None else BorrowedLogger(logger)
 
     def fit(self, module: RefineModule, num_steps: int) -> None:
@@ -171,7 +174,7 @@ class _Run:
                 accelerator="gpu" if device.type == "cuda" else "cpu",
                 devices=[device.index or 0] if device.type == "cuda" else 1,
                 logger=self.logger or False,
-                log_every_n_steps=1,
+                log_every_n_steps=min(self.log_every, num_steps),
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,

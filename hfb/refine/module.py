@@ -219,7 +219,9 @@ class RefineModule(pl.LightningModule):
         total, terms = self.losses(self.predict())
         values = {name: value.detach() for name, value in {"total": total, **terms}.items()}
         self.history.append(values)
-        if self.logger is not None:
+        # Lightning would drop what is logged in between, but take its time to look at it.
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.logger and every and (self.global_step + 1) % every == 0:
             for p, problem in enumerate(self.problem.names):
                 curves = {f"{self.phase}/{problem}/{term}": v[p] for term, v in values.items()}
                 self.log_dict(curves, batch_size=len(self.problem))

@@ -65,7 +65,7 @@ class Refinement:
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures of a refinement at some resolution, sRGB in [0, 1].
+    """Images of a refinement at some resolution, sRGB in [0, 1].
 
     Attributes:
         reblurred: the estimate blurred again and put on the background.

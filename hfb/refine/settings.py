@@ -103,7 +103,7 @@ class RefineSettings:
     Attributes:
         weights: weight of each term of eq. 11 by its name: one value, or one a stage. 0 leaves the
             term out; a term that is not named has the weight it was registered with.
-        plugins: modules to import first, which register terms of your own.
+        plugins: modules to import first, which register terms or rendering backends of your own.
         stages: the optimisation, stretch by stretch; the steps add up to the paper's 200.
         lr: step size of each group of parameters.
         final_lr_fraction: the cosine schedule ends at this share of the learning rate; 1 keeps it

@@ -43,12 +43,8 @@ def render_exposure(
     scene, leading = build_scene(mesh, camera)
     backend = choose_backend(scene, settings)
     backend.check(scene, settings)
-    rgb, alpha, visible = backend.render_exposure(scene, settings)
-    return Exposure(
-        rgb=rgb.reshape(*leading, *rgb.shape[1:]),
-        alpha=alpha.reshape(*leading, *alpha.shape[1:]),
-        visible_faces=visible.reshape(*leading, *visible.shape[1:]),
-    )
+    parts = backend.render_exposure(scene, settings)
+    return Exposure(*(part.reshape(*leading, *part.shape[1:]) for part in parts))
 
 
 def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTINGS) -> Layers:
@@ -70,12 +66,8 @@ def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTIN
     scene, leading = build_scene(mesh, camera)
     backend = choose_backend(scene, settings)
     backend.check(scene, settings)
-    rgb, alpha, visible = backend.render_layers(scene, settings)
-    return Layers(
-        rgb=rgb.reshape(*leading, *rgb.shape[1:]),
-        alpha=alpha.reshape(*leading, *alpha.shape[1:]),
-        visible_faces=visible.reshape(*leading, *visible.shape[1:]),
-    )
+    parts = backend.render_layers(scene, settings)
+    return Layers(*(part.reshape(*leading, *part.shape[1:]) for part in parts))
 
 
 def hard_silhouettes(

@@ -9,9 +9,10 @@ from hfb.errors import InputError
 Mode = Literal["coverage", "contour", "dibr"]
 
 AUTOMATIC = "auto"
+"""Name of the backend that is chosen by device and dtype."""
+
 BACKENDS = ["torch", "numba", "kaolin"]
 """Names of the backends there are; `hfb.render.register_backend` adds to them."""
-"""Name of the backend that is chosen by device and dtype."""
 
 NEAR_PLANE_M = 0.05
 """Faces with a vertex nearer than this are dropped: they are clipped by no renderer here."""

@@ -84,9 +84,9 @@ def photo_image(
     first, middle, last = 0, len(views.subframes) // 2, len(views.subframes) - 1
     body_shape = _shaded_layers(refinement, body, camera, settings, middle)
 
-    def framed(picture: Float[Tensor, "*N 3 h w"]) -> Float[Tensor, "*N 3 h w"]:
+    def framed(panel: Float[Tensor, "*N 3 h w"]) -> Float[Tensor, "*N 3 h w"]:
         """Grey where the panel reaches over the edge of the photo."""
-        return picture * inside + NEUTRAL_GREY * (1.0 - inside)
+        return panel * inside + NEUTRAL_GREY * (1.0 - inside)
 
     return comparison_image(
         ComparisonImages(

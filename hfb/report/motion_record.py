@@ -30,12 +30,12 @@ def motion_record(
     """
     first, number = refinements[0], len(refinements)
     times = subframe_times(first.num_subframes)
-    poses, places = zip(*(r.poses(times) for r in refinements), strict=True)
+    poses, transl = zip(*(r.poses(times) for r in refinements), strict=True)
     opening, closing = exposure.double()[:, :1], exposure.double()[:, 1:]
     is_polynomial = not any(isinstance(r, PoseSequence) for r in refinements)
     return MotionRecord(
         pose_rotvec=rotmat_to_rotvec(torch.cat(poses)),
-        transl=torch.cat(places),
+        transl=torch.cat(transl),
         betas=first.betas,
         times=(opening + times.double() * (closing - opening)).flatten(),
         frame_index=torch.arange(number).repeat_interleave(len(times)),

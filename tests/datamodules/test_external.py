@@ -21,7 +21,7 @@ def test_a_file_is_written_or_one_line_says_why_not(tmp_path, capsys, monkeypatc
     given = ["--tool=cliff", f"--source={source}", f"--output={out}", "--width=64"]
     main([*given, "--height=48", "--num_photos=2"])
     assert str(out) in capsys.readouterr().out.replace("\n", "")
-    found = read_timed_estimates(out, load_body().identity, (48, 64))
+    found = read_timed_estimates(out, load_body(), (48, 64))
     assert [item.frame for item in found] == [0, 0, 1, 1]
     for mistake in (["--height=48", "--num_photos=3"], []):
         with pytest.raises(SystemExit) as stop:

@@ -66,7 +66,7 @@ def test_a_start_without_uncertainties_is_refined_as_ever(body, known, short):
     together = fitter.refine(beside, torch.arange(2))
     assert torch.equal(together.pose[:1], none_known.pose[:1])
     assert not torch.equal(together.pose[1:], none_known.pose[1:])
-    picked = beside.select(torch.tensor([1]))
+    picked = beside.index([1])
     assert picked.joint_sigma is not None
     assert float(picked.joint_sigma[0, LEFT_SHOULDER]) == 1.0
 

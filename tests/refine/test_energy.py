@@ -65,7 +65,7 @@ def test_names_are_taken_once():
     assert known_terms()["first"].weight == 0.0
     register_term("first", weight=1.0)(first)  # its module was loaded again
     assert known_terms()["first"].weight == 1.0
-    with pytest.raises(InputError, match=r"'pose' of .*first is registered already, by hfb\.fit"):
+    with pytest.raises(InputError, match=r"'pose' of .*registered already, by hfb\.refine"):
         register_term("pose")(first)
     for name in ("total", "two words"):
         with pytest.raises(InputError, match="must be an identifier other than 'total'"):

@@ -151,7 +151,7 @@ def _without_sliding(
 
 
 def _smoothed(path: Array, times: Array) -> Array:
-    """The path (S, 3) averaged over 30 ms: joints give way where a foot lands or lets go.
+    """The path (S, 3) averaged over 30 ms: joints yield where a foot lands or lifts off.
 
     A landing at 1 m/s is rounded by 4 mm.
     """

@@ -40,7 +40,7 @@ class ClipRun:
 
     Args:
         pipeline: the tools of the run.
-        watch: who looks on.
+        watch: progress display, callbacks and logger.
     """
 
     def __init__(self, pipeline: Pipeline, watch: Watch) -> None:

@@ -47,7 +47,7 @@ class WindowFit:
         Args:
             photo: the next one, with its start.
             is_last: whether no other will follow.
-            watch: who looks on.
+            watch: progress display, callbacks and logger.
         """
         settings = self.pipeline.settings
         self._waiting.append(photo)

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from hfb.app.clip.run import ClipFrame
-from hfb.evaluate.metrics_of_sequence import MIN_SPEED, MM_PER_M, states_at_boundaries
+from hfb.evaluate.metrics_of_sequence import MIN_SPEED, states_at_boundaries
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics
 from hfb.export import atomic_folder, atomic_write, write_image
+from hfb.metrics.functional.joints import MM_PER_M
 from hfb.refine.fitter import Fitter
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop

@@ -35,7 +35,7 @@ class Prediction:
 
 
 class PredictionWriter(BasePredictionWriter):
-    """Writes what a prediction finds (layout: README, "What comes out").
+    """Writes what a prediction finds (layout: docs/FORMATS.md).
 
     Args:
         root: the folder; made with the first result.

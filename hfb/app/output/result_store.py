@@ -1,6 +1,6 @@
 """The results of an evaluation on disk: whole or absent, so a run can be killed and go on.
 
-Each finished sample is a folder `samples/<id>` that appears by a rename and holds its figures in
+Each finished sample is a folder `samples/<id>` that appears by a rename and holds its metrics in
 `result.json`; each unusable one is a file `unusable/<id>.json`. Everything else (tables, means) is
 computed from these, so it does not depend on who made them, when, and in which order.
 """

@@ -1,4 +1,4 @@
-"""Results of samples on disk, as a prediction leaves them (layout: README, "What comes out")."""
+"""Results of samples on disk, as a prediction leaves them (layout: docs/FORMATS.md)."""
 
 from __future__ import annotations
 

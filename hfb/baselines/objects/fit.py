@@ -83,7 +83,8 @@ def object_weights(
     """Weights of the terms at a step, after either method's schedule.
 
     Args:
-        losses: from `object_losses`; Motion from Blur weighs each object as it explains the photos.
+        losses: from `hfb.baselines.objects.losses`; Motion from Blur weighs each object as it
+            explains the photos.
         recipe: of either method.
         step: number of steps done.
     """

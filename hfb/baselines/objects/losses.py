@@ -12,7 +12,7 @@ _ROI_FLOOR = 0.01
 
 
 def mesh_edges(faces: Int[Tensor, "F 3"]) -> Int[Tensor, "E 2"]:
-    """Each edge of a mesh once, both ways round: (from, to) and (to, from)."""
+    """Each edge of a mesh once in both directions: (from, to) and (to, from)."""
     pairs = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     return torch.unique(torch.cat([pairs, pairs.flip(1)]), dim=0)
 

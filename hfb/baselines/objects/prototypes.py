@@ -108,13 +108,13 @@ def torus_prototype(ring: int, tube: int) -> Prototype:
         InputError: if either is too few for a closed surface.
     """
     if min(ring, tube) < 3:
-        raise InputError(f"a torus needs 3 vertices both ways round, got {ring} and {tube}")
+        raise InputError(f"a torus needs 3 vertices in both directions, got {ring} and {tube}")
     about = 2 * math.pi * torch.arange(ring, dtype=torch.float64)[:, None] / ring
     around = 2 * math.pi * torch.arange(tube, dtype=torch.float64)[None] / tube
     radius = 1.0 + TUBE_SHARE * torch.cos(around)
     height = (TUBE_SHARE * torch.sin(around)).expand(ring, tube)
     verts = torch.stack([radius * torch.cos(about), height, -radius * torch.sin(about)], -1)
-    # The tube turns the other way round than the grid: flipped, the outside is outside.
+    # The tube turns in the other sense than the grid: flipped, the outside is outside.
     faces_uv = _grid_faces(ring, tube).flip(1)
     row, column = faces_uv // (tube + 1), faces_uv % (tube + 1)
     faces = (row % ring) * tube + column % tube

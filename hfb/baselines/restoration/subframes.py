@@ -1,4 +1,4 @@
-"""Sharp sub-frames by classical means, without any learned weights: a competitor's first half.
+"""Sharp sub-frames by classical means, without learned weights, as a method to compare with.
 
 The motion blur of the person is taken to be locally a straight line. For one photo its length and
 axis come from the matte's ramps, for several photos from the optical flow between them. Colours and

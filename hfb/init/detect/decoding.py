@@ -1,7 +1,7 @@
 """BlazePose's raw outputs as people and landmarks: our own decoding, without the networks.
 
 Positions in the full image are continuous pixels (centre of the first pixel at 0.5). The networks
-were trained on crops taken without a half-pixel shift, so we take them the same way.
+were trained on crops taken without a half-pixel shift, so we take them likewise.
 """
 
 from __future__ import annotations

@@ -211,8 +211,8 @@ def _middle_and_size(xy: Float[Tensor, "B 33 2"]) -> tuple[Tensor, Tensor]:
 def view_rotation(seen: LiftingInput) -> Float[Tensor, "B 3 3"]:
     """Rotation from the image's camera frame to the axes that the network works in.
 
-    The camera is turned, the shortest way, to look at the person's middle, and then rolled with the
-    crop.
+    The camera is turned by the smallest angle to look at the person's middle, and then rolled with
+    the crop.
 
     Args:
         seen: what the detector says.

@@ -1,4 +1,4 @@
-"""What all figures ask of their inputs."""
+"""What all metrics ask of their inputs."""
 
 from torch import Tensor
 

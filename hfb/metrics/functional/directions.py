@@ -1,4 +1,4 @@
-"""Which way single joints move, for consecutive photos where time has a direction."""
+"""In which direction single joints move, for consecutive photos where time has a direction."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hfb.metrics.functional.joints import MM_PER_M
 def joint_directions(
     preds: Float[Tensor, "*B S J 3"], target: Float[Tensor, "*B S J 3"], min_move_mm: float = 50.0
 ) -> tuple[Bool[Tensor, "*B J"], Bool[Tensor, "*B J"]]:
-    """Which joints run the right way, and which move far enough for the question to make sense.
+    """Which joints move in the right direction, and which move far enough to have one.
 
-    A joint's way is from its first to its last position, in the camera frame.
+    A joint's displacement is that from its first to its last position, in the camera frame.
 
     Args:
         preds: joints, m, in temporal order.
         target: true joints, m.
-        min_move_mm: true ways shorter than this do not count.
+        min_move_mm: true displacements shorter than this do not count.
 
     Returns:
-        True where the estimated way points along the true one rather than against it; True where
-        the true one is long enough.
+        True where the estimated displacement points along the true one rather than against it; True
+        where the true one is long enough.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -37,6 +37,6 @@ def joint_directions(
         [[True, False], [True, False]]
     """
     check_shapes(preds, target, "joints")
-    way, true_way = (joints[..., -1, :, :] - joints[..., 0, :, :] for joints in (preds, target))
-    moves = torch.linalg.vector_norm(true_way, dim=-1) * MM_PER_M > min_move_mm
-    return (way * true_way).sum(-1) > 0.0, moves
+    moved, truth = (joints[..., -1, :, :] - joints[..., 0, :, :] for joints in (preds, target))
+    moves = torch.linalg.vector_norm(truth, dim=-1) * MM_PER_M > min_move_mm
+    return (moved * truth).sum(-1) > 0.0, moves

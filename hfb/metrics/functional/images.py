@@ -1,4 +1,4 @@
-"""Figures of pictures: one value a sample."""
+"""Metrics of images: one value a sample."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -41,16 +41,16 @@ def reblur_psnr(
     box: tuple[int, int, int, int] | None = None,
     colour: str = "srgb",
 ) -> Float[Tensor, "*B"]:
-    """Peak signal-to-noise ratio in dB, in linear light, of a picture blurred again.
+    """Peak signal-to-noise ratio in dB, in linear light, of an image blurred again.
 
     Args:
         preds: predicted blurry image in [0, 1].
         target: observed blurry image in [0, 1].
-        box: top, bottom, left, right in pixels, end exclusive; the whole picture if None.
+        box: top, bottom, left, right in pixels, end exclusive; the whole image if None.
         colour: what the values are, "srgb" (decoded here) or "linear".
 
     Returns:
-        One value a sample, dB; infinite for equal pictures.
+        One value a sample, dB; infinite for equal images.
 
     Raises:
         ShapeError: if the shapes differ.

@@ -1,8 +1,8 @@
-"""Figures of joints: one value a sample.
+"""Metrics of joints: one value a sample.
 
 Joints are compared at S times of the exposure, root-aligned unless said otherwise. A single blurry
 image cannot tell a motion from its reverse, so the fixed-direction error, the error in the better
-direction and the share of right directions are three figures, never one.
+direction and the share of right directions are three metrics, never one.
 """
 
 import torch
@@ -245,7 +245,7 @@ def direction_correct(
     min_path_mm: float = 20.0,
     root: Root = 0,
 ) -> bool | None:
-    """Whether one motion runs the right way.
+    """Whether one motion runs in the right direction of time.
 
     Args:
         preds: joints, m.

@@ -97,7 +97,7 @@ class Sequences(Batch):
 
 @dataclass(frozen=True)
 class BoundaryTimes:
-    """When the motions of neighbouring photos meet, in each one's own time.
+    """Where the motions of neighbouring photos meet, in the time of each.
 
     Attributes:
         end: of the earlier one, in its exposures from its opening.
@@ -234,16 +234,16 @@ def boundary_states(
     motion: PolynomialMotion,
     betas: Float[Tensor, "P K"],
     sequences: Sequences,
-    meeting: BoundaryTimes,
+    times: BoundaryTimes,
     body: SmplBody,
 ) -> tuple[BoundaryState, BoundaryState]:
-    """What neighbouring photos' motions say about the moment where they meet.
+    """What the motions of neighbouring photos say about the time where they meet.
 
     Args:
         motion: of each problem.
         betas: shape of each problem.
         sequences: the photos.
-        meeting: from `boundary_times`.
+        times: from `boundary_times`.
         body: the body model.
 
     Returns:
@@ -257,8 +257,8 @@ def boundary_states(
         earlier = PolynomialMotion.cat([motion, last])
     shape = betas[second]
     return (
-        _state(earlier.index(first), meeting.end, meeting.end_rate, shape, body),
-        _state(motion.index(second), meeting.start, meeting.start_rate, shape, body),
+        _state(earlier.index(first), times.end, times.end_rate, shape, body),
+        _state(motion.index(second), times.start, times.start_rate, shape, body),
     )
 
 

@@ -1,9 +1,9 @@
 """Which exposure gap leads from the motion inside one photo to that inside the next.
 
-Not in the paper, which has "the exposure gap" given. Places at mid-exposure are known well and do
-not depend on the gap; the blur tells how far a joint moves within an exposure. How people move
-leads from one to the other: a Gaussian process learned from motion capture says how likely the ways
-in two exposures and the way between them are, whatever share of the frame time the exposures take.
+Not in the paper, which takes the exposure gap as given. Positions at mid-exposure are known well
+and do not depend on the gap; the blur tells how far a joint moves within an exposure. A Gaussian
+process learned from motion capture says, for any gap, how likely the displacements within two
+exposures and the displacement between them are together.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from hfb.prior import trajectory_covariance
 from hfb.refine.sequence.boundaries import Gap, Sequences
 
 MAX_GAP = 0.75
-"""Largest one thought of: beyond it the motion during the exposure says nothing about the rest."""
+"""Largest gap considered: beyond it the motion in the exposure says nothing about the rest."""
 GRID_STEP = 0.01
 ERRORS = ((0.006, 0.1), (0.03, 0.3), (0.004, 0.05))
-"""Errors of what fits of rendered photos typically say of a joint: of its way in an exposure, of
-its acceleration (per squared exposure) and of its way from one mid-exposure to the next; m, and as
-shares of what joints as lively do. The blur hardly shows how a speed changes."""
+"""Typical errors of fits of rendered photos: of a joint's displacement within an exposure, of its
+acceleration (per squared exposure) and of its displacement from one mid-exposure to the next. In m,
+and as shares of what a joint that moves as much does. The blur hardly shows how a speed changes."""
 ERROR_FACTORS = ((1.0, 0.55), (2.5, 0.25), (6.0, 0.15), (20.0, 0.05))
-"""Some joints are off by more, some are lost: how much, and how many."""
+"""Some joints are off by more, some are lost: by which factor, and which share of them."""
 LIVELINESS = (0.06, 0.12, 0.25, 0.5, 1.0)
-"""How much a joint moves, times the mean of motion capture; all as likely."""
+"""How much a joint moves, relative to the mean of motion capture; all are equally likely."""
 JOINTS_ALIKE = 4.0
-"""So many joints err together, and count as one."""
+"""Errors of neighbouring joints are correlated: so many joints count as one."""
 LOST_PAIRS = 0.03
-"""Share of neighbouring photos whose fits tell nothing: a person facing the wrong way."""
+"""Share of neighbouring photos whose fits tell nothing, as where a start has front for back."""
 
-# From places at opening, mid-exposure and closing of two photos: way and acceleration in the first,
-# way between them, way and acceleration in the second.
+# From positions at opening, mid-exposure and closing of two photos: displacement and acceleration
+# in the first, displacement between them, displacement and acceleration in the second.
 _DIFFERENCES = (
     (-1.0, 0.0, 1.0, 0.0, 0.0, 0.0),
     (4.0, -8.0, 4.0, 0.0, 0.0, 0.0),
@@ -49,10 +49,10 @@ _ERRORS = (ERRORS[0], ERRORS[1], ERRORS[2], ERRORS[0], ERRORS[1])
 def gaps_of_joints(
     joints: Float[Tensor, "P 3 J 3"], sequences: Sequences, stretch: float = 1.0
 ) -> list[Gap]:
-    """The gap that the joints' ways during the exposures and between them speak for.
+    """The gap that fits the joints' displacements during the exposures and between them.
 
-    Mean and deviation of all gaps, each as often as it is likely. A blur may be run through either
-    way: each joint of each photo is taken both ways round.
+    Mean and standard deviation over all gaps, weighted by their likelihood. A blur does not tell
+    the direction of time: each joint of each photo is taken in both.
 
     Args:
         joints: of each photo at opening, mid-exposure and closing, camera frame, m.
@@ -89,26 +89,27 @@ def _differences(
     # Depth is what photos know least about: as tangents of angles, and one depth for all joints.
     seen = joints[..., :2] / joints[..., 2:]
     depth = joints[..., 2].mean((1, 2))[pairs].mean(1)
-    places = seen[pairs].flatten(1, 2) * depth[:, None, None, None]
-    factor = places.new_tensor([stretch, stretch, 1.0, stretch, stretch])
-    return torch.einsum("dn,mnjc->mjcd", places.new_tensor(_DIFFERENCES), places) * factor
+    positions = seen[pairs].flatten(1, 2) * depth[:, None, None, None]
+    factor = positions.new_tensor([stretch, stretch, 1.0, stretch, stretch])
+    return torch.einsum("dn,mnjc->mjcd", positions.new_tensor(_DIFFERENCES), positions) * factor
 
 
 def log_likelihood(
     seen: Float[Tensor, "J 2 5"], period: Float[Tensor, ""], grid: Float[Tensor, " G"]
 ) -> Float[Tensor, " G"]:
-    """How likely each gap is between two photos; joints count as if they erred by themselves.
+    """Log likelihood of each gap between two photos, with errors of joints taken as independent.
 
     Args:
-        seen: way and acceleration of each joint in the first exposure, way from one mid-exposure to
-            the next, way and acceleration in the second; along two axes, m.
+        seen: displacement and acceleration of each joint in the first exposure, displacement from
+            one mid-exposure to the next, displacement and acceleration in the second; along two
+            axes, m.
         period: time from opening to opening, s.
         grid: gaps.
     """
     within = ((1.0 - grid) * period)[:, None] * grid.new_tensor([0.0, 0.5, 1.0])
     differences = grid.new_tensor(_DIFFERENCES)
-    places = trajectory_covariance(torch.cat([within, period + within], 1))
-    moved = differences @ places @ differences.mT
+    positions = trajectory_covariance(torch.cat([within, period + within], 1))
+    moved = differences @ positions @ differences.mT
     steady, relative = grid.new_tensor(_ERRORS).square().unbind(1)
     directions = grid.new_tensor(
         [[one, 1.0, 1.0, two, 1.0] for one, two in itertools.product((1.0, -1.0), repeat=2)]
@@ -124,6 +125,6 @@ def log_likelihood(
         squares = off.square().sum(-2).unflatten(-1, (len(seen), len(directions), 2)).sum(-1)
         volume = factored.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         # Two axes: the root of the determinant counts twice.
-        either_way = torch.logsumexp(-0.5 * squares, -1)
-        likely.append(either_way - 2.0 * volume[:, None] + math.log(share))
+        either = torch.logsumexp(-0.5 * squares, -1)
+        likely.append(either - 2.0 * volume[:, None] + math.log(share))
     return torch.logsumexp(torch.stack(likely), 0).sum(-1)

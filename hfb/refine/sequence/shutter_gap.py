@@ -18,20 +18,21 @@ from hfb.structures import BodyParams
 ASSUMED_GAP = 0.25
 """Shut part of the frame time that photos start from while it is unknown."""
 PHOTO_FACTOR = 8.0
-"""Times the photo's weight, in the second fit: mattes make the trunk's ways 4 to 7 % too short."""
+"""Factor on the photo's weight in the second fit: mattes make the displacements of the torso 4 to
+7 % too short."""
 FIT_STRETCH = 1.03
-"""What undoes the shortening of ways by fits: limbs turn back, and motion has a cost."""
+"""Undoes the shortening of displacements by fits: limbs turn back, and motion has a cost."""
 LEAST_BLUR = 3.0
-"""Way of the median joint in an exposure, px of the crop, below which a gap is but a guess: a fit
-errs by one to two."""
+"""Displacement of the median joint in an exposure, px of the crop, below which a gap is only a
+guess: fits err by one to two."""
 
 
 def free_settings(settings: RefineSettings) -> RefineSettings:
     """The recipe with which the gap is found: photos that do not know of each other.
 
-    Motions that are made to meet bend until they do, at whatever gap they are told. They start from
-    the way between the starting poses, without noise ("tangent" only), which at short exposures is
-    as large as they. The last stage is left out: what it adds is small.
+    Motions that are made to meet bend until they do, whatever the gap. They start from the
+    velocities between the starting poses ("tangent" only), without noise, which at short exposures
+    is as large as the motion. The last stage is left out: what it adds is small.
 
     Args:
         settings: the recipe of the refinement.
@@ -47,9 +48,9 @@ def free_settings(settings: RefineSettings) -> RefineSettings:
 def second_settings(settings: RefineSettings) -> RefineSettings:
     """The recipe of the fit that follows: the last stage of the one before.
 
-    It starts from the way between the poses that were found instead of the starting poses, which
-    are off by several centimetres, each photo's by others. The photo counts for more in it: the
-    person is in place by then, and how wide the colours are smeared is all that is asked.
+    It starts from the velocities between the fitted poses instead of the starting poses, whose
+    errors of several centimetres differ from photo to photo. The photo counts for more in it: the
+    pose is right by then, and only the extent of the blur is wanted.
 
     Args:
         settings: from `free_settings`.
@@ -73,7 +74,7 @@ def gap_recipes(settings: RefineSettings) -> list[RefineSettings]:
 def find_gaps(
     motion: PolynomialMotion, betas: Float[Tensor, "P K"], sequences: Sequences, body: SmplBody
 ) -> list[Gap]:
-    """The gap with which what moved during the exposures leads from each photo to the next.
+    """The gap with which the motions in the exposures lead from each photo to the next.
 
     Args:
         motion: of each problem, fitted without the boundary restriction.
@@ -103,5 +104,5 @@ def blur_in_crop(joints: Float[Tensor, "P 3 J 3"], settings: RefineSettings) -> 
     """
     opened, middle, closed = (joints[..., :2] / joints[..., 2:]).unbind(1)
     extent = (middle.amax(1) - middle.amin(1)).amax(-1)
-    way = torch.linalg.vector_norm(closed - opened, dim=-1).median(-1).values
-    return way / extent * settings.image_size / (1.0 + 2.0 * settings.crop_margin)
+    distance = torch.linalg.vector_norm(closed - opened, dim=-1).median(-1).values
+    return distance / extent * settings.image_size / (1.0 + 2.0 * settings.crop_margin)

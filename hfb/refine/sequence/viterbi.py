@@ -61,10 +61,10 @@ def backward_photos(
     motion: PolynomialMotion,
     betas: Float[Tensor, "P K"],
     sequences: Sequences,
-    meeting: BoundaryTimes,
+    times: BoundaryTimes,
     body: SmplBody,
 ) -> Bool[Tensor, " P"]:
-    """Which photos' motions run the wrong way in time.
+    """Which photos' motions run backwards in time.
 
     A motion and its reverse blur to the same photo. Over a sequence the two of each photo are
     chosen together so that the boundary restriction of section 3.2 is violated least.
@@ -73,7 +73,7 @@ def backward_photos(
         motion: of each problem.
         betas: shape of each problem.
         sequences: the photos.
-        meeting: where their motions meet.
+        times: where their motions meet.
         body: the body model.
 
     Returns:
@@ -84,8 +84,8 @@ def backward_photos(
     cost = motion.coeffs.new_zeros(len(pairs), 2, 2)
     for a, earlier in enumerate(twins):
         for b, later in enumerate(twins):
-            end, _ = boundary_states(earlier, betas, sequences, meeting, body)
-            _, start = boundary_states(later, betas, sequences, meeting, body)
+            end, _ = boundary_states(earlier, betas, sequences, times, body)
+            _, start = boundary_states(later, betas, sequences, times, body)
             cost[:, a, b] = boundary_loss(end, start)
     backward = torch.zeros(len(betas), dtype=torch.bool, device=betas.device)
     for chain in _chains(pairs):
@@ -134,8 +134,8 @@ def select_consistent_hypotheses(
 
     Returns:
         The estimates, reordered, legs exchanged in the first one where that is chosen. Plain
-        registrations that stand beside lifted ones are chosen among
-        themselves, as if nothing had been lifted.
+        registrations that stand beside lifted ones are chosen among themselves, as if nothing had
+        been lifted.
     """
     plain = [estimate.unlifted for estimate in estimates if estimate.unlifted is not None]
     if len(plain) == len(estimates):

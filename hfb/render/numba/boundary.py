@@ -1,6 +1,6 @@
 """Compiled kernels: how much of each boundary pixel lies on the near side of its edge (`coverage`).
 
-The twin of `torch_boundary`, where the method is explained.
+The twin of `hfb.render.torch.boundary`, where the method is explained.
 """
 
 from __future__ import annotations

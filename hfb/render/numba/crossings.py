@@ -1,6 +1,6 @@
 """Compiled kernels: where silhouette edges cross the lines between pixel centres (`coverage`).
 
-The twin of `torch_crossings`, where the method is explained.
+The twin of `hfb.render.torch.crossings`, where the method is explained.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def find_crossings(
     kind, links, pixel = boundary.kind, boundary.links, boundary.pixel
     height, width = depth.shape
     count, num_pixels, room = 0, 0, len(boundary.key)
-    # Half of the way to the camera is a step whatever the focal length.
+    # Half the distance to the camera is a step whatever the focal length.
     nearness = ONE - min(params.occlusion_step / abs(focal), HALF)
     num_edges = list_silhouette_edges(
         mesh.edge_halves, mesh.edge_faces, buffers.is_front, buffers.silhouette

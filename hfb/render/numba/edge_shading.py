@@ -1,6 +1,6 @@
 """Compiled kernels: silhouette and colours of the pixels on the `coverage` boundary.
 
-The twin of the colours in `torch_boundary`, where the method is explained.
+The twin of the colours in `hfb.render.torch.boundary`, where the method is explained.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ class FrameGrads(NamedTuple):
 class FrameState(NamedTuple):
     """What one sub-frame keeps from the forward to the backward pass.
 
-    Grids have (H + 2, W + 2) pixels, see `torch_visibility`; only the part inside `box` is valid.
+    Grids have (H + 2, W + 2) pixels, see `hfb.render.torch.visibility`; only the part inside `box`
+    is valid.
 
     Attributes:
         screen: (V, 3) grid x, y in px and inverse depth in 1/m; inverse depth 0: cannot be drawn.
@@ -108,7 +109,7 @@ class FrameState(NamedTuple):
 
 
 class Boundary(NamedTuple):
-    """What one `coverage` sub-frame keeps of its soft edges, see `torch_crossings`.
+    """What one `coverage` sub-frame keeps of its soft edges, see `hfb.render.torch.crossings`.
 
     Attributes:
         key: crossings, 4 far pixel + direction of the near one (right, left, below, above).
@@ -156,7 +157,7 @@ class ThreadBuffers(NamedTuple):
         screen_grad: (V, 3) gradient of `FrameState.screen`.
         open_ahead: (H + 10, W + 2) flat, `dibr`: bits of pixels that still take faces.
         slot: grid, flat, `dibr`: where a pixel is in `NearFaces`; -1: nowhere.
-        lanes: `dibr`: the faces of one pixel, see `numba_dibr`.
+        lanes: `dibr`: the faces of one pixel, see `hfb.render.numba.dibr`.
         lane_bits: the same memory as integers.
         row_x: (W + 2,) columns of the pixels of a row that are shaded.
         row: (W + 2, 7) what is known of them, see `texture_place`.

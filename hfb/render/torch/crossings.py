@@ -102,7 +102,7 @@ def find_crossings(
     frame, half_edge = find_silhouette_edges(is_front, topology)
     with torch.no_grad():
         ends = edge_ends(screen, topology.faces, frame, half_edge)
-        # Half of the way to the camera is a step whatever the focal length.
+        # Half the distance to the camera is a step whatever the focal length.
         nearness = 1.0 - (OCCLUSION_STEP_PX / focal.abs()).clamp_max(0.5)
         rows = _cross_lines(*ends, nearness[frame], frame, depth, axis=1)
         columns = _cross_lines(*ends, nearness[frame], frame, depth, axis=0)

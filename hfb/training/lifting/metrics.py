@@ -16,7 +16,7 @@ from hfb.init.lift.network import LiftedPose
 from hfb.training.lifting.batch import LiftingTruth
 
 BLUR_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, math.inf)
-"""Edges of the blur rates that figures are given for."""
+"""Edges of the bins of the blur rate that metrics are given for."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def metrics_of(
     Args:
         pose: the network's answer.
         joints: its joints relative to the root, m.
-        truth: the poses that the pictures show.
+        truth: the poses that the images show.
     """
     aligned = procrustes_align(joints, truth.joints)
     chord = (pose.rotmat - truth.rotmat).flatten(-2).norm(dim=-1)
@@ -117,7 +117,7 @@ def summarise(parts: Sequence[LiftingMetrics], names: Sequence[str] = ()) -> Lif
 
 
 def join_metrics(parts: Sequence[LiftingMetrics]) -> LiftingMetrics:
-    """One set of figures from those of several batches."""
+    """The metrics of several batches as one set."""
     return LiftingMetrics(
         **{
             name: torch.cat([getattr(part, name) for part in parts])

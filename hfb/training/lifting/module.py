@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.body import load_body
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
 from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
 from hfb.losses import check_weights, weighted_sum
 from hfb.structures import BodyParams
 from hfb.training.lifting.batch import LiftingTruth, batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
+from hfb.training.module import TrainingModule
 
 _WARM_UP = 0.1
 
@@ -44,7 +41,7 @@ class LiftingLoss:
         check_weights(asdict(self), "model.loss")
 
 
-class LiftingModule(pl.LightningModule):
+class LiftingModule(TrainingModule):
     """Trains the lifting network and reports on subjects it has never seen.
 
     Args:
@@ -67,22 +64,10 @@ class LiftingModule(pl.LightningModule):
         output: str = "outputs/lifting",
         checkpoint: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(body, lr, weight_decay, output, checkpoint)
         self.network = LiftingNetwork(network)
         self.loss = loss
-        self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.output = Path(output)
-        self.checkpoint = checkpoint
-        self.metrics: dict[str, float] = {}
-        self.config_text = ""
         self._parts: list[LiftingMetrics] = []
-
-    @property
-    def body(self) -> Any:
-        """The body whose joints are compared."""
-        return self._body[0]
 
     def setup(self, stage: str) -> None:
         """Learn the sizes of the inputs, or load a finished network to be tested."""
@@ -94,12 +79,6 @@ class LiftingModule(pl.LightningModule):
             values = encode(self.trainer.datamodule.typical_input())  # type: ignore[attr-defined]
             self.network.mean.copy_(values.mean(0))
             self.network.scale.copy_(values.std(0).clamp(min=0.05))
-
-    def on_fit_start(self) -> None:
-        """Keep the resolved configuration beside the results."""
-        if self.config_text:
-            self.output.mkdir(parents=True, exist_ok=True)
-            (self.output / "config.yaml").write_text(self.config_text)
 
     def joints_of(self, pose: LiftedPose) -> Float[Tensor, "B J 3"]:
         """Joints relative to the root, m."""
@@ -138,7 +117,7 @@ class LiftingModule(pl.LightningModule):
         self._parts.append(metrics_of(pose, self.joints_of(pose), truth))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Figures of pairs of validation subjects."""
+        """Metrics of pairs of validation subjects."""
         self._measure(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -148,7 +127,7 @@ class LiftingModule(pl.LightningModule):
         self.log_dict({f"val/{name}": value for name, value in self.metrics.items()})
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Figures of pairs of validation subjects."""
+        """Metrics of pairs of validation subjects."""
         self._measure(batch)
 
     def on_test_epoch_end(self) -> None:
@@ -171,23 +150,14 @@ class LiftingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.lr, weight_decay=self.weight_decay
-        )
-        steps = int(self.trainer.estimated_stepping_batches)
+        return self.adamw(self.network, _one_cycle)
 
-        def factor(step: int) -> float:
-            """Straight up over the first tenth, down to zero over the rest along a cosine."""
-            progress = min(step / max(steps, 1), 1.0)
-            if progress < _WARM_UP:
-                return 0.02 + 0.98 * progress / _WARM_UP
-            return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+def _one_cycle(progress: float) -> float:
+    """Straight up over the first tenth, down to zero over the rest along a cosine."""
+    if progress < _WARM_UP:
+        return 0.02 + 0.98 * progress / _WARM_UP
+    return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
 
 
 def _exponential(error: Tensor, expected: Tensor) -> Tensor:

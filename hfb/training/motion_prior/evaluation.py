@@ -1,4 +1,4 @@
-"""How well a motion prior knows which way people move, on windows it has never seen."""
+"""How well a motion prior knows in which direction people move, on windows it has never seen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LENGTH_EDGES_S = (0.0, 0.085, 0.17, 0.25, 0.335, 0.42, float("inf"))
 
 @dataclass(frozen=True)
 class WindowMetrics:
-    """Raw figures of W windows, each with one chain played backwards as the fault.
+    """Raw metrics of W windows, each with one chain played backwards as the fault.
 
     Attributes:
         size_m: path of the fastest joint over the window.
@@ -68,7 +68,7 @@ class WindowMetrics:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of all windows.
+    """Metrics of all windows.
 
     Attributes:
         scalars: by name.
@@ -103,6 +103,14 @@ def canonical_of(
     return CanonicalMotion(coeffs[:, lowest:], mid_rotmat)
 
 
+def all_orders(
+    truth: Float[Tensor, "B D1 K C"], coeffs: Float[Tensor, "B D K C"]
+) -> Float[Tensor, "B D1 K C"]:
+    """Coefficients of all orders: what a canonical motion leaves out, the pose, is the truth's."""
+    left_out = truth.shape[1] - coeffs.shape[1]
+    return torch.cat([truth[:, :left_out], coeffs], 1)
+
+
 def relative_velocity(
     prior: MotionPrior, coeffs: Float[Tensor, "B D1 K C"]
 ) -> Float[Tensor, "B K C"]:
@@ -130,7 +138,7 @@ def bone_offsets(body: SmplBody) -> Float[Tensor, "J 3"]:
 
 @torch.no_grad()
 def window_metrics(prior: MotionPrior, batch: Any, body: SmplBody) -> WindowMetrics:
-    """Raw figures of a batch of pairs.
+    """Raw metrics of a batch of pairs.
 
     Args:
         prior: what is measured.
@@ -181,13 +189,13 @@ def corrections_by_threshold(
         body: whose joints are compared.
     """
     truth = _joints_over_time(prior, batch, body, batch.coeffs[:, -prior.settings.num_orders :])
-    sketches = [
+    motions = [
         canonical_of(coeffs, batch.seen_rotmat) for coeffs in (batch.corrupted, batch.coeffs)
     ]
-    logits = [prior.discriminate(canonical) for canonical in sketches]
+    logits = [prior.discriminate(canonical) for canonical in motions]
     rows = []
     for threshold in CORRECTION_THRESHOLDS:
-        for canonical, logit in zip(sketches, logits, strict=True):
+        for canonical, logit in zip(motions, logits, strict=True):
             corrected = prior.correct(canonical, prior.indicate(logit, threshold))
             joints = _joints_over_time(prior, batch, body, corrected)
             rows.append(functional.mpjpe(joints, truth, None))
@@ -208,9 +216,8 @@ def threshold_text(corrections: Float[Tensor, "Q 2 W"], parts: list[WindowMetric
 def _joints_over_time(
     prior: MotionPrior, batch: Any, body: SmplBody, coeffs: Float[Tensor, "W D K C"]
 ) -> Float[Tensor, "W S J 3"]:
-    left_out = batch.coeffs.shape[1] - coeffs.shape[1]
     motion = PolynomialMotion(
-        torch.cat([batch.coeffs[:, :left_out], coeffs], 1),
+        all_orders(batch.coeffs, coeffs),
         batch.base_rotmat,
         batch.base_transl,
         parameterization=prior.settings.parameterization,
@@ -219,7 +226,7 @@ def _joints_over_time(
 
 
 def summarise(parts: list[WindowMetrics]) -> Summary:
-    """Put the figures of all batches together."""
+    """Put the metrics of all batches together."""
     columns = {
         field.name: torch.cat([getattr(part, field.name) for part in parts])
         for field in fields(WindowMetrics)

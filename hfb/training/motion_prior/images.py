@@ -11,7 +11,7 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.motion import PolynomialMotion, evaluate, subframe_times
 from hfb.prior import MotionPrior
-from hfb.training.motion_prior.evaluation import canonical_of, joints_of
+from hfb.training.motion_prior.evaluation import all_orders, canonical_of, joints_of
 from hfb.viz.stick_figure import draw_joint_paths
 
 _SIDE = 256  # px
@@ -34,10 +34,9 @@ def draw_corrections(
     """
     one = slice(number, number + 1)
     corrected = prior(canonical_of(batch.corrupted[one], batch.seen_rotmat[one])).corrected
-    left_out = batch.coeffs.shape[1] - corrected.shape[1]
-    corrected = torch.cat([batch.coeffs[one, :left_out], corrected], 1)
     panels = []
-    for coeffs in (batch.corrupted[one], corrected, batch.coeffs[one]):
+    truth = batch.coeffs[one]
+    for coeffs in (batch.corrupted[one], all_orders(truth, corrected), truth):
         motion = PolynomialMotion(
             coeffs,
             batch.base_rotmat[one],

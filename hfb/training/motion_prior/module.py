@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hfb.body import load_body
 from hfb.geometry import rotvec_to_rotmat
 from hfb.losses import check_weights, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate
@@ -27,8 +24,10 @@ from hfb.prior import (
 )
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
 from hfb.skeleton import SMPL_PARENTS
+from hfb.training.module import TrainingModule
 from hfb.training.motion_prior.evaluation import (
     WindowMetrics,
+    all_orders,
     bone_offsets,
     canonical_of,
     corrections_by_threshold,
@@ -44,7 +43,7 @@ from hfb.training.motion_prior.images import draw_corrections
 _TIMES = (0.0, 0.25, 0.75, 1.0)
 # Entries that hardly move are neither right nor wrong: this share of the weight is left to them.
 _REST_WEIGHT = 0.05
-# Wrong patterns drawn by lot for every batch, beside those nearest to the truth.
+# Wrong patterns drawn at random for every batch, beside those nearest to the truth.
 _OTHER_PATTERNS = 8
 # Largest deviation of a starting pose's joints: BlazePose's are off by 0.2 to 0.3 rad.
 _START_ERROR_RAD = 0.4
@@ -86,20 +85,20 @@ class AmpLoss:
         return {name: value for name, value in asdict(self).items() if name != "label_smoothing"}
 
 
-class AmpModule(pl.LightningModule):
+class AmpModule(TrainingModule):
     """Trains the motion prior of section 3.1 and reports on subjects it has never seen.
 
     Args:
         prior: size and meaning of the networks; degree and parameterisation follow the data.
         loss: weights of the terms.
-        body: whose joints the MPJPE loss and the figures use, at its mean shape.
+        body: whose joints the MPJPE loss and the metrics use, at its mean shape.
         lr: highest learning rate of AdamW on a one-cycle schedule.
         weight_decay: of AdamW.
         output: folder that gets the finished `amp.ckpt`.
         checkpoint: a finished prior to test or to validate; the shipped one if not given.
         num_posed: motions of a batch that are judged entry by entry, and whose poses and joints are
             compared: both cost more than the rest.
-        num_pictures: stick figures logged after each validation.
+        num_images: stick figures logged after each validation.
     """
 
     def __init__(
@@ -112,28 +111,15 @@ class AmpModule(pl.LightningModule):
         output: str = "outputs/amp",
         checkpoint: str | None = None,
         num_posed: int = 24,
-        num_pictures: int = 3,
+        num_images: int = 3,
     ) -> None:
-        super().__init__()
+        super().__init__(body, lr, weight_decay, output, checkpoint)
         self.prior = MotionPrior(prior)
         self.loss = loss
-        self.body_name = body
-        self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.output = Path(output)
-        self.checkpoint = checkpoint
         self.num_posed = num_posed
-        self.num_pictures = num_pictures
-        self.metrics: dict[str, float] = {}
-        self.config_text = ""
+        self.num_images = num_images
         self._parts: list[WindowMetrics] = []
         self._by_threshold: list[Tensor] = []
-
-    @property
-    def body(self) -> Any:
-        """The body whose joints are compared."""
-        return self._body[0]
 
     def setup(self, stage: str) -> None:
         """Learn the sizes of the coefficients, or load a finished prior to be tested."""
@@ -144,12 +130,6 @@ class AmpModule(pl.LightningModule):
         elif self.trainer.ckpt_path is None:
             parameterization = self.prior.settings.parameterization
             self.prior = load_motion_prior(self.checkpoint, parameterization, self.body.parents)
-
-    def on_fit_start(self) -> None:
-        """Keep the resolved configuration beside the results."""
-        if self.config_text:
-            self.output.mkdir(parents=True, exist_ok=True)
-            (self.output / "config.yaml").write_text(self.config_text)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """All losses of one batch of pairs."""
@@ -183,7 +163,7 @@ class AmpModule(pl.LightningModule):
         patterns = self.prior.patterns
         lowest = first_order(self.prior.settings.parameterization)
         wrong = batch.wrong[:, lowest + patterns.odd[0]].to(seen.coeffs)
-        # A chain runs backwards where all its tracks do; single joints and drift turn none round.
+        # A chain runs backwards where all its tracks do; single joints and drift reverse none.
         backward = (wrong @ patterns.chains.T >= patterns.chains.sum(1)).to(wrong)
         scores = self.prior.contrast(seen, backward, _OTHER_PATTERNS).flatten(0, -2)
         return torch.nn.functional.cross_entropy(
@@ -203,8 +183,8 @@ class AmpModule(pl.LightningModule):
     def _in_painted(self, batch: Any, seen: CanonicalMotion) -> Float[Tensor, "B D K C"]:
         """G told the truth about what is wrong.
 
-        Told D's opinion, it would learn to trust a D that knows its training subjects by heart, or
-        to leave everything half corrected.
+        From D's output it would learn to trust a D that has memorised its training subjects, or to
+        leave everything half corrected.
         """
         wrong = batch.wrong[:, -self.prior.settings.num_orders :]
         return self.prior.correct(seen, wrong.to(seen.coeffs))
@@ -215,7 +195,7 @@ class AmpModule(pl.LightningModule):
         num_orders = self.prior.settings.num_orders
         truth = batch.coeffs[:, -num_orders:]
         half = min(self.num_posed, len(truth))
-        motions = torch.cat([self._complete(batch, corrected)[:half], batch.coeffs[:half]])
+        motions = torch.cat([all_orders(batch.coeffs, corrected)[:half], batch.coeffs[:half]])
         rotmat, transl = evaluate(
             PolynomialMotion(
                 motions,
@@ -233,19 +213,14 @@ class AmpModule(pl.LightningModule):
             "joints": 10.0 * distance.mean(),
         }
 
-    def _complete(self, batch: Any, coeffs: Tensor) -> Tensor:
-        """Coefficients of all orders: what a sketch leaves out is the pose."""
-        left_out = batch.coeffs.shape[1] - coeffs.shape[1]
-        return torch.cat([batch.coeffs[:, :left_out], coeffs], 1)
-
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Figures of the validation windows; pictures of the first ones."""
+        """Metrics of the validation windows; images of the first ones."""
         self._parts.append(window_metrics(self.prior, batch, self.body))
         board: Any = getattr(self.logger, "experiment", None)
         if batch_idx == 0 and hasattr(board, "add_image"):
-            for number in range(min(self.num_pictures, len(batch.coeffs))):
-                picture = draw_corrections(self.prior, batch, number, self.body)
-                board.add_image(f"val/correction_{number}", picture, self.global_step)
+            for number in range(min(self.num_images, len(batch.coeffs))):
+                image = draw_corrections(self.prior, batch, number, self.body)
+                board.add_image(f"val/correction_{number}", image, self.global_step)
 
     def on_validation_epoch_end(self) -> None:
         """Log the summary."""
@@ -254,7 +229,7 @@ class AmpModule(pl.LightningModule):
         self.log_dict({f"val/{name}": value for name, value in self.metrics.items()})
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Figures of the validation windows."""
+        """Metrics of the validation windows."""
         self._parts.append(window_metrics(self.prior, batch, self.body))
         self._by_threshold.append(corrections_by_threshold(self.prior, batch, self.body))
 
@@ -280,21 +255,11 @@ class AmpModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle."""
-        optimizer = torch.optim.AdamW(
-            self.prior.parameters(), lr=self.lr, weight_decay=self.weight_decay
-        )
-        steps = int(self.trainer.estimated_stepping_batches)
+        return self.adamw(self.prior, _one_cycle)
 
-        def factor(step: int) -> float:
-            """Up over the first three tenths, down to zero over the rest, along cosines."""
-            progress = min(step / max(steps, 1), 1.0)
-            if progress < _WARM_UP:
-                return 0.04 + 0.96 * 0.5 * (1.0 - math.cos(math.pi * progress / _WARM_UP))
-            return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
 
-        # Not OneCycleLR: its state holds the length of the run, which a resumed one may change.
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+def _one_cycle(progress: float) -> float:
+    """Up over the first three tenths, down to zero over the rest, along cosines."""
+    if progress < _WARM_UP:
+        return 0.04 + 0.96 * 0.5 * (1.0 - math.cos(math.pi * progress / _WARM_UP))
+    return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARM_UP) / (1.0 - _WARM_UP)))
