@@ -77,7 +77,7 @@ def test_sphere_is_round_and_even():
     [
         (lambda: load_prototype("cube"), "cube"),
         (lambda: sphere_prototype(0), "at least 1 square"),
-        (lambda: torus_prototype(2, 9), "3 vertices both ways"),
+        (lambda: torus_prototype(2, 9), "3 vertices in both directions"),
     ],
 )
 def test_impossible_shapes(make, match):

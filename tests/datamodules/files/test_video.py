@@ -164,5 +164,5 @@ def test_titles_in_other_alphabets_and_unknown_codecs(tmp_path: Path, images: np
     path.write_bytes(latin1)
     assert read_clip_info(path).num_frames == 1
     path.write_bytes(utf8.replace(b"avc1", b"zzzz"))
-    with pytest.raises(InputError, match="in a way that FFmpeg cannot decode"):
+    with pytest.raises(InputError, match="in a form that FFmpeg cannot decode"):
         read_clip_info(path)
