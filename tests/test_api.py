@@ -123,7 +123,7 @@ def test_a_fit_tells_what_it_found(fitted: hfb.Fit) -> None:
     assert fitted.body.faces.shape[1] == 3
     assert set(fitted.report) == {"start", "fit"}
     assert fitted.report["fit"]["reblur_psnr_db"] > 10.0
-    assert "Fit('image', photos=1" in repr(fitted)
+    assert repr(fitted).startswith("Fit('image', 1 photo")
     background = fitted.result.item.sample.background
     image = fitted.render(0.5)
     assert float((image - background).abs().amax(0)[0, 0]) < 1e-3  # nobody in the corner
