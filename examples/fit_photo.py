@@ -22,6 +22,8 @@ def main(args: list[str] | None = None) -> hfb.Fit:
 
         fit = hfb.fit(embedded_example(0))
     for name, value in fit.report["fit"].items():
+        if isinstance(value, dict):
+            continue  # one number a joint
         print(f"{name}: {fit.report['start'].get(name)} -> {value}")
     joints = fit.joints(np.linspace(0.0, 1.0, 9))  # (9, 24, 3), m
     path = (joints[1:] - joints[:-1]).norm(dim=-1).sum(0)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,7 +23,7 @@ from hfb.evaluate.results import SampleResult
 from hfb.refine.result import Refinement, sharp_subframes
 from hfb.structures import Camera, PosedBody
 
-Times = float | Sequence[float] | Tensor
+Times = float | Sequence[float] | np.ndarray | np.generic | Tensor
 
 
 class Fit:
@@ -162,7 +163,7 @@ class Fit:
     @staticmethod
     def _at(t: Times, values: Tensor) -> Tensor:
         """Without the axis of the times where there is one time."""
-        is_single = isinstance(t, int | float) or (isinstance(t, Tensor) and t.ndim == 0)
+        is_single = t.ndim == 0 if isinstance(t, Tensor) else np.ndim(t) == 0
         return values[0] if is_single else values
 
 
@@ -220,7 +221,8 @@ def _times(t: Times) -> Float[Tensor, " N"]:
     Raises:
         InputError: if they are no numbers in [0, 1].
     """
-    times = torch.as_tensor(t, dtype=torch.float32).detach().reshape(-1)
+    given = t.detach().cpu() if isinstance(t, Tensor) else np.asarray(t, dtype=np.float32)
+    times = torch.as_tensor(given, dtype=torch.float32).reshape(-1)
     if not bool(((times >= 0.0) & (times <= 1.0)).all()) or not len(times):
         raise InputError(f"times {t} must lie in [0, 1], from the shutter's opening to its closing")
     return times

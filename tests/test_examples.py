@@ -17,10 +17,6 @@ from hfb.errors import AssetNotFoundError
 
 FILES = {"comparison.png", "mesh.glb", "motion.npz", "subframes.mp4", "texture.png"}
 
-gives_arrays = pytest.mark.xfail(
-    strict=True, reason="`Times` of hfb/api.py does not name the numpy arrays that examples give"
-)
-
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +37,6 @@ def main(repo: Path) -> Callable[[list[str]], hfb.Fit]:
     return runpy.run_path(str(repo / "examples" / "fit_photo.py"))["main"]
 
 
-@gives_arrays
 @pytest.mark.usefixtures("quick")
 def test_the_script_without_arguments(main: Callable[..., hfb.Fit], capsys: Any) -> None:
     fit = main([])
@@ -51,7 +46,6 @@ def test_the_script_without_arguments(main: Callable[..., hfb.Fit], capsys: Any)
     assert " moves " in text
 
 
-@gives_arrays
 def test_the_script_with_a_photo_of_ones_own(
     main: Callable[..., hfb.Fit], quick: dict[str, Path]
 ) -> None:
@@ -71,7 +65,6 @@ def test_the_notebook(repo: Path) -> None:
     assert {path.name for path in Path("outputs/notebook/samples/photo").iterdir()} >= FILES
 
 
-@gives_arrays
 @pytest.mark.slow
 def test_the_script_as_it_is(main: Callable[..., hfb.Fit]) -> None:
     try:

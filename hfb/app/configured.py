@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from hfb.refine.settings import RefineSettings
 
 DEFAULTS = "run_hfb.yaml"
 _REFINE = {field.name for field in fields(RefineSettings)}
+_MODEL = {"body", "initialiser", "motion_prior", "pose_prior", "refine", "render", "show_progress"}
+# What the files of the command line say beside the settings of the module.
+_OTHERS = {"trainer", "data", "seed_everything", "output"}
 
 Config = str | Path | Mapping[str, Any]
 
@@ -43,17 +46,19 @@ def configured_model(
         InputError: if a file cannot be read, or a setting is not known or not allowed.
     """
     settings = dict(settings or {})
-    initialiser = settings.pop("initialiser", None)
-    if initialiser is not None and not isinstance(initialiser, Initialiser):
-        settings["initialiser"] = initialiser  # a class_path with its init_args
+    initialiser = settings.get("initialiser")
+    if isinstance(initialiser, Initialiser):
+        del settings["initialiser"]
     layers = [_read(configs_dir() / DEFAULTS)]
     given = [config] if isinstance(config, str | Path | Mapping) else list(config or ())
     layers += [part if isinstance(part, Mapping) else _read(part) for part in given]
     model: dict[str, Any] = {}
     for layer in layers:
-        model = _laid_over(model, layer.get("model", {}))
+        model = _laid_over(model, _model_of(layer))
     for name, value in settings.items():
-        model = _laid_over(model, {"refine": {name: value}} if name in _REFINE else {name: value})
+        _require_setting(name, value)
+        own = _plain(value)
+        model = _laid_over(model, {"refine": {name: own}} if name in _REFINE else {name: own})
     text = json.dumps(model, sort_keys=True, default=str)
     if not isinstance(initialiser, Initialiser):
         return _build(text)
@@ -74,12 +79,47 @@ def _read(name: str | Path) -> dict[str, Any]:
     return content
 
 
+def _model_of(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the module among those of a configuration."""
+    unknown = sorted(set(layer) - _OTHERS - {"model"})
+    model = layer.get("model", {})
+    if unknown or not isinstance(model, Mapping):
+        raise InputError(
+            f"the configuration has {', '.join(unknown) or 'no settings under model'}: settings of "
+            "the fit stand under model, as in run_hfb.yaml"
+        )
+    return model
+
+
+def _require_setting(name: str, value: Any) -> None:
+    """Raise unless a keyword is a setting of a fit."""
+    if name not in _REFINE | _MODEL:
+        known = ", ".join(sorted(_REFINE | _MODEL))
+        raise InputError(f"there is no setting {name}: there are {known}")
+    if name == "initialiser" and not isinstance(value, str | Mapping):
+        raise InputError(
+            f"initialiser is {value!r}: give an object derived from hfb.init.Initialiser, or the "
+            "class_path of such a class"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Settings given as objects (`Stage`, `RenderSettings`) as configurations hold them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """What `above` does not mention stays as it was, on every level."""
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if "class_path" in old and not {"class_path", "init_args"} & set(value):
+                value = {"init_args": value}
             # Settings of one class mean nothing to another.
             is_same = value.get("class_path", old.get("class_path")) == old.get("class_path")
             merged[name] = _laid_over(old, value) if is_same else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,10 @@ def sample_of(
     """
     if isinstance(photo, BlurSample):
         sample = photo
+        if background is not None:
+            scene = image_of(background, "the background")
+            check_pair(sample.blurry[0], scene, sample.sample_id, "the background")
+            sample = replace(sample, background=scene)
     else:
         sample = _sample_of_images(photo, background)
     height, width = sample.blurry.shape[-2:]
@@ -87,7 +92,7 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     exposure = noted or FRAME_TIME_S
     opening = exposure * torch.arange(len(images))
     return BlurSample(
-        sample_id=sample_name(Path(first).stem) if is_file else "photo",
+        sample_id=sample_name(Path(first).stem) if is_file else _name_of_pixels(images[0]),
         blurry=torch.stack(images),
         background=scene,
         exposure=torch.stack([opening, opening + exposure], -1),
@@ -95,6 +100,11 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
         source=str(first) if is_file else "memory",
         exposure_is_known=is_single,
     )
+
+
+def _name_of_pixels(image: Float[Tensor, "3 H W"]) -> str:
+    """A name of its own for each photo, so that results of two do not overwrite each other."""
+    return f"photo-{hashlib.sha256(image.numpy().tobytes()).hexdigest()[:8]}"
 
 
 def _several(given: Any) -> list[Any]:
@@ -119,7 +129,7 @@ def image_of(given: Any, name: str) -> Float[Tensor, "3 H W"]:
     if isinstance(given, str | Path):
         return read_image(given)
     if isinstance(given, Image.Image):
-        given = np.asarray(ImageOps.exif_transpose(given).convert("RGB"))
+        given = _pixels(given)
     values = _unit_range(given, name)
     if values.ndim == 2:
         values = values[None].expand(3, -1, -1)
@@ -129,6 +139,14 @@ def image_of(given: Any, name: str) -> Float[Tensor, "3 H W"]:
             f"{name} has shape {shape}: give (H, W, 3) as a numpy array, (3, H, W) as a tensor"
         )
     return values.contiguous()
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """The image as it is looked at; Pillow would clip more than 8 bits of grey."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        return np.asarray(upright).astype(np.uint16)
+    return np.asarray(upright if upright.mode == "F" else upright.convert("RGB"))
 
 
 def _matte_of(given: Any, height: int, width: int) -> Float[Tensor, "1 H W"]:
@@ -164,6 +182,8 @@ def _unit_range(given: Any, name: str) -> Tensor:
         )
     if kind not in _LARGEST and not kind.startswith(("float", "bfloat", "bool")):
         raise InputError(f"{name} holds {kind}: give uint8, uint16, or floats in [0, 1]")
+    if not values.numel():
+        raise InputError(f"{name} has shape {tuple(given.shape)}: it holds no pixel")
     values = values / _LARGEST.get(kind, 1.0)
     if not bool(torch.isfinite(values).all()) or values.min() < 0.0 or values.max() > 1.0:
         raise InputError(f"{name} holds values outside [0, 1], NaN or infinity")
@@ -171,12 +191,21 @@ def _unit_range(given: Any, name: str) -> Tensor:
 
 
 def _camera_of(given: Any, height: int, width: int) -> Camera:
-    if isinstance(given, Camera):
-        return given
     if isinstance(given, str | Path):
         return read_camera(given, height, width)
-    matrix = torch.as_tensor(np.asarray(given, dtype=np.float32))
-    if matrix.shape != (3, 3) or not bool((matrix.diagonal()[:2] > 0).all()):
+    if isinstance(given, Camera):
+        if (given.height, given.width) != (height, width):
+            raise InputError(
+                f"the camera sees {given.width} x {given.height} px, but the photo is {width} x "
+                f"{height} px"
+            )
+        return given
+    try:
+        matrix = torch.from_numpy(np.asarray(given).astype(np.float32))
+    except (TypeError, ValueError):
+        matrix = torch.zeros(0)
+    is_usable = matrix.shape == (3, 3) and bool(torch.isfinite(matrix).all())
+    if not is_usable or not bool((matrix.diagonal()[:2] > 0).all()):
         raise InputError(
             "camera: give a Camera, the path of a JSON file, or [[fx, 0, cx], [0, fy, cy], "
             "[0, 0, 1]] in px"

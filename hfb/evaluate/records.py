@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.export import atomic_write
 from hfb.formation import blur_rate
@@ -101,6 +102,24 @@ def digest_of(sample: BlurSample) -> str:
     if sample.estimate_path is not None:
         hasher.update(Path(sample.estimate_path).read_bytes())
     return hasher.hexdigest()[:16]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a table that `write_csv` has written; none where there is no such table.
+
+    Raises:
+        InputError: if the file is no table of samples.
+    """
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="") as table:
+            rows = list(csv.DictReader(table))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}): choose another folder") from error
+    if rows and "sample_id" not in rows[0]:
+        raise InputError(f"{path} is no table of samples: choose another folder")
+    return rows
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> None:

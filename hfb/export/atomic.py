@@ -71,7 +71,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
-                f"cannot write results to {path}: {reason}; choose another --output or free some "
+                f"cannot write results to {path}: {reason}; choose another folder or free some "
                 "space"
             ) from error
     finally:

@@ -64,7 +64,6 @@ def test_configurations_are_laid_over_one_another(tmp_path: Path) -> None:
     assert configured_model(str(overlay)).refine_settings.num_subframes == 4
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/configured.py: `lifting` lands beside class_path")
 @pytest.mark.parametrize("name", ["paper", "paper.yaml"])
 def test_the_papers_configuration(name: str) -> None:
     model = configured_model(name, {"num_subframes": 2})
@@ -131,7 +130,6 @@ def test_configurations_that_cannot_be_used(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/configured.py: ignored, or no InputError")
 @pytest.mark.parametrize(
     ("config", "settings"),
     [
@@ -146,7 +144,6 @@ def test_what_has_no_meaning_is_refused(config: Any, settings: dict[str, Any]) -
         configured_model(config, settings)
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/configured.py: jsonargparse's words, or refused")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -161,7 +158,6 @@ def test_errors_say_what_to_give(settings: dict[str, Any], message: str) -> None
     assert message in str(error.value)
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/configured.py knows dictionaries only")
 def test_settings_may_be_objects() -> None:
     render, stages = RenderSettings(mode="dibr"), [Stage(1), Stage(2), Stage(3)]
     model = configured_model(settings={"render": render, "stages": stages})

@@ -87,7 +87,6 @@ def test_an_image_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
     assert torch.equal(turned, read_image(tmp_path / "turned.png"))
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/given.py lets Pillow clip these to 8 bits")
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_deep_images_of_pillow(tmp_path: Path, dtype: type) -> None:
     grey = PHOTO[..., 0] / 255.0 if dtype is np.float32 else PHOTO[..., 0].astype(dtype) * 257
@@ -141,7 +140,6 @@ def test_what_belongs_to_a_photo_and_cannot_be_used(given: dict[str, Any], messa
     assert message in refused(**given)
 
 
-@pytest.mark.xfail(strict=True, reason="hfb/app/given.py does not check these")
 @pytest.mark.parametrize(
     "given",
     [
