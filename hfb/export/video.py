@@ -106,7 +106,8 @@ def _encode(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
     from av.error import FFmpegError
 
     try:
-        with av.open(str(path), "w") as container:
+        # The index in front of the images: a browser can play before it has the whole file.
+        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             first = next(images)
             stream.height, stream.width = first.shape[:2]

@@ -56,3 +56,10 @@ def test_bad_input_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.mp4, not a\.avi"):
         write_video(tmp_path / "a.avi", good)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_index_stands_before_the_images(tmp_path: Path) -> None:
+    """Or a browser plays nothing before it has the last byte."""
+    write_video(tmp_path / "a.mp4", torch.rand(4, 3, 32, 48), fps=12.0)
+    content = (tmp_path / "a.mp4").read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
