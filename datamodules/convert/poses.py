@@ -23,6 +23,7 @@ from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.files.images import existing_file
 from hfb.geometry import rotmat_to_rotvec
+from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES
 
 Tool = Literal["hybrik", "cliff", "wham", "gvhmr", "hmr2"]
 
@@ -84,7 +85,7 @@ def convert_poses(
     rows = _checked(found, path)
     if num_photos < 1 or rows % num_photos:
         raise InputError(f"{path}: {rows} poses cannot be shared out to {num_photos} photo(s)")
-    rest = np.zeros((rows, {"smpl": 72, "smplx": 165}[found.model] - found.poses.shape[1]))
+    rest = np.zeros((rows, POSE_SIZES[found.model] - found.poses.shape[1]))
     arrays = {
         "format": np.array("hfb-init"),
         "format_version": np.array(1),
@@ -109,7 +110,7 @@ def read_hybrik(path: Path, size: tuple[int, int] | None) -> ToolPoses:
     data = read_pickled_arrays(path, "HybrIK file")
     names = ("pred_thetas", "pred_betas", "transl", "bbox", "height", "width")
     thetas, betas, transl, bbox, height, width = _numbers(data, names, path)
-    rotmat = _reshaped(thetas, (24, 3, 3), "pred_thetas", path)
+    rotmat = _reshaped(thetas, (NUM_JOINTS, 3, 3), "pred_thetas", path)
     bbox = _reshaped(bbox, (4,), "bbox", path)
     full = (int(width.reshape(-1)[0]), int(height.reshape(-1)[0]))
     focal = _HYBRIK_FOCAL * (bbox[:, 2] - bbox[:, 0])
@@ -121,7 +122,7 @@ def read_cliff(path: Path, size: tuple[int, int] | None) -> ToolPoses:
     names = ("pose", "shape", "global_t", "focal_l")
     pose, betas, transl, focal = _numbers(_npz(path, names), names, path)
     if pose.ndim == 4:
-        pose = _rotvec(_reshaped(pose, (24, 3, 3), "pose", path))
+        pose = _rotvec(_reshaped(pose, (NUM_JOINTS, 3, 3), "pose", path))
     full = _given(size, path)
     return ToolPoses(pose, betas, transl, _cameras(focal.reshape(-1), full), full, "smpl")
 
@@ -165,7 +166,7 @@ def read_hmr2(path: Path, size: tuple[int, int] | None) -> ToolPoses:
     names = ("pred_cam", "box_center", "box_size", "img_size")
     cam, centre, box, image = _numbers(data, names, path)
     root = _reshaped(root, (1, 3, 3), "global_orient", path)
-    body = _reshaped(body, (23, 3, 3), "body_pose", path)
+    body = _reshaped(body, (NUM_JOINTS - 1, 3, 3), "body_pose", path)
     image = _reshaped(image, (2,), "img_size", path)
     centre, cam = (
         _reshaped(centre, (2,), "box_center", path),
@@ -193,7 +194,7 @@ def _checked(found: ToolPoses, path: Path) -> int:
     """The number of rows, the same in all arrays, all of them finite."""
     rows = len(found.poses)
     shapes = {
-        "poses": (rows, 72 if found.model == "smpl" else 66),
+        "poses": (rows, 3 * (NUM_JOINTS if found.model == "smpl" else NUM_SHARED_JOINTS)),
         "betas": (rows, 10),
         "trans": (rows, 3),
         "intrinsics": (rows, 3, 3),

@@ -13,6 +13,7 @@ from datamodules.files.npz import read_npz
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.skeleton import POSE_SIZES
 from hfb.structures import Target
 
 
@@ -108,7 +109,7 @@ def _check(path: Path, data: dict[str, np.ndarray], height: int, width: int) -> 
     times = data["times"].shape
     shapes: dict[str, tuple[int | None, ...]] = {
         "joints": (*times, None, 3),
-        "poses": (*times, 72),
+        "poses": (*times, POSE_SIZES["smpl"]),
         "trans": (*times, 3),
         "betas": (None,),
         "silhouettes": (*times, height, (width + 7) // 8),

@@ -26,6 +26,7 @@ from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat, vertex_normals
 from hfb.motion import subframe_times
 from hfb.motion.tracks import mirror_joints
 from hfb.render import RenderSettings, render_exposure
+from hfb.skeleton import CHAINS
 from hfb.structures import BodyParams, Camera, Mesh
 
 IMAGE_SIZE = 320
@@ -33,7 +34,7 @@ IMAGE_SIZE = 320
 
 # Odd, so that one is at mid-exposure; more of them where a long exposure would show as copies.
 _NUM_SUBFRAMES, _NUM_SUBFRAMES_LONG, _LONG_FRAMES = 9, 15, 24
-_ARMS_AND_HEAD = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+_UPPER_BODY = tuple(sorted(CHAINS["torso"] + CHAINS["left_arm"] + CHAINS["right_arm"]))
 # Seen from anywhere more often than in the benchmark, which keeps to 60 degrees from the front.
 _CAMERAS = CameraRange(
     yaw_deg=(-75.0, 75.0),
@@ -140,7 +141,7 @@ def _motion(
     rotmat, transl = _between_frames(frames, window, num)
     if rng.random() < _MIXED_SHARE:
         lent, _ = _between_frames(frames, other, num)
-        upper = list(_ARMS_AND_HEAD)
+        upper = list(_UPPER_BODY)
         rotmat = rotmat.clone()
         rotmat[:, upper] = lent[:, upper]
     offset = torch.from_numpy(rng.normal(0.0, _JOINT_OFFSET_RAD, (24, 3))).float()

@@ -21,8 +21,9 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from hfb.errors import InputError
+from hfb.skeleton import NUM_SHARED_JOINTS, POSE_SIZES
 
-POSE_SIZE = 72
+POSE_SIZE = POSE_SIZES["smpl"]
 """Numbers of a SMPL pose: three for the root and for each of the 23 body joints."""
 
 PACK_STEP = 1e-4
@@ -38,8 +39,7 @@ _logger = logging.getLogger(__name__)
 
 # SMPL-H (156) and SMPL-X (165) begin with SMPL's root and first 21 body joints and go on with
 # fingers (and face), where SMPL has one joint a hand.
-_SHARED_SIZE = 66
-_POSE_SIZES = (POSE_SIZE, 156, 165)
+_SHARED_SIZE = 3 * NUM_SHARED_JOINTS
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate")
 _PACK_KEYS = ("h", "d", "l", "n", "v")
 
@@ -197,12 +197,12 @@ def _poses_of(arrays: NpzFile, source: str) -> NDArray[np.float64]:
                 f"{source}: root_orient {shapes[0]} and pose_body {shapes[1]} must be "
                 "(F, 3) and (F, 63)."
             )
-        poses = np.zeros((len(parts[0]), 165))
+        poses = np.zeros((len(parts[0]), POSE_SIZES["smplx"]))
         poses[:, :_SHARED_SIZE] = np.concatenate(parts, 1)
     else:
         found = ", ".join(arrays) or "nothing"
         raise InputError(f"{source} has no poses: neither 'poses' nor 'pose_body'; it has {found}.")
-    if poses.ndim != 2 or poses.shape[1] not in _POSE_SIZES or len(poses) == 0:
+    if poses.ndim != 2 or poses.shape[1] not in POSE_SIZES.values() or len(poses) == 0:
         raise InputError(
             f"{source}: poses {poses.shape} must be (F, 72) for SMPL, (F, 156) for SMPL-H or "
             "(F, 165) for SMPL-X: another joint count is another body."

@@ -23,6 +23,7 @@ from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
 from hfb.errors import InputError
 from hfb.geometry import heading_rotation, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.motion import Parameterization, PolynomialMotion, fit_polynomial
+from hfb.skeleton import NUM_JOINTS
 
 # "paper" writes the translation as direction and distance from the camera: the person is put this
 # far before the origin, m, so that neither is singular.
@@ -139,7 +140,7 @@ def _resampled(clip: MocapClip, frame_rate: float) -> tuple[Tensor, Tensor, np.n
     """
     # Frames that may not be used may hold anything, NaN included.
     rotvec = torch.from_numpy(np.where(clip.valid[:, None], clip.poses, 0.0)).float()
-    rotmat = rotvec_to_rotmat(rotvec.reshape(-1, 24, 3))
+    rotmat = rotvec_to_rotmat(rotvec.reshape(-1, NUM_JOINTS, 3))
     transl = torch.from_numpy(np.where(clip.valid[:, None], clip.transl, 0.0)).float()
     valid = clip.valid
     # Nominal rates are written as 119.9 or 120.00004 Hz: a tenth of a per cent is no other rate.

@@ -24,6 +24,7 @@ from hfb.body import SmplBody
 from hfb.body.kinematics import joint_frames
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
+from hfb.skeleton import NUM_JOINTS, POSE_SIZES
 from hfb.structures import BodyParams
 
 CAPE_HZ = 60.0
@@ -149,7 +150,7 @@ class CapeData:
         shaped, joints = body.shape(betas)
         clothed = torch.stack([frame["v_cano"] for frame in frames])
         rotmat = rotvec_to_rotmat(
-            torch.stack([frame["pose"] for frame in frames]).unflatten(1, (24, 3))
+            torch.stack([frame["pose"] for frame in frames]).unflatten(1, (NUM_JOINTS, 3))
         )
         transl = torch.stack([frame["transl"] for frame in frames])
         posed = torch.stack([frame["v_posed"] for frame in frames])
@@ -202,7 +203,7 @@ def _read_frame(file: Path, num_verts: int) -> dict[str, Tensor]:
     shapes: dict[str, tuple[int, ...]] = {
         "v_cano": (num_verts, 3),
         "v_posed": (num_verts, 3),
-        "pose": (72,),
+        "pose": (POSE_SIZES["smpl"],),
         "transl": (3,),
     }
     for key, shape in shapes.items():

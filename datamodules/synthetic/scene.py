@@ -33,6 +33,7 @@ from hfb.body import SmplBody, load_body, load_texture, texture_names
 from hfb.formation import blur_rate, composite_exposure, srgb_to_linear
 from hfb.motion import subframe_times
 from hfb.render import hard_silhouettes
+from hfb.skeleton import NUM_JOINTS
 from hfb.structures import BlurSample, BodyParams, Exposure, Mesh, Target
 
 _BACKGROUND_FRAMES = 8
@@ -213,7 +214,7 @@ def _texels_of(body: SmplBody, height: int, width: int) -> TexelMap:
 
 
 def _pelvis_rest(body: SmplBody, betas: Float[Tensor, " K"]) -> Float[Tensor, " 3"]:
-    eye = torch.eye(3).expand(1, 24, 3, 3)
+    eye = torch.eye(3).expand(1, NUM_JOINTS, 3, 3)
     return body.joints(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))[0, 0]
 
 

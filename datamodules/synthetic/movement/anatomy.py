@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.synthetic.movement.action_library import LIMITS, SIDE_ANGLES
+from hfb.skeleton import CHAINS, NUM_JOINTS
 
 Array = NDArray[np.float64]
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
-# Joint numbers of the left and right hip, knee, ankle, foot, collar, shoulder, elbow, wrist.
-_SIDE_JOINTS = {"l": (1, 4, 7, 10, 13, 16, 18, 20), "r": (2, 5, 8, 11, 14, 17, 19, 21)}
+# Left and right hip, knee, ankle, foot, collar, shoulder, elbow, wrist; hands stay at rest.
+_SIDE_JOINTS = {
+    side[0]: (*CHAINS[f"{side}_leg"], *CHAINS[f"{side}_arm"][:-1]) for side in ("left", "right")
+}
 # Shares of the torso's bend that fall on spine1, spine2, spine3 (the thorax turns more than it
 # bends) and of the neck's on neck, head.
 _SPINE = {"flex": (0.38, 0.34, 0.28), "side": (0.33, 0.34, 0.33), "twist": (0.22, 0.34, 0.44)}
@@ -140,7 +143,7 @@ def angles_to_rotmat(angles: Mapping[str, Array]) -> Array:
         the others are relative to their parents.
     """
     num = len(angles["root_yaw"])
-    rotmat = np.broadcast_to(np.eye(3), (num, 24, 3, 3)).copy()
+    rotmat = np.broadcast_to(np.eye(3), (num, NUM_JOINTS, 3, 3)).copy()
     _torso(angles, rotmat)
     for side, joints in _SIDE_JOINTS.items():
         own = {name: angles[f"{side}_{name}"] for name in SIDE_ANGLES}

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hfb.skeleton import NUM_JOINTS
 from hfb.structures import BodyParams, PosedBody
 
 Array = NDArray[np.float64]
@@ -69,12 +70,12 @@ def sole_positions(
         Positions of points of the soles relative to the pelvis, m; the side of each point, 0 left
         and 1 right; and the pelvis' rest position, m.
     """
-    eye = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device).expand(1, 24, 3, 3)
+    eye = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device).expand(1, NUM_JOINTS, 3, 3)
     rest = body(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))
     rest = PosedBody(verts=rest.verts[0], joints=rest.joints[0])
     chain = _global_rotations(rotmat, body.parents)
     offsets = {0: rotmat.new_zeros(len(rotmat), 3)}
-    for joint in range(1, 24):
+    for joint in range(1, NUM_JOINTS):
         parent = int(body.parents[joint])
         bone = rest.joints[joint] - rest.joints[parent]
         offsets[joint] = offsets[parent] + chain[:, parent] @ bone

@@ -16,8 +16,7 @@ from datamodules.synthetic.movement.grounding import GroundedBody, sole_position
 from datamodules.synthetic.movement.procedural import numpy_generator
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
-
-_BODY_JOINTS = 22
+from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS
 
 
 @dataclass(frozen=True)
@@ -97,11 +96,11 @@ def random_mocap_action(
     run = valid_starts(clip, length)
     if not run.any():
         raise InputError(f"clip {clip.name} has no valid stretch of {seconds} s")
-    speed = np.abs(np.diff(clip.poses[:, : 3 * _BODY_JOINTS], axis=0)).sum(axis=1)
+    speed = np.abs(np.diff(clip.poses[:, : 3 * NUM_SHARED_JOINTS], axis=0)).sum(axis=1)
     activity = np.convolve(speed, np.ones(length - 1), mode="valid")
     weight = np.where(run, activity + 1e-9, 0.0)
     start = int(numpy_generator(generator).choice(len(run), p=weight / weight.sum()))
-    rotvec = torch.from_numpy(clip.poses[start : start + length]).reshape(length, 24, 3)
+    rotvec = torch.from_numpy(clip.poses[start : start + length]).reshape(length, NUM_JOINTS, 3)
     rotmat = rotvec_to_rotmat(rotvec.float())
     root = Z_UP_TO_Y_UP @ rotmat[:, :1]
     duration = (length - 1) / clip.frame_rate
