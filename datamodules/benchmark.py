@@ -63,7 +63,7 @@ def make_built_in(folder: Path) -> None:
     mark = folder / "complete"
     if mark.is_file():
         return
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     console.print(f"making the built-in benchmark in {folder} (once)", highlight=False)
     made = generate(Command(output=folder, seed=1, per_bin=1), console)
     missing = sum(item.fault is not None for item in made)

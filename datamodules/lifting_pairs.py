@@ -115,7 +115,7 @@ def _check_recipe(command: Command) -> None:
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     with user_errors_as_one_line():
-        generate(auto_cli(Command, args=args, as_positional=False), Console())
+        generate(auto_cli(Command, args=args, as_positional=False), Console(markup=False))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
     with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False)
-        faults = restore_all(command, Console())
+        faults = restore_all(command, Console(markup=False))
     if faults:
         sys.exit(3)
 

@@ -127,10 +127,10 @@ def main(args: list[str] | None = None) -> None:
     given = sys.argv[1:] if args is None else args
     with user_errors_as_one_line():
         command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
-        made = generate(command, Console())
+        made = generate(command, Console(markup=False))
     missing = [item for item in made if item.fault is not None]
     if missing:
-        Console(stderr=True).print(f"error: {len(missing)} samples could not be made")
+        Console(stderr=True, markup=False).print(f"error: {len(missing)} samples could not be made")
         sys.exit(3)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from hfb.app.clip.run import ClipFrame, ClipRun
+from hfb.app.clip.run import ClipFrame, ClipRun, part_of
 from hfb.app.evaluation import Outcome, evaluate_batch
 from hfb.app.output.evaluation_writer import EvaluationWriter
 from hfb.app.output.folder import default_output
@@ -204,7 +204,7 @@ class HfbModule(pl.LightningModule):
 
     def _step_clip(self, sample: BlurSample) -> list[ClipFrame]:
         """Take the next photo of a clip; returns those that are finished with it."""
-        if self._clip is None:
+        if self._clip is None or part_of(sample).number == 0:
             self._clip = ClipRun(self.pipeline(), self._watch(with_bar=False))
         return self._clip.step(sample)
 

@@ -40,7 +40,8 @@ class RunProgress(pl.Callback):
     """
 
     def __init__(self, enabled: bool = True) -> None:
-        self.console = Console(stderr=True)
+        # Samples may have names that look like markup.
+        self.console = Console(stderr=True, markup=False)
         self._bars = Progress(
             TextColumn("{task.description:<28}"),
             BarColumn(),

@@ -58,3 +58,8 @@ def test_nothing_is_said_where_nothing_is_wanted(
 
 def test_times_are_told_as_people_do() -> None:
     assert doctest.testmod(progress).failed == 0
+
+
+def test_names_are_no_markup(capsys: pytest.CaptureFixture) -> None:
+    RunProgress().print("x[/b]y[red]: 3 mm")
+    assert "x[/b]y[red]: 3 mm" in capsys.readouterr().err

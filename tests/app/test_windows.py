@@ -9,6 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from hfb.app import hfb_module
 from hfb.app.clip.run import ClipFrame, ClipRun
 from hfb.app.clip.windows import WindowFit
 from hfb.app.clip.writer import ClipWriter
@@ -212,3 +213,26 @@ def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path
     assert shown[2:10] == pytest.approx([2 * k / 8 for k in range(1, 9)])
     assert shown == sorted(shown)
     assert shown[-1] == NUM_PHOTOS
+
+
+def test_every_clip_begins_with_windows_of_its_own(body, monkeypatch):
+    """One module may predict several clips: nothing of the last one is carried on."""
+    runs = []
+
+    class Run:
+        def __init__(self, *args):
+            self.numbers = []
+            runs.append(self)
+
+        def step(self, sample):
+            self.numbers.append(sample.part.number)
+            return []
+
+    monkeypatch.setattr(hfb_module, "ClipRun", Run)
+    monkeypatch.setattr(hfb_module.HfbModule, "pipeline", lambda self: None)
+    monkeypatch.setattr(hfb_module.HfbModule, "_watch", lambda self, with_bar: Watch())
+    module = hfb_module.HfbModule(BlazePoseInitialiser(), RefineSettings(), RenderSettings())
+    photos = [frame.sample for frame in clip_photos(body)]
+    for sample in [*photos, *photos[:2]]:
+        module.predict_step([sample], 0)
+    assert [run.numbers for run in runs] == [list(range(NUM_PHOTOS)), [0, 1]]

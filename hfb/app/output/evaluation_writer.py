@@ -36,7 +36,7 @@ class EvaluationWriter(pl.Callback):
         self.store = store
         self.table = table
         self.progress = progress
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, markup=False)
         self._means: dict[str, float] = {}
 
     @property

@@ -67,11 +67,11 @@ class PredictionWriter(BasePredictionWriter):
             prediction: a `Prediction`.
             batch_indices: unused.
             batch: the samples; of a clip one photo.
-            batch_idx: unused.
+            batch_idx: its number.
             dataloader_idx: unused.
         """
         fitter = pl_module.pipeline().fitter()
-        if pl_module.config_text:
+        if pl_module.config_text and batch_idx == 0:
             with atomic_write(self.root / "config.yaml") as part:
                 part.write_text(pl_module.config_text)
         if batch and batch[0].part is not None:
