@@ -17,9 +17,9 @@ from datamodules.files.video import (
     read_video_frames,
 )
 from hfb.errors import InputError
+from hfb.files.camera import read_camera
 from hfb.files.images import (
     existing_file,
-    read_camera,
     read_exposure_time,
     read_image,
     read_matte,

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from hfb.errors import InputError
-from hfb.files.images import read_camera, read_exposure_time, read_image, read_matte
+from hfb.files.camera import read_camera
+from hfb.files.images import read_exposure_time, read_image, read_matte
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
