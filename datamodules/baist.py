@@ -20,11 +20,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.files.npz import read_npz
-from datamodules.files.safe_pickle import read_pickled_arrays
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.images import existing_file, read_image
+from hfb.files.npz import read_npz
+from hfb.files.pickles import read_pickled_arrays
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import BlurSample, Target

@@ -18,7 +18,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.files.npz import check_npz_size
 from datamodules.files.sample_record import (
     RECORD_NAME,
     make_record,
@@ -32,6 +31,7 @@ from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
 from hfb.files.images import read_image, read_matte
+from hfb.files.npz import check_npz_size
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb
 from hfb.structures import BlurSample, BodyIdentity, InitialEstimate

@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "formation": {"geometry"},
     "losses": {"geometry"},
     "metrics": {"geometry", "formation"},
-    "body": {"geometry", "assets"},
+    "body": {"geometry", "assets", "files"},
     "render": {"geometry"},
     "prior": {"motion", "geometry", "assets", "checkpoint"},
     "matte": {"geometry", "formation"},

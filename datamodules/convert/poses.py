@@ -17,11 +17,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from datamodules.files.npz import check_npz_size
-from datamodules.files.safe_pickle import read_pickled_arrays
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.files.images import existing_file
+from hfb.files.npz import check_npz_size
+from hfb.files.pickles import read_pickled_arrays
 from hfb.geometry import rotmat_to_rotvec
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES
 

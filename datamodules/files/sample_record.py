@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -11,14 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import InputError
+from hfb.files.intrinsics import camera_of_matrix
+from hfb.files.json_file import read_json
 from hfb.structures import BlurSample, BodyIdentity, Camera
 
 FORMAT = "hfb-blur"
 VERSION = 1
 RECORD_NAME = "sample.json"
 MAX_RECORD_BYTES = 2**20
-# Wider than any fish-eye (a tenth of the image) and longer than any telescope, in image sides.
-FOCAL_LIMITS = (0.1, 100.0)
 
 
 def read_record(folder: Path) -> dict[str, object]:
@@ -36,12 +35,7 @@ def read_record(folder: Path) -> dict[str, object]:
     path = folder / RECORD_NAME
     if not path.is_file():
         raise InputError(f"{folder} is no sample folder: no {RECORD_NAME} (looked for {path})")
-    if path.stat().st_size > MAX_RECORD_BYTES:
-        raise InputError(f"{path} is larger than {MAX_RECORD_BYTES} bytes: no sample's record")
-    try:
-        record = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON: {error}") from error
+    record = read_json(path, "sample record", MAX_RECORD_BYTES)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f'{path} is of another format: it should say "format": "{FORMAT}"')
     if record.get("version") != VERSION:
@@ -103,22 +97,7 @@ def read_intrinsics(folder: Path, matrix: object, height: int, width: int) -> Ca
     """
     if matrix is None:
         return None
-    try:
-        values = torch.tensor(matrix, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        values = torch.zeros(0)
-    if values.shape != (3, 3):
-        raise InputError(f"{folder / RECORD_NAME}: K should be a 3 x 3 matrix in px")
-    side = float(max(height, width))
-    focal, centre = values.diagonal()[:2] / side, values[:2, 2] / side
-    low, high = FOCAL_LIMITS
-    if not bool(((focal >= low) & (focal <= high) & (centre.abs() <= high)).all()):
-        raise InputError(
-            f"{folder / RECORD_NAME}: K cannot belong to an image of {width} x {height} px: focal "
-            f"lengths {values[0, 0]:g}, {values[1, 1]:g} px, principal point {values[0, 2]:g}, "
-            f"{values[1, 2]:g} px"
-        )
-    return Camera(values.diagonal()[:2].clone(), values[:2, 2].clone(), height, width)
+    return camera_of_matrix(matrix, height, width, str(folder / RECORD_NAME))
 
 
 def read_blur_rate(folder: Path, record: dict[str, object]) -> float | None:

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from datamodules.files.npz import read_npz
 from hfb.errors import InputError
 from hfb.export import atomic_write
+from hfb.files.npz import read_npz
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.skeleton import POSE_SIZES
 from hfb.structures import Target

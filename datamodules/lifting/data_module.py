@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from datamodules.files.npz import read_npz
 from hfb.errors import InputError
+from hfb.files.npz import read_npz
 from hfb.init.detect.detector_output import CROP_SIZE, NUM_POINTS
 from hfb.init.detect.landmarks import FLIP
 from hfb.init.lift.network import LiftingInput

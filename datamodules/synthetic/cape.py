@@ -16,13 +16,13 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.files.npz import read_npz
 from datamodules.mocap.files import Z_UP_TO_Y_UP
 from datamodules.synthetic.movement.grounding import GroundedBody
 from datamodules.synthetic.movement.mocap_action import interpolate_poses
 from hfb.body import SmplBody
 from hfb.body.kinematics import joint_frames
 from hfb.errors import InputError
+from hfb.files.npz import read_npz
 from hfb.geometry import rotvec_to_rotmat
 from hfb.skeleton import NUM_JOINTS, POSE_SIZES
 from hfb.structures import BodyParams

@@ -17,6 +17,7 @@ from torch import Tensor
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
 from hfb.files.images import read_exposure_time, read_image, read_matte
+from hfb.files.intrinsics import camera_of_matrix
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
@@ -201,14 +202,4 @@ def _camera_of(given: Any, height: int, width: int) -> Camera:
                 f"{height} px"
             )
         return given
-    try:
-        matrix = torch.from_numpy(np.asarray(given).astype(np.float32))
-    except (TypeError, ValueError):
-        matrix = torch.zeros(0)
-    is_usable = matrix.shape == (3, 3) and bool(torch.isfinite(matrix).all())
-    if not is_usable or not bool((matrix.diagonal()[:2] > 0).all()):
-        raise InputError(
-            "camera: give a Camera, the path of a JSON file, or [[fx, 0, cx], [0, fy, cy], "
-            "[0, 0, 1]] in px"
-        )
-    return Camera(matrix.diagonal()[:2].clone(), matrix[:2, 2].clone(), height, width)
+    return camera_of_matrix(given, height, width, "camera")

@@ -1,9 +1,9 @@
 """Reading of SMPL-format body files: npz, pkl, and pkl written with chumpy, without chumpy.
 
 A pickle runs code when it is read. The files people download from the SMPL site are pickles, so
-they go through an unpickler that knows numpy arrays, scipy's sparse matrices and plain containers,
-and refuses everything else by name. chumpy (which no longer installs) is never imported: its
-objects are read into a stand-in that keeps their state, from which the array is recovered.
+they go through the unpickler of `hfb.files.pickles`, which refuses by name whatever no array needs.
+chumpy (which no longer installs) is never imported: its objects are read into a stand-in that keeps
+their state, from which the array is recovered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hfb.errors import BodyModelError
+from hfb.errors import BodyModelError, InputError
+from hfb.files.npz import read_npz
+from hfb.files.numbers import numbers_of
+from hfb.files.pickles import ArrayUnpickler
 from hfb.skeleton import NUM_JOINTS
 
 REQUIRED_KEYS = (
@@ -31,6 +34,10 @@ REQUIRED_KEYS = (
     "f",
     "kintree_table",
 )
+
+_EXTENTS_M = (0.2, 5.0)
+"""Largest extent of a rest pose with its arms stretched out: from infants to giants."""
+_SUM_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -89,46 +96,12 @@ class _ChumpyNode:
         )
 
 
-_CONTAINERS = ("set", "frozenset", "dict", "list", "tuple", "slice", "object")
-_ALLOWED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),
-    ("copy_reg", "_reconstructor"),
-    ("copyreg", "_reconstructor"),
-    ("collections", "OrderedDict"),
-    *(("__builtin__", name) for name in _CONTAINERS),
-    *(("builtins", name) for name in _CONTAINERS),
-}
-_SPARSE = ("csc_matrix", "csr_matrix", "coo_matrix")
-
-
-class _BodyUnpickler(pickle.Unpickler):
-    """Knows arrays, sparse matrices, containers and chumpy stand-ins; refuses all else."""
+class _BodyUnpickler(ArrayUnpickler):
+    """Knows chumpy stand-ins besides."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "chumpy":
             return _ChumpyNode
-        if module.startswith("scipy.sparse") and name in _SPARSE:
-            import scipy.sparse
-
-            return getattr(scipy.sparse, name)
-        if (module, name) not in _ALLOWED:
-            raise BodyModelError(
-                f"it asks for {module}.{name}, which no body model needs and which could run "
-                "code; nothing of it was executed. Take the file from its official site"
-            )
-        # numpy moved its internals from numpy.core to numpy._core in version 2
-        if hasattr(np, "_core"):
-            module = module.replace("numpy.core", "numpy._core")
-        else:
-            module = module.replace("numpy._core", "numpy.core")
         return super().find_class(module, name)
 
 
@@ -146,7 +119,7 @@ def read_body_file(path: str | Path) -> BodyFile:
     """
     path = Path(path)
     content = path.read_bytes()
-    fields = _read_npz(content, path) if content[:2] == b"PK" else _read_pickle(content, path)
+    fields = _read_npz(path) if content[:2] == b"PK" else _read_pickle(content, path)
     missing = [key for key in REQUIRED_KEYS if key not in fields]
     if missing:
         raise BodyModelError(
@@ -155,26 +128,28 @@ def read_body_file(path: str | Path) -> BodyFile:
         )
     arrays = _as_numbers(fields, path)
     _check_shapes(arrays, path)
+    _check_meaning(arrays, path)
     return _body_file(arrays, fields, path, hashlib.sha256(content).hexdigest())
 
 
-def _read_npz(content: bytes, path: Path) -> dict[str, Any]:
+def _read_npz(path: Path) -> dict[str, Any]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own kinds
-        reason = str(error) or type(error).__name__
-        if "allow_pickle" in reason:
-            reason = "it holds Python objects instead of plain arrays, which could run code"
-        raise BodyModelError(f"{path} cannot be read as npz: {reason}") from error
+        return dict(read_npz(path, "body model"))
+    except InputError as error:
+        raise BodyModelError(str(error)) from error
 
 
 def _read_pickle(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        fields = _BodyUnpickler(io.BytesIO(content), encoding="latin1").load()
+        fields = _BodyUnpickler(io.BytesIO(content)).load()
         if not isinstance(fields, Mapping):
             raise BodyModelError(f"it holds a {type(fields).__name__} instead of named arrays")
         return {str(key): _resolve(value) for key, value in fields.items()}
+    except pickle.UnpicklingError as error:
+        raise BodyModelError(
+            f"{path} cannot be read as a pickled body: {error}; nothing of it was executed. Take "
+            "the file from its official site"
+        ) from error
     except Exception as error:  # a damaged pickle can raise nearly anything
         reason = str(error) or type(error).__name__
         raise BodyModelError(f"{path} cannot be read as a pickled body: {reason}") from error
@@ -191,16 +166,46 @@ def _plain_array(value: Any) -> NDArray[Any]:
 def _as_numbers(fields: dict[str, Any], path: Path) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for key in REQUIRED_KEYS:
-        value = fields[key]
-        dense = value.toarray() if hasattr(value, "toarray") else value
-        kind = np.int64 if key in ("f", "kintree_table") else np.float64
-        try:
-            arrays[key] = np.asarray(dense).astype(kind)
-        except (TypeError, ValueError) as error:
-            raise BodyModelError(f"{path}: {key} does not hold numbers ({error})") from error
-        if not np.isfinite(arrays[key]).all():
-            raise BodyModelError(f"{path}: {key} holds values that are not finite")
+        values = _numbers(fields, key, path)
+        arrays[key] = values.astype(np.int64) if key in ("f", "kintree_table") else values
     return arrays
+
+
+def _numbers(fields: dict[str, Any], key: str, path: Path) -> NDArray[np.float64]:
+    try:
+        return numbers_of(fields[key], key, path)
+    except InputError as error:
+        raise BodyModelError(str(error)) from error
+
+
+def _landmarks(fields: dict[str, Any], num_verts: int, path: Path) -> dict[str, int]:
+    """Named vertices, if the file has them."""
+    if "landmark_names" not in fields or "landmark_vertices" not in fields:
+        return {}
+    names = np.asarray(fields["landmark_names"]).reshape(-1)
+    vertices = _numbers(fields, "landmark_vertices", path).reshape(-1)
+    is_index = (vertices >= 0) & (vertices < num_verts) & (vertices == np.round(vertices))
+    if len(names) != len(vertices) or not is_index.all():
+        raise BodyModelError(
+            f"{path}: {len(names)} landmark_names need as many landmark_vertices, each one of the "
+            f"{num_verts} vertices"
+        )
+    return {str(name): int(vertex) for name, vertex in zip(names, vertices, strict=True)}
+
+
+def _check_meaning(arrays: dict[str, NDArray[Any]], path: Path) -> None:
+    """Numbers of the right shape that are no body of metres."""
+    extent = float(np.ptp(arrays["v_template"], axis=0).max())
+    low, high = _EXTENTS_M
+    if not low <= extent <= high:
+        raise BodyModelError(
+            f"{path}: v_template is {extent:g} m long; a body has {low:g} to {high:g} m (is the "
+            "file in centimetres?)"
+        )
+    for key in ("J_regressor", "weights"):
+        off = float(np.abs(arrays[key].sum(1) - 1.0).max())
+        if off > _SUM_TOLERANCE:
+            raise BodyModelError(f"{path}: rows of {key} add up to 1, these miss it by {off:g}")
 
 
 def _check_shapes(arrays: dict[str, NDArray[Any]], path: Path) -> None:
@@ -240,11 +245,9 @@ def _body_file(
         raise BodyModelError(f"{path}: kintree_table must list each parent before its children")
     uv = faces_uv = None
     if "vt" in fields and "ft" in fields:
-        uv = np.asarray(fields["vt"], np.float64)
-        faces_uv = np.asarray(fields["ft"]).astype(np.int64)
+        uv = _numbers(fields, "vt", path)
+        faces_uv = _numbers(fields, "ft", path).astype(np.int64)
         check_uv(uv, faces_uv, len(arrays["f"]), path)
-    names = np.asarray(fields.get("landmark_names", ()))
-    vertices = np.asarray(fields.get("landmark_vertices", ()), dtype=np.int64)
     return BodyFile(
         path=path,
         sha256=sha256,
@@ -257,7 +260,7 @@ def _body_file(
         parents=parents,
         uv=uv,
         faces_uv=faces_uv,
-        landmark_vertices={str(name): int(v) for name, v in zip(names, vertices, strict=True)},
+        landmark_vertices=_landmarks(fields, len(arrays["v_template"]), path),
     )
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hfb.body.model_file import BodyFile, check_uv
-from hfb.errors import AssetNotFoundError, BodyModelError
+from hfb.errors import AssetNotFoundError, BodyModelError, InputError
+from hfb.files.npz import read_npz
+from hfb.files.numbers import numbers_of
 
 # The joint that each part points to: SMPL's tree with one main child per joint.
 _MAIN_CHILD = {
@@ -59,12 +61,16 @@ def uv_of_body(
 
 def _read_npz(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive["vt"].astype(np.float64), archive["ft"].astype(np.int64)
-    except Exception as error:  # zipfile, zlib and numpy each raise their own kinds
+        arrays = read_npz(path, "UV template", names=("vt", "ft"))
+        missing = {"vt", "ft"} - set(arrays)
+        if missing:
+            raise InputError(f"it lacks {' and '.join(sorted(missing))}")
+        uv, faces_uv = (numbers_of(arrays[key], key, path) for key in ("vt", "ft"))
+    except InputError as error:
         raise BodyModelError(
             f"{path} is not a UV template with the arrays vt and ft: {error}"
         ) from error
+    return uv, faces_uv.astype(np.int64)
 
 
 def _read_obj(path: Path, file: BodyFile) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

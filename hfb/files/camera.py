@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 
-import torch
-
 from hfb.errors import InputError
-from hfb.files.images import existing_file
+from hfb.files.intrinsics import camera_of_matrix
+from hfb.files.json_file import read_json
+from hfb.files.numbers import numbers_of
 from hfb.structures import Camera
 
 
@@ -31,27 +29,18 @@ def read_camera(path: str | Path, height: int, width: int) -> Camera:
     Raises:
         InputError: if the file is missing, no JSON, no such matrix, or of another aspect ratio.
     """
-    path = existing_file(path, "camera file")
-    try:
-        content = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"the camera file {path} is no JSON: {error}") from error
+    path = Path(path)
+    content = read_json(path, "camera file")
     record = content if isinstance(content, dict) else {"K": content}
-    try:
-        matrix = torch.tensor(record["K"], dtype=torch.float32)
-    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
-        matrix = torch.zeros(0)
-    if (
-        matrix.shape != (3, 3)
-        or not bool(matrix.isfinite().all())
-        or not bool((matrix.diagonal()[:2] > 0).all())
-    ):
+    if "K" not in record:
         raise InputError(
-            f'the camera file {path} should hold {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}} '
-            "with positive focal lengths in px"
+            f'the camera file {path} should hold {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}}'
         )
     scale = _camera_scale(path, record.get("image_size"), height, width)
-    return Camera(matrix.diagonal()[:2] * scale, matrix[:2, 2] * scale, height, width)
+    # Judged at the size that it was given for.
+    stated = (round(height / scale), round(width / scale))
+    camera = camera_of_matrix(record["K"], *stated, f"the camera file {path}")
+    return Camera(camera.focal * scale, camera.principal_point * scale, height, width)
 
 
 def _camera_scale(path: Path, image_size: object, height: int, width: int) -> float:
@@ -59,10 +48,10 @@ def _camera_scale(path: Path, image_size: object, height: int, width: int) -> fl
     if image_size is None:
         return 1.0
     try:
-        stated_width, stated_height = (float(n) for n in image_size)  # type: ignore[attr-defined]
-    except (TypeError, ValueError, OverflowError):
+        stated_width, stated_height = numbers_of(image_size, "image_size", path).tolist()
+    except (InputError, TypeError, ValueError):
         stated_width = stated_height = 0.0
-    if not (0 < stated_width < math.inf and 0 < stated_height < math.inf):
+    if not (stated_width >= 1 and stated_height >= 1):
         raise InputError(f"image_size in the camera file {path} should be [width, height] in px")
     scale = width / stated_width
     if abs(stated_height * scale - height) > 1.0:

@@ -131,8 +131,13 @@ def test_photos_that_cannot_be_used(photo: Any, message: str) -> None:
         ({"alpha": np.nan * MATTE}, "the matte holds values outside [0, 1], NaN or infinity"),
         ({"alpha": [MATTE, MATTE]}, "1 photos, but 2 mattes"),
         ({"alpha": "nowhere.png"}, "cannot read the alpha matte nowhere.png: no such file"),
-        ({"camera": 5.0}, "camera: give a Camera, the path of a JSON file, or [[fx, 0, cx]"),
-        ({"camera": -np.array(MATRIX)}, "camera: give a Camera, the path of a JSON file, or"),
+        ({"camera": 5.0}, "camera: K has the shape (); expected [[fx, 0, cx]"),
+        (
+            {"camera": np.diag([-1, -1, 1]) @ MATRIX},
+            "px are not positive; expected [[fx, 0, cx], [0, fy, cy]",
+        ),
+        ({"camera": np.array(MATRIX).T}, "it is transposed"),
+        ({"camera": "K"}, "cannot read the camera file K: no such file"),
         ({"camera": "nowhere.json"}, "cannot read the camera file nowhere.json: no such file"),
     ],
 )

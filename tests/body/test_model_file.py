@@ -33,8 +33,15 @@ def assert_same_arrays(path: Path, reference: Path) -> None:
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
 
 
+SPARSE = [
+    getattr(scipy.sparse, f"{layout}_{kind}")
+    for layout in ("csc", "csr", "coo")
+    for kind in ("matrix", "array")
+]
+
+
 @pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
-@pytest.mark.parametrize("sparse", [scipy.sparse.csc_matrix, scipy.sparse.csr_matrix, np.asarray])
+@pytest.mark.parametrize("sparse", [*SPARSE, np.asarray])
 def test_pickle_with_sparse_regressor_equals_npz(
     tmp_path, tiny_path, tiny_fields, sparse, protocol
 ) -> None:
@@ -120,10 +127,24 @@ def test_hostile_pickle_is_refused_by_name_and_not_run(
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("sparse", SPARSE)
+def test_sparse_indices_that_lead_out_of_the_matrix_are_refused(
+    tmp_path, tiny_fields, sparse
+) -> None:
+    fields = tiny_fields()
+    damaged = sparse(fields["J_regressor"])
+    index = damaged.row if damaged.format == "coo" else damaged.indices
+    index.flags.writeable = True
+    index[3] = 10**6
+    path = write_pickle(tmp_path / "body.pkl", fields | {"J_regressor": damaged})
+    with pytest.raises(BodyModelError, match="J_regressor does not hold numbers"):
+        read_body_file(path)
+
+
 def test_truncated_files_are_named(tmp_path, repo, tiny_fields) -> None:
     npz = tmp_path / "cut.npz"
     npz.write_bytes((repo / "checkpoints" / "free_body.npz").read_bytes()[:500_000])
-    with pytest.raises(BodyModelError, match=r"cut\.npz cannot be read as npz"):
+    with pytest.raises(BodyModelError, match=r"cut\.npz is not an npz that can be read"):
         read_body_file(npz)
     whole = write_pickle(tmp_path / "cut.pkl", tiny_fields()).read_bytes()
     for size in (0, 1, 100, len(whole) // 2, len(whole) - 1):
@@ -136,14 +157,14 @@ def test_flipped_bytes_in_an_npz_are_noticed(tmp_path, repo) -> None:
     content = bytearray((repo / "checkpoints" / "free_body.npz").read_bytes())
     content[100_000:100_100] = bytes(100)
     (tmp_path / "flipped.npz").write_bytes(content)
-    with pytest.raises(BodyModelError, match="cannot be read as npz"):
+    with pytest.raises(BodyModelError, match="is not an npz that can be read"):
         read_body_file(tmp_path / "flipped.npz")
 
 
 def test_npz_with_objects_is_refused(tmp_path, tiny_fields) -> None:
     fields = tiny_fields()
     fields["J_regressor"] = np.array(scipy.sparse.csc_matrix(fields["J_regressor"]), dtype=object)
-    with pytest.raises(BodyModelError, match="Python objects instead of plain arrays"):
+    with pytest.raises(BodyModelError, match=r"holds Python objects .*save plain arrays"):
         read_body_file(write_npz(tmp_path / "objects.npz", fields))
 
 
@@ -174,6 +195,14 @@ def test_other_pickles_and_pictures_are_not_bodies(tmp_path) -> None:
         ({"kintree_table": np.full((2, 24), 23)}, "each parent before its children"),
         ({"v_template": np.full((9, 3), np.nan)}, "v_template holds values that are not finite"),
         ({"shapedirs": np.array("text")}, "shapedirs does not hold numbers"),
+        ({"v_template": np.full((9, 3), fill_value=True)}, "v_template does not hold numbers"),
+        ({"v_template": np.linspace(0, 180, 27).reshape(9, 3)}, "is the file in centimetres"),
+        ({"weights": np.full((9, 24), 0.5)}, "rows of weights add up to 1, these miss it by 11"),
+        ({"J_regressor": np.zeros((24, 9))}, "rows of J_regressor add up to 1"),
+        (
+            {"landmark_names": np.array(["nose"]), "landmark_vertices": np.array([9])},
+            "1 landmark_names need as many landmark_vertices, each one of the 9",
+        ),
         ({"vt": np.zeros((4, 2)), "ft": np.zeros((2, 3), int)}, "do not fit a mesh of 9 faces"),
     ],
 )

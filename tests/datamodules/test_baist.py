@@ -9,8 +9,8 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from datamodules.baist import BaistDataModule, BaistDataset, usable_runs
-from datamodules.files.safe_pickle import read_pickled_arrays
 from hfb.errors import InputError
+from hfb.files.pickles import read_pickled_arrays
 from hfb.formation import linear_to_srgb, srgb_to_linear
 
 VIDEO = "gWA_sBM_c01_d26_mWA0_ch06_cropped_32X"

@@ -6,9 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from datamodules.files import npz
-from datamodules.files.npz import check_npz_size, read_npz
 from hfb.errors import InputError
+from hfb.files import npz
+from hfb.files.npz import check_npz_size, read_npz
 
 
 def test_round_trip(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,13 @@ MAX_BYTES = 2 * 2**30
 """Largest unpacked size of an archive."""
 
 
-def read_npz(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
-    """All arrays of an npz archive.
+def read_npz(
+    path: str | Path,
+    what: str,
+    max_bytes: int = MAX_BYTES,
+    names: Collection[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Arrays of an npz archive.
 
     Sizes are checked before anything is unpacked: a few kilobytes of zip can claim, and hold,
     terabytes.
@@ -29,6 +34,8 @@ def read_npz(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> dict[st
         path: the file.
         what: the word for it in errors.
         max_bytes: refuse archives that unpack to more.
+        names: which arrays; those that are absent are left out, others are not touched, and may
+            hold anything. None: all.
 
     Raises:
         InputError: if it is missing, no npz, damaged, too large, or holds Python objects.
@@ -36,19 +43,23 @@ def read_npz(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> dict[st
     path = existing_file(path, what)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check_size(path, what, sum(member.file_size for member in members), max_bytes)
-            return {
-                member.filename.removesuffix(".npy"): _read_member(archive, member)
-                for member in members
+            members = {
+                member.filename.removesuffix(".npy"): member
+                for member in archive.infolist()
                 if member.filename.endswith(".npy")
             }
+            if names is not None:
+                members = {name: member for name, member in members.items() if name in names}
+            total = sum(member.file_size for member in members.values())
+            _check_size(path, what, total, max_bytes)
+            return {name: _read_member(archive, member) for name, member in members.items()}
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"the {what} {path} is not an npz that can be read: {error}") from error
     except (NotImplementedError, RuntimeError, MemoryError) as error:
         raise InputError(f"the {what} {path} cannot be unpacked: {error}") from error
+    except Exception as error:  # zipfile, zlib, struct and numpy each raise their own kinds
+        reason = " ".join(str(error).split())
+        raise InputError(f"the {what} {path} is not an npz that can be read: {reason}") from error
 
 
 def check_npz_size(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> None:
@@ -57,7 +68,7 @@ def check_npz_size(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> N
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(member.file_size for member in archive.infolist())
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except Exception:  # damaged: the reader will say so
         return
     _check_size(path, what, total, max_bytes)
 
@@ -85,7 +96,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
     else:
         raise ValueError(f"{member.filename} has the npy version {version}")
     if dtype.hasobject:
-        raise ValueError(f"{member.filename} holds Python objects, which are not read")
+        raise ValueError(
+            f"{member.filename} holds Python objects (a pickle), which could run code; save plain "
+            "arrays"
+        )
     claimed, held = math.prod(shape) * dtype.itemsize, len(data.getvalue()) - data.tell()
     if claimed != held:
         raise ValueError(f"{member.filename} claims {claimed} bytes but holds {held}")
