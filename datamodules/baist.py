@@ -8,9 +8,6 @@ out, as by the data set's authors.
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,92 +17,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.aist import AIST_FPS, AistTruth
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.images import existing_file, read_image
 from hfb.files.npz import read_npz
-from hfb.files.pickles import read_pickled_arrays
+from hfb.files.numbers import MAX_METRES, check_size, numbers_of
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import BlurSample, Target
 
-SHARP_PER_BLUR = 7
 EDGE_FRAMES = 40
-AIST_FPS = 60.0
 _MEDIAN_FRAMES = 41
-# AIST++'s keypoints are COCO's; those that SMPL has too, by SMPL's names.
-_COCO = {
-    "left_hip": 11, "right_hip": 12, "left_knee": 13, "right_knee": 14, "left_ankle": 15,
-    "right_ankle": 16, "left_shoulder": 5, "right_shoulder": 6, "left_elbow": 7,
-    "right_elbow": 8, "left_wrist": 9, "right_wrist": 10,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AistTruth:
-    """Joints of AIST++ for the frames of a blurry video.
-
-    How the blurry frames lie in time is not part of the published layout: look at some overlays
-    before trusting these.
-
-    Attributes:
-        root: AIST++'s annotations: `keypoints3d/`, `cameras/`.
-        first_frame: AIST++'s frame (60 a second) at which blurry frame 0 opens its shutter.
-        frames_per_blur: AIST++'s frames from one blurry frame to the next.
-        exposure_frames: AIST++'s frames that a blurry frame averages.
-    """
-
-    root: Path
-    first_frame: float = 0.0
-    frames_per_blur: float = 1.0
-    exposure_frames: float = 1.0
-
-    def target(self, video: str, numbers: list[int]) -> Target:
-        """Joints of one exposure that spans consecutive blurry frames, camera frame, m.
-
-        Raises:
-            InputError: if annotations are missing or do not reach that far.
-        """
-        keypoints, rotation, shift = self._annotation(video)
-        opened = self.first_frame + numbers[0] * self.frames_per_blur
-        closed = self.first_frame + numbers[-1] * self.frames_per_blur + self.exposure_frames
-        num = SHARP_PER_BLUR * len(numbers)
-        position = opened + (np.arange(num) + 0.5) / num * (closed - opened)
-        if position[-1] > len(keypoints) - 1:
-            raise InputError(
-                f"{video}: frame {position[-1]:.0f} of AIST++ is wanted, it has {len(keypoints)}"
-            )
-        low = np.minimum(np.floor(position).astype(int), len(keypoints) - 2)
-        share = (position - low)[:, None, None]
-        world = (1 - share) * keypoints[low] + share * keypoints[low + 1]
-        joints = torch.from_numpy(world @ rotation.T + shift).float()
-        times = torch.from_numpy((position - opened) / AIST_FPS).float()
-        return Target(joints[None], times[None], joint_names=tuple(_COCO))
-
-    def _annotation(self, video: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Keypoints (N, 12, 3) m in the world, and the camera's rotation and translation."""
-        found = re.search(r"_(c\d\d)_", video)
-        name = video.removesuffix("_cropped_32X")
-        if found is None:
-            raise InputError(f"{video}: no camera (_c01_ …) in its name")
-        sequence = name.replace(found.group(0), "_cAll_")
-        path = self.root / "keypoints3d" / f"{sequence}.pkl"
-        content = read_pickled_arrays(path, "AIST++ keypoints")
-        array = content.get("keypoints3d_optim", content.get("keypoints3d"))
-        keypoints = np.asarray(array, np.float64)[:, list(_COCO.values())] / 100.0
-        camera = self._camera(sequence, found.group(1))
-        rotation = _rotation(np.asarray(camera["rotation"], np.float64))
-        return keypoints, rotation, np.asarray(camera["translation"], np.float64) / 100.0
-
-    def _camera(self, sequence: str, name: str) -> dict[str, Any]:
-        mapping = self.root / "cameras" / "mapping.txt"
-        try:
-            lines = [line.split() for line in mapping.read_text().splitlines()]
-            setting = dict(line for line in lines if len(line) == 2)[sequence]
-            cameras = json.loads((self.root / "cameras" / f"{setting}.json").read_text())
-            return next(camera for camera in cameras if camera["name"] == name)
-        except (OSError, KeyError, ValueError, TypeError, StopIteration) as error:
-            raise InputError(f"no camera {name} of {sequence} below {mapping.parent}") from error
 
 
 class BaistDataset(Dataset[BlurSample]):
@@ -193,9 +116,9 @@ class BaistDataset(Dataset[BlurSample]):
         index = [np.flatnonzero(data["frame_ids"] == n) for n in numbers]
         if data["joints"].ndim != 4 or any(len(found) != 1 for found in index):
             raise InputError(f"the truth {path} lacks frame {numbers[0]}, or joints (N, S, J, 3)")
-        joints = torch.from_numpy(data["joints"][np.concatenate(index)]).float().flatten(0, 1)
-        if not bool(joints.isfinite().all()):
-            raise InputError(f"the truth {path} holds NaN at frame {numbers[0]}")
+        chosen = numbers_of(data["joints"][np.concatenate(index)], "joints", path)
+        check_size(chosen, MAX_METRES, "joints", path)
+        joints = torch.from_numpy(chosen).float().flatten(0, 1)
         times = (torch.arange(len(joints)) + 0.5) / len(joints) * len(numbers) / AIST_FPS
         names = data.get("joint_names")
         named = None if names is None else tuple(str(name) for name in names)
@@ -209,16 +132,6 @@ def usable_runs(video: Path, length: int, stride: int) -> list[list[int]]:
     annotated = {n for n in inner if (video / "blur_anno" / f"{n:08d}.pkl").is_file()}
     runs = [list(range(n, n + length)) for n in inner[::stride]]
     return [run for run in runs if annotated.issuperset(run)]
-
-
-def _rotation(rotvec: np.ndarray) -> np.ndarray:
-    """OpenCV's rotation vector as a matrix."""
-    angle = float(np.linalg.norm(rotvec))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = rotvec / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 class BaistDataModule(SampleDataModule):

@@ -24,6 +24,8 @@ class Command:
         width: of the images, px, for the tools that do not store it (cliff, wham).
         height: of the images, px.
         drop_betas: write betas of zero: those of another body mean nothing to ours.
+        body: file of the tool's own body model (SMPL_NEUTRAL.pkl, SMPLX_NEUTRAL.npz), which tells
+            where the root joint of each shape rests; without it the mean shape's is taken.
     """
 
     tool: Tool
@@ -33,6 +35,7 @@ class Command:
     width: int | None = None
     height: int | None = None
     drop_betas: bool = False
+    body: Path | None = None
 
 
 def main(args: list[str] | None = None) -> None:
@@ -51,6 +54,7 @@ def main(args: list[str] | None = None) -> None:
             command.num_photos,
             size,
             command.drop_betas,
+            command.body,
         )
         print(f"wrote {written}")
 

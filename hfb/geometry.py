@@ -137,6 +137,25 @@ def default_camera(height: int, width: int) -> Camera:
     )
 
 
+def seen_by(points: Float[Tensor, "*B 3"], source: Camera, target: Camera) -> Float[Tensor, "*B 3"]:
+    """Where something that one camera sees must be for another to see it at the same pixel.
+
+    Depth grows with the focal length, so that its size in the image stays, too.
+
+    Args:
+        points: in the frame of `source`, m, in front of it.
+        source: the camera that they belong to, without batch axes.
+        target: the other camera, likewise.
+
+    Returns:
+        The places in the frame of `target`, m.
+    """
+    depth = points[..., 2:]
+    pixels = source.focal * points[..., :2] / depth + source.principal_point
+    depth = depth * (target.focal / source.focal).mean()
+    return torch.cat([(pixels - target.principal_point) * depth / target.focal, depth], dim=-1)
+
+
 def project(points: Float[Tensor, "*B P 3"], camera: Camera) -> Float[Tensor, "*B P 2"]:
     """Pinhole projection of points in the camera frame.
 

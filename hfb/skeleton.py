@@ -25,6 +25,21 @@ NUM_SHARED_JOINTS = 22
 POSE_SIZES = {"smpl": 3 * NUM_JOINTS, "smplh": 156, "smplx": 165}
 """Numbers of a pose as rotation vectors, root first, of each body of the family."""
 
+REST_PELVIS = {
+    "smpl": {
+        "neutral": (-0.00179506, -0.22333382, 0.02821918),
+        "male": (-0.00217368, -0.24078918, 0.02858379),
+        "female": (-0.00087631, -0.21141872, 0.02782112),
+    },
+    "smplx": {"neutral": (0.00312326, -0.35140746, 0.01203655)},
+    "free_body": {"neutral": (0.0, -0.22, 0.03)},
+}
+"""Where the root joint of each body's mean shape lies in the model frame, m.
+
+smplx's `transl` is the way from there to the root joint in the camera: the same `transl` puts the
+root of SMPL-X 13 cm above that of SMPL. The values are those of the published model files.
+"""
+
 CHAINS = {
     "left_leg": (1, 4, 7, 10),
     "right_leg": (2, 5, 8, 11),
@@ -57,6 +72,23 @@ def other_sides(names: tuple[str, ...]) -> tuple[int, ...]:
 
 OTHER_SIDE = other_sides(SMPL_JOINT_NAMES)
 """For each joint the one on the other side."""
+
+
+def rest_pelvis(model: str, gender: str = "neutral") -> tuple[float, float, float]:
+    """Where the root joint of a body's mean shape lies in the model frame, m.
+
+    Args:
+        model: smpl, smplh (whose body is SMPL's), smplx or free_body.
+        gender: of the model; where it is not known, the neutral one stands in.
+
+    Raises:
+        BodyModelError: if there is no such model.
+    """
+    model = "smpl" if model == "smplh" else model
+    if model not in REST_PELVIS:
+        raise BodyModelError(f"no body model {model!r}: known are {', '.join(REST_PELVIS)}, smplh")
+    known = REST_PELVIS[model]
+    return known.get(gender, known["neutral"])
 
 
 def require_smpl(part: str, num_joints: int) -> None:

@@ -21,6 +21,7 @@ from hfb.geometry import (
     rotation_from_6d,
     rotmat_to_rotvec,
     rotvec_to_rotmat,
+    seen_by,
     vertex_normals,
 )
 from hfb.structures import Camera
@@ -201,3 +202,13 @@ def test_vertex_normals_weigh_faces_by_area_and_are_zero_without_faces():
     torch.testing.assert_close(normals[0], slanted)
     torch.testing.assert_close(normals[1], torch.tensor([0.0, 0.0, 1.0]))
     assert torch.equal(normals[4], torch.zeros(3))
+
+
+def test_a_body_is_as_large_and_at_the_same_pixel_for_another_camera(generator):
+    first = Camera(torch.tensor([500.0, 510.0]), torch.tensor([160.0, 120.0]), 240, 320)
+    second = Camera(torch.tensor([900.0, 918.0]), torch.tensor([100.0, 90.0]), 240, 320)
+    points = torch.tensor([0.0, 0.0, 4.0]) + torch.randn(7, 3, generator=generator)
+    moved = seen_by(points, first, second)
+    torch.testing.assert_close(project(moved, second), project(points, first))
+    torch.testing.assert_close(second.focal / moved[:, 2:], first.focal / points[:, 2:])
+    torch.testing.assert_close(seen_by(moved, second, first), points)

@@ -41,10 +41,10 @@ ROOMS: dict[str, set[str]] = {
     "prior": {"motion", "geometry", "assets", "checkpoint"},
     "matte": {"geometry", "formation"},
     # Registration weighs poses with the pose prior; priors know nothing of init: no cycle.
-    "init": {"geometry", "body", "assets", "checkpoint", "formation", "prior", "matte"},
+    "init": {"geometry", "body", "assets", "checkpoint", "formation", "prior", "matte", "files"},
     # Images of a motion need projection and the response curve, but neither body nor renderer:
     # they get vertices and images.
-    "export": {"geometry", "formation", "motion"},
+    "export": {"geometry", "formation", "motion", "files"},
     "viz": {"geometry", "formation"},
     # Objects without joints are rendered by our renderer and compared by our terms.
     "baselines": {
@@ -99,6 +99,8 @@ GENERATOR = DATAMODULES | {"body", "render"}
 # By folder or file below datamodules/, what it may use; everything else: DATAMODULES.
 DATA_ROOMS = {
     "synthetic": GENERATOR,
+    # A translation belongs to a body: where its root joint rests stands in the model's file.
+    "convert": DATAMODULES | {"body"},
     # Restoring sub-frames needs a matte and the method itself.
     "restore.py": DATAMODULES | {"matte", "baselines"},
     # Pairs to learn lifting from are drawn by the generator and read by the real detector.

@@ -6,6 +6,7 @@ import pytest
 import torch
 from smplx.joint_names import JOINT_NAMES
 
+from hfb.body import load_body
 from hfb.errors import BodyModelError
 from hfb.motion.tracks import mirror_motion
 from hfb.prior import MixturePosePrior
@@ -20,6 +21,7 @@ from hfb.skeleton import (
     SMPL_PARENTS,
     other_sides,
     require_smpl,
+    rest_pelvis,
 )
 
 
@@ -75,3 +77,12 @@ def test_other_bodies_are_refused_by_name(use, part):
     for count in (22, 55):
         with pytest.raises(BodyModelError, match=f"{part} needs SMPL's 24 joints.* has {count}"):
             use(count)
+
+
+def test_where_roots_rest() -> None:
+    assert rest_pelvis("smplh", "male") == rest_pelvis("smpl", "male")
+    assert rest_pelvis("smplx", "male") == rest_pelvis("smplx")
+    own = load_body().shape(torch.zeros(10))[1][0]
+    assert own.tolist() == pytest.approx(rest_pelvis("free_body"), abs=1e-4)
+    with pytest.raises(BodyModelError, match="no body model 'mano': known are smpl, smplx"):
+        rest_pelvis("mano")

@@ -12,9 +12,19 @@ from torch import Tensor
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.files.npz import read_npz
+from hfb.files.numbers import MAX_BETA, MAX_METRES, MAX_TURN, check_size, numbers_of
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.skeleton import POSE_SIZES
 from hfb.structures import Target
+
+_LARGEST = {
+    "joints": MAX_METRES,
+    "trans": MAX_METRES,
+    "times": np.inf,
+    "poses": MAX_TURN,
+    "betas": MAX_BETA,
+}
+"""Entries that hold numbers, and how large these can be."""
 
 
 def read_target(path: str | Path, height: int, width: int) -> Target:
@@ -32,8 +42,8 @@ def read_target(path: str | Path, height: int, width: int) -> Target:
         The ground truth; rotations as matrices.
 
     Raises:
-        InputError: if the file cannot be read, lacks a key, shapes do not fit, or a number is NaN
-            or infinite.
+        InputError: if the file cannot be read, lacks a key, shapes do not fit, or a number is NaN,
+            infinite or no such quantity.
     """
     path = Path(path)
     data = read_npz(path, "target")
@@ -123,9 +133,9 @@ def _check(path: Path, data: dict[str, np.ndarray], height: int, width: int) -> 
             )
     if 0 in data["joints"].shape:
         raise InputError(f"joints in the target {path} is empty: {data['joints'].shape}")
-    for key in set(shapes) - {"silhouettes", "joint_names"}:
-        if key in data and not _is_finite(data[key]):
-            raise InputError(f"{key} in the target {path} holds NaN, infinity or no numbers")
+    for key, largest in _LARGEST.items():
+        if key in data:
+            check_size(numbers_of(data[key], key, path), largest, key, path)
     if "silhouettes" in data and data["silhouettes"].dtype != np.uint8:
         raise InputError(f"silhouettes in the target {path} must be packed bits (uint8)")
 
@@ -134,10 +144,6 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         w is None or n == w for n, w in zip(shape, wanted, strict=True)
     )
-
-
-def _is_finite(array: np.ndarray) -> bool:
-    return array.dtype.kind in "fiu" and bool(np.isfinite(array).all())
 
 
 def _floats(array: np.ndarray) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from hfb.errors import InputError
+from hfb.files.npz import check_npz_size
+from hfb.files.numbers import MAX_METRES, MAX_TURN, check_size, numbers_of
 from hfb.skeleton import NUM_SHARED_JOINTS, POSE_SIZES
 
 POSE_SIZE = POSE_SIZES["smpl"]
@@ -32,13 +33,14 @@ PACK_STEP = 1e-4
 Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """Rotation from the recordings' world to one with y up: x stays, z becomes y."""
 
+_MAX_RATE = 1e4  # Hz; no camera of a motion-capture studio is faster
+
 VAL_SHARE = 5
 """One subject in five is a validation subject where no manifest says otherwise."""
 
 _logger = logging.getLogger(__name__)
 
-# SMPL-H (156) and SMPL-X (165) begin with SMPL's root and first 21 body joints and go on with
-# fingers (and face), where SMPL has one joint a hand.
+# SMPL-H (156) and SMPL-X (165) begin with SMPL's root and 21 body joints; fingers and face follow.
 _SHARED_SIZE = 3 * NUM_SHARED_JOINTS
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate")
 _PACK_KEYS = ("h", "d", "l", "n", "v")
@@ -145,21 +147,24 @@ def _is_shape_file(file: Path, arrays: NpzFile) -> bool:
 
 @contextmanager
 def _open(path: Path) -> Iterator[NpzFile]:
+    check_npz_size(path, "motion capture")
     try:
         arrays = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, struct and numpy each raise their own kinds
         raise InputError(f"{path} cannot be read as a motion-capture npz ({error}).") from error
     if not isinstance(arrays, NpzFile):
-        raise InputError(f"{path} holds one bare array, not the named arrays of an npz file.")
+        raise InputError(f"{path} holds one bare array, not the named ones of an npz file.")
     with arrays:
         yield arrays
 
 
 def _array(arrays: NpzFile, key: str, source: str) -> NDArray[np.float64]:
     try:
-        return np.asarray(arrays[key], np.float64)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        values = arrays[key]
+    except Exception as error:  # zlib, zipfile and numpy each raise their own kinds
         raise InputError(f"{source}: {key!r} cannot be read as numbers ({error}).") from error
+    is_mark = key == "valid" and values.dtype == bool
+    return numbers_of(values * 1.0 if is_mark else values, key, source, needs_finite=False)
 
 
 def _clip_of(arrays: NpzFile, name: str, subject: str, source: str) -> MocapClip:
@@ -202,6 +207,8 @@ def _poses_of(arrays: NpzFile, source: str) -> NDArray[np.float64]:
     else:
         found = ", ".join(arrays) or "nothing"
         raise InputError(f"{source} has no poses: neither 'poses' nor 'pose_body'; it has {found}.")
+    if poses.ndim == 3 and poses.shape[2] == 3:
+        poses = poses.reshape(len(poses), -1)
     if poses.ndim != 2 or poses.shape[1] not in POSE_SIZES.values() or len(poses) == 0:
         raise InputError(
             f"{source}: poses {poses.shape} must be (F, 72) for SMPL, (F, 156) for SMPL-H or "
@@ -217,7 +224,7 @@ def _rate_of(arrays: NpzFile, source: str) -> float:
     if key is None:
         raise InputError(f"{source} has no frame rate: neither {' nor '.join(_RATE_KEYS)}.")
     rate = _array(arrays, key, source).reshape(-1)
-    if len(rate) != 1 or not 0.0 < rate[0] < np.inf:
+    if len(rate) != 1 or not 0.0 < rate[0] <= _MAX_RATE:
         raise InputError(f"{source}: {key} = {rate} must be one positive number of Hz.")
     return float(rate[0])
 
@@ -226,6 +233,8 @@ def _finite_frames(
     poses: NDArray[np.float64], transl: NDArray[np.float64], valid: NDArray[np.bool_], source: str
 ) -> NDArray[np.bool_]:
     """`valid` without frames that hold NaN or infinity; says so where they were called valid."""
+    for name, values, largest in (("poses", poses, MAX_TURN), ("trans", transl, MAX_METRES)):
+        check_size(np.nan_to_num(values, posinf=0.0, neginf=0.0), largest, name, source)
     finite = np.isfinite(poses).all(1) & np.isfinite(transl).all(1)
     bad = int((valid & ~finite).sum())
     if bad and not finite.any():
@@ -254,8 +263,11 @@ def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / "manifest.csv"
     if not path.is_file():
         return {}
-    with path.open(newline="") as rows:
-        table = list(csv.DictReader(rows))
+    try:
+        with path.open(newline="", encoding="utf-8") as rows:
+            table = list(csv.DictReader(rows))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}).") from error
     missing = {"clip_id", "subject", "split"} - set(table[0] if table else {})
     if missing:
         raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
@@ -267,9 +279,14 @@ def _packed_clip(arrays: NpzFile, name: str, row: dict[str, str] | None, source:
     missing = [key for key in _PACK_KEYS if f"{name}/{key}" not in arrays]
     if missing:
         raise InputError(f"{source}: clip {name} lacks {', '.join(missing)}.")
-    head, high, low, meta, bits = (arrays[f"{name}/{key}"] for key in _PACK_KEYS)
-    num_frames, rate = int(meta[0]), float(meta[1])
-    head = head.astype(np.int64)
+    try:
+        head, high, low, meta, bits = (arrays[f"{name}/{key}"] for key in _PACK_KEYS)
+        num_frames, rate = int(meta[0]), float(meta[1])
+        head, bits = head.astype(np.int64), bits.astype(np.uint8, casting="safe")
+    except Exception as error:  # zlib, zipfile and numpy each raise their own kinds
+        raise InputError(f"{source}: clip {name} cannot be read ({error}).") from error
+    if high.ndim != 2 or high.shape != low.shape or not 0.0 < rate <= _MAX_RATE:
+        raise InputError(f"{source}: clip {name} is no packed clip.")
     steps = (high.T.astype(np.int64) << 8) + low.T
     if head.shape != (2, POSE_SIZE + 3) or steps.shape != (num_frames - 2, POSE_SIZE + 3):
         raise InputError(f"{source}: clip {name} does not hold {POSE_SIZE} pose numbers a frame.")

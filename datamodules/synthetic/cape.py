@@ -23,6 +23,7 @@ from hfb.body import SmplBody
 from hfb.body.kinematics import joint_frames
 from hfb.errors import InputError
 from hfb.files.npz import read_npz
+from hfb.files.numbers import MAX_METRES, check_size, numbers_of
 from hfb.geometry import rotvec_to_rotmat
 from hfb.skeleton import NUM_JOINTS, POSE_SIZES
 from hfb.structures import BodyParams
@@ -111,7 +112,7 @@ class CapeData:
             raise InputError(f"no CAPE sequences: looked for {root / 'sequences'}/<subject>/<name>")
         triangles = root / "misc" / "smpl_tris.npy"
         if triangles.is_file():
-            faces = np.load(triangles, allow_pickle=False)
+            faces = _read_npy(triangles, "CAPE's mesh")
             if not np.array_equal(np.sort(faces, axis=0), np.sort(body.faces.numpy(), axis=0)):
                 raise InputError(
                     f"CAPE's mesh is not that of the body {body.identity.name}: give SMPL's own "
@@ -207,17 +208,23 @@ def _read_frame(file: Path, num_verts: int) -> dict[str, Tensor]:
         "transl": (3,),
     }
     for key, shape in shapes.items():
-        if key not in data or data[key].shape != shape or not np.isfinite(data[key]).all():
-            raise InputError(f"the CAPE frame {file} needs finite {key} {shape}")
+        if key not in data or data[key].shape != shape:
+            raise InputError(f"the CAPE frame {file} needs {key} {shape}")
+        check_size(numbers_of(data[key], key, file), MAX_METRES, key, file)
     return {key: torch.from_numpy(np.asarray(data[key], np.float32)) for key in shapes}
+
+
+def _read_npy(path: Path, what: str) -> NDArray[np.float64]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy meets damaged headers with whatever it runs into
+        raise InputError(f"{what} cannot be read: {path}: {error}") from error
+    return numbers_of(values, "array", path)
 
 
 def _read_minimal(root: Path, subject: str, num_verts: int) -> Float[Tensor, "V 3"]:
     path = root / "minimal_body_shape" / subject / f"{subject}_minimal.npy"
-    try:
-        verts: NDArray[np.float32] = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no naked body of CAPE's subject {subject}: {path}: {error}") from error
+    verts = _read_npy(path, f"the naked body of CAPE's subject {subject}").astype(np.float32)
     if verts.shape != (num_verts, 3):
         raise InputError(f"{path} has the shape {verts.shape}, not ({num_verts}, 3)")
     return torch.from_numpy(verts)

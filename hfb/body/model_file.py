@@ -119,7 +119,7 @@ def read_body_file(path: str | Path) -> BodyFile:
     """
     path = Path(path)
     content = path.read_bytes()
-    fields = _read_npz(path) if content[:2] == b"PK" else _read_pickle(content, path)
+    fields = read_fields(path)
     missing = [key for key in REQUIRED_KEYS if key not in fields]
     if missing:
         raise BodyModelError(
@@ -130,6 +130,19 @@ def read_body_file(path: str | Path) -> BodyFile:
     _check_shapes(arrays, path)
     _check_meaning(arrays, path)
     return _body_file(arrays, fields, path, hashlib.sha256(content).hexdigest())
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """What a model file holds by name, unchecked; npz or pickle is told from the first bytes.
+
+    Args:
+        path: the file.
+
+    Raises:
+        BodyModelError: if it is damaged or asks for code.
+    """
+    content = path.read_bytes()
+    return _read_npz(path) if content[:2] == b"PK" else _read_pickle(content, path)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:

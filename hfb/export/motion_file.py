@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
 from hfb.export.atomic import atomic_write
+from hfb.files.npz import read_npz
 from hfb.motion import PolynomialMotion
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
 from hfb.structures import BodyIdentity, Camera
@@ -91,20 +91,15 @@ def read_motion(path: str | Path) -> MotionRecord:
     Raises:
         InputError: if the file is missing, no npz, or lacks a key; says where we looked.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no motion file {path} (looked for {path.resolve()})")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            data = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not an npz file that can be read: {error}") from error
+    data = read_npz(path, "motion file")
     try:
         return _record(data)
     except KeyError as error:
         raise InputError(
             f"{path} lacks the key {error}; was it written by this program?"
         ) from error
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise InputError(f"{path} holds something else than a motion: {error}") from error
 
 
 def _check(motion: MotionRecord) -> None:

@@ -22,7 +22,7 @@ MAX_BYTES = 2 * 2**30
 def read_npz(
     path: str | Path,
     what: str,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
     names: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """Arrays of an npz archive.
@@ -33,7 +33,7 @@ def read_npz(
     Args:
         path: the file.
         what: the word for it in errors.
-        max_bytes: refuse archives that unpack to more.
+        max_bytes: refuse archives that unpack to more; None: `MAX_BYTES`.
         names: which arrays; those that are absent are left out, others are not touched, and may
             hold anything. None: all.
 
@@ -62,7 +62,7 @@ def read_npz(
         raise InputError(f"the {what} {path} is not an npz that can be read: {reason}") from error
 
 
-def check_npz_size(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> None:
+def check_npz_size(path: str | Path, what: str, max_bytes: int | None = None) -> None:
     """Raise an `InputError` if an archive would unpack to too much; its reader judges the rest."""
     path = existing_file(path, what)
     try:
@@ -73,9 +73,10 @@ def check_npz_size(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> N
     _check_size(path, what, total, max_bytes)
 
 
-def _check_size(path: Path, what: str, total: int, max_bytes: int) -> None:
+def _check_size(path: Path, what: str, total: int, max_bytes: int | None) -> None:
     available = available_memory()
-    limit = max_bytes if available is None else min(max_bytes, available // 2)
+    most = MAX_BYTES if max_bytes is None else max_bytes
+    limit = most if available is None else min(most, available // 2)
     if total > limit:
         raise InputError(
             f"the {what} {path} claims {total / 2**20:.0f} MB of arrays; more than "

@@ -29,11 +29,18 @@ MAX_TURN = 1e3
 """Largest entry of a rotation vector, rad: unwrapped turns are read, no number of turns is."""
 MAX_BETA = 1e2
 """Largest shape coefficient, in standard deviations of the body's population."""
+NEAREST_M = 0.1
+"""Nobody whose pelvis is nearer is seen as a person."""
+SMALLEST_PX = 2.0
+"""Nobody whose height covers fewer pixels is seen at all."""
+HEIGHT_M = 1.7
 ROTATION_TOLERANCE = 1e-2
 """How far R R^T may be from the identity: networks give half precision."""
 
 
-def numbers_of(value: Any, name: str, path: str | Path) -> NDArray[np.float64]:
+def numbers_of(
+    value: Any, name: str, path: str | Path, needs_finite: bool = True
+) -> NDArray[np.float64]:
     """Any numbers as float64.
 
     Args:
@@ -41,6 +48,7 @@ def numbers_of(value: Any, name: str, path: str | Path) -> NDArray[np.float64]:
             matrix or array of scipy, or nested lists of numbers.
         name: of the entry, for errors.
         path: of the file, for errors.
+        needs_finite: refuse NaN and infinity; False where they mark what was not seen.
 
     Raises:
         InputError: if these are no real numbers (truth values are none), or not all are finite.
@@ -55,7 +63,7 @@ def numbers_of(value: Any, name: str, path: str | Path) -> NDArray[np.float64]:
         raise InputError(f"{path}: {name} does not hold numbers ({kind})")
     with np.errstate(over="ignore"):
         array = array.astype(np.float64)
-    if not np.isfinite(array).all():
+    if needs_finite and not np.isfinite(array).all():
         raise InputError(f"{path}: {name} holds values that are not finite")
     return array
 
@@ -102,6 +110,60 @@ def check_rotations(rotmat: NDArray[np.float64], name: str, path: str | Path) ->
         if is_wrong.any():
             row, joint = (int(k) for k in np.argwhere(is_wrong)[0])
             raise InputError(f"{path}: {name} of row {row}, joint {joint} {what}")
+
+
+def check_in_view(
+    pelvis: NDArray[np.float64], focal: float, row: int, name: str, path: str | Path
+) -> None:
+    """Raise unless a body stands where a camera can see one.
+
+    Args:
+        pelvis: (K, 3) of each hypothesis, camera frame (x right, y down, z forward), m.
+        focal: focal length of the camera, px.
+        row: of the file, for errors.
+        name: of the entry, for errors.
+        path: of the file, for errors.
+
+    Raises:
+        InputError: if one lies behind the camera or too far away to be seen.
+    """
+    for depth in pelvis[:, 2].tolist():
+        if depth < NEAREST_M:
+            raise InputError(
+                f"{path}: {name} of row {row} puts the body behind the camera (z = {depth:g} m); z "
+                "points forward and y down here, OpenGL's camera looks along -z: turn both"
+            )
+        if HEIGHT_M * focal / depth < SMALLEST_PX:
+            raise InputError(
+                f"{path}: {name} of row {row} puts the body {depth:g} m away, where it covers less "
+                f"than {SMALLEST_PX:g} px"
+            )
+
+
+def per_row(
+    values: NDArray[np.float64], rows: int, item: tuple[int, ...], name: str, path: str | Path
+) -> NDArray[np.float64]:
+    """One item a row, whether the file has one for each row or one for all.
+
+    Args:
+        values: of the shape `item`, (1, *item) or (rows, *item).
+        rows: how many there are.
+        item: shape of one item.
+        name: of the entry, for errors.
+        path: of the file, for errors.
+
+    Returns:
+        (rows, *item).
+
+    Raises:
+        InputError: if the shape is none of these.
+    """
+    shape = values.shape
+    if shape == item or shape in ((1, *item), (rows, *item)):
+        return np.broadcast_to(values, (rows, *item)).copy()
+    raise InputError(
+        f"{path}: {name} have the shape {shape}, expected {(rows, *item)}, or {item} for all rows"
+    )
 
 
 def _as_array(value: Any) -> np.ndarray | None:

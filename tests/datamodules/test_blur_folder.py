@@ -230,6 +230,18 @@ def test_bad_targets(tmp_path: Path, sample: BlurSample) -> None:
     np.savez(folder / "target.npz", times=np.zeros((2, 3)), joints=np.zeros((2, 4, 24, 3)))
     with pytest.raises(InputError, match=r"joints in .* \(2, 4, 24, 3\), not \(2, 3, any, 3\)"):
         read_sample(folder)
+    for key, values, message in (
+        ("joints", np.full((2, 3, 24, 3), 1e30), r"joints\[0, 0, 0, 0\] is 1e\+30"),
+        ("joints", np.ones((2, 3, 24, 3), bool), "joints does not hold numbers"),
+        ("trans", np.full((2, 3, 3), -1e30), r"trans\[0, 0, 0\] is -1e\+30"),
+        ("poses", np.full((2, 3, 72), 1e30), r"poses\[0, 0, 0\] is 1e\+30"),
+        ("betas", np.full(10, 1e30), r"betas\[0\] is 1e\+30"),
+        ("times", np.full((2, 3), np.nan), "times holds values that are not finite"),
+    ):
+        content = {"times": np.zeros((2, 3)), "joints": np.zeros((2, 3, 24, 3))} | {key: values}
+        np.savez(folder / "target.npz", **content)
+        with pytest.raises(InputError, match=message):
+            read_sample(folder)
     (folder / "target.npz").write_text("no")
     with pytest.raises(InputError, match="not an npz that can be read"):
         read_sample(folder)

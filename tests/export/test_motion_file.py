@@ -114,10 +114,10 @@ def test_bad_motions_leave_no_file(tmp_path: Path, motion: MotionRecord) -> None
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no motion file .*absent\.npz"):
+    with pytest.raises(InputError, match=r"cannot read the motion file .*absent\.npz"):
         read_motion(tmp_path / "absent.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(InputError, match=r"text\.npz is not an npz file"):
+    with pytest.raises(InputError, match=r"text\.npz is not an npz that can be read"):
         read_motion(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", poses=np.zeros((1, 156)))
     with pytest.raises(InputError, match="lacks the key"):

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from hfb.errors import InputError
+from hfb.files.npz import read_npz
+from hfb.files.numbers import (
+    MAX_BETA,
+    MAX_METRES,
+    MAX_TURN,
+    check_rotations,
+    check_size,
+    numbers_of,
+    per_row,
+)
+from hfb.geometry import rotmat_to_rotvec
+from hfb.skeleton import POSE_SIZES
 
 FORMAT = "hfb-init"
 FORMAT_VERSION = 1
 
-_PARAMETERS = ("poses", "trans", "betas")
-_NUMBERS = (*_PARAMETERS, "vertices", "K", "score", "joint_sigma")
+_PLACES = ("pelvis", "trans")
+_LARGEST = {
+    "poses": MAX_TURN,
+    "betas": MAX_BETA,
+    "vertices": MAX_METRES,
+    "score": np.inf,
+    "joint_sigma": MAX_TURN,
+    "K": np.inf,
+    "image_size": np.inf,
+    "pixel_center": 1.0,
+    "frame_ids": 2.0**53,
+    "timestamps": np.inf,
+    "pelvis": np.inf,
+    "trans": np.inf,
+    "format_version": np.inf,
+}
+"""Entries that hold numbers, and how large these can be; places are judged by the camera."""
+_JOINT_COUNTS = tuple(size // 3 for size in POSE_SIZES.values())
 
 
 @dataclass(frozen=True)
@@ -23,7 +52,7 @@ class EstimateArrays:
 
     Attributes:
         path: of the file, for messages.
-        values: its arrays by their keys; `poses`, `trans` and `betas`, or else `vertices`.
+        values: its arrays by their keys; numbers as float64, `poses` as (T, n) or (T, K, n).
     """
 
     path: Path
@@ -33,6 +62,11 @@ class EstimateArrays:
     def is_mesh(self) -> bool:
         """Whether there are vertices instead of parameters."""
         return "poses" not in self.values
+
+    @property
+    def place(self) -> str:
+        """The key that says where the body is: `pelvis` or else `trans`."""
+        return next(key for key in _PLACES if key in self.values)
 
     @property
     def num_rows(self) -> int:
@@ -67,10 +101,11 @@ class EstimateArrays:
             return 0
         ids = self.values.get("frame_ids", np.arange(count)).reshape(-1).tolist()
         if frame not in ids[:count]:
-            raise InputError(f"{self.path} has no frame {frame}; it has {ids[:8]}")
+            shown = ", ".join(f"{number:g}" for number in ids[:8])
+            raise InputError(f"{self.path} has no frame {frame}; it has [{shown}]")
         return ids.index(frame)
 
-    def hypotheses(self, key: str, row: int) -> np.ndarray:
+    def hypotheses(self, key: str, row: int) -> NDArray[np.float64]:
         """One row's values as (K, n), whether the file has an axis of hypotheses or not.
 
         Args:
@@ -82,14 +117,14 @@ class EstimateArrays:
         """
         stored = self.values[key]
         num_axes = 2 if key == "vertices" else 1
-        if stored.ndim < 1 or len(stored) <= row:
+        if stored.ndim < 1 or len(stored) != self.num_rows:
             raise InputError(
-                f"{self.path}: {key} has the shape {stored.shape}, no frame {row} in it"
+                f"{self.path}: {key} has the shape {stored.shape}, expected {self.num_rows} rows"
             )
-        values = stored[row].astype(np.float64)
+        values = stored[row]
         if key == "score":
             values = values.reshape(-1, 1)
-        elif not self._has_hypotheses:
+        elif values.ndim == num_axes and (not self._has_hypotheses or key in _PLACES):
             values = values[None]
         if values.ndim != 1 + num_axes:
             expected = "(T, V, 3)" if key == "vertices" else "(T, n)"
@@ -97,6 +132,16 @@ class EstimateArrays:
                 f"{self.path}: {key} has the shape {stored.shape}, expected {expected}"
             )
         return values
+
+    def shared(self, key: str, row: int, item: tuple[int, ...]) -> NDArray[np.float64]:
+        """An entry that the file has for each row or once for all; see `per_row`.
+
+        Args:
+            key: of the array.
+            row: which.
+            item: shape of one entry.
+        """
+        return per_row(self.values[key], self.num_rows, item, key, self.path)[row]
 
     @property
     def _has_hypotheses(self) -> bool:
@@ -112,23 +157,21 @@ def load_arrays(path: str | Path) -> EstimateArrays:
         path: the file.
 
     Raises:
-        InputError: if it is missing, damaged, pickled, of another format, lacks keys, or holds
-            values that are not finite numbers.
+        InputError: if it is missing, damaged, pickled, too large, of another format, lacks keys, or
+            holds values that are not finite or no such quantity has.
     """
     path = Path(path)
     arrays = _read(path)
-    missing = [key for key in _PARAMETERS if key not in arrays]
-    is_mesh = "vertices" in arrays and len(missing) == len(_PARAMETERS)
-    if missing and not is_mesh:
-        have = ", ".join(sorted(arrays)[:12]) or "nothing"
-        raise InputError(f"{path} lacks {', '.join(missing)}; it has {have}")
-    for key in _NUMBERS:
-        if key not in arrays:
-            continue
-        if not np.issubdtype(arrays[key].dtype, np.number):
-            raise InputError(f"{path}: {key} does not hold numbers")
-        if not np.isfinite(arrays[key]).all():
-            raise InputError(f"{path}: {key} holds values that are not finite")
+    _require_keys(arrays, path)
+    for key, largest in _LARGEST.items():
+        if key in arrays:
+            arrays[key] = numbers_of(arrays[key], key, path)
+            check_size(arrays[key], largest, key, path)
+    if "poses" in arrays:
+        arrays["poses"] = _flat_poses(arrays["poses"], path)
+        for key in _PLACES:
+            if key in arrays and arrays[key].shape == (3,) and len(arrays["poses"]) == 1:
+                arrays[key] = arrays[key][None]
     found = EstimateArrays(path, arrays)
     if "format" in arrays and found.text("format") != FORMAT:
         raise InputError(f"{path} has the format {found.text('format')!r}, expected {FORMAT!r}")
@@ -138,19 +181,31 @@ def load_arrays(path: str | Path) -> EstimateArrays:
     return found
 
 
+def _require_keys(arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Raise unless a pose, a shape and a place are there, or vertices."""
+    missing = [key for key in ("poses", "betas") if key not in arrays]
+    if not any(key in arrays for key in _PLACES):
+        missing.append("trans")
+    if missing and not ("vertices" in arrays and len(missing) == 3):
+        have = ", ".join(sorted(arrays)[:12]) or "nothing"
+        raise InputError(f"{path} lacks {', '.join(missing)}; it has {have}")
+
+
+def _flat_poses(poses: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
+    """Poses (T, n) or (T, K, n), of files that keep an axis of joints or rotation matrices, too."""
+    shape = poses.shape
+    if shape[-2:] == (3, 3) and shape[-3:-2] and shape[-3] in _JOINT_COUNTS:
+        check_rotations(poses.reshape(-1, *shape[-3:]), "poses", path)
+        poses = rotmat_to_rotvec(torch.from_numpy(poses)).numpy()
+    if poses.ndim >= 2 and poses.shape[-1] == 3 and poses.shape[-2] in _JOINT_COUNTS:
+        poses = poses.reshape(*poses.shape[:-2], -1)
+    return poses[None] if poses.ndim == 1 else poses
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"no estimate at {path}")
-    try:
-        content = path.read_bytes()
-        if content[:2] != b"PK":
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
             raise InputError(f"{path} cannot be read as an estimate: it is not an npz file")
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except InputError:
-        raise
-    except Exception as error:  # numpy, zipfile and zlib each raise their own kinds
-        reason = " ".join(str(error).split())
-        if "pickle" in reason:
-            reason = "it holds Python objects (a pickle), which could run code; save plain arrays"
-        raise InputError(f"{path} cannot be read as an estimate: {reason}") from error
+    return read_npz(path, "estimate")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from hfb.errors import InputError
+from hfb.files.intrinsics import camera_of_matrix
 from hfb.init.files.arrays import EstimateArrays
 from hfb.structures import Camera
 
@@ -51,34 +54,61 @@ def camera_of(
                 "focal length in px that its translation was made for"
             )
         return camera
-    matrix = values["K"].astype(np.float64)
-    matrix = matrix[row if len(matrix) > 1 else 0] if matrix.ndim == 3 else matrix
-    if matrix.shape != (3, 3) or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
-        raise InputError(f"{path}: K is not a camera matrix: {values['K'].tolist()}")
-    height, width = _size(arrays, image_size)
-    shift = PIXEL_CENTER - float(values.get("pixel_center", np.array(PIXEL_CENTER)))
-    return Camera(
-        focal=torch.tensor([matrix[0, 0], matrix[1, 1]], dtype=torch.float32),
-        principal_point=torch.tensor(
-            [matrix[0, 2] + shift, matrix[1, 2] + shift], dtype=torch.float32
-        ),
-        height=height,
-        width=width,
-    )
+    height, width = _size(arrays, row, image_size)
+    matrix = arrays.shared("K", row, (3, 3))
+    found = camera_of_matrix(matrix, height, width, str(path))
+    centre = values.get("pixel_center", np.array(PIXEL_CENTER))
+    if centre.size != 1:
+        raise InputError(f"{path}: pixel_center must be one number")
+    shift = PIXEL_CENTER - float(centre.reshape(()))
+    return replace(found, principal_point=found.principal_point + shift)
 
 
-def _size(arrays: EstimateArrays, image_size: tuple[int, int] | None) -> tuple[int, int]:
-    """Height and width."""
-    size = arrays.values.get("image_size")
-    if size is not None and size.size == 2:
-        width, height = (int(v) for v in size.reshape(-1))
+def one_camera(
+    arrays: EstimateArrays, row: int, image_size: tuple[int, int] | None, camera: Camera | None
+) -> tuple[Camera, Camera]:
+    """The camera that a row was made for, and the one that all rows of the file are moved to.
+
+    Tools that look at crops give each row a focal length of its own, by the size of its crop, and
+    its depth means something else in each row. A clip has one camera: the first row's.
+
+    Args:
+        arrays: of the file.
+        row: which.
+        image_size: height and width of the image.
+        camera: for files without `K`.
+
+    Raises:
+        InputError: as `camera_of`.
+    """
+    own = camera_of(arrays, row, image_size, camera)
+    if "K" not in arrays.values:
+        return own, own
+    size = (own.height, own.width)
+    first = row
+    if image_size is not None:
+        first = 0
+    elif "image_size" in arrays.values:
+        first = next(k for k in range(row + 1) if _size(arrays, k, None) == size)
+    common = camera_of(arrays, first, image_size, camera)
+    same_focal = torch.equal(common.focal, own.focal)
+    is_same = same_focal and torch.equal(common.principal_point, own.principal_point)
+    return own, own if is_same else common
+
+
+def _size(arrays: EstimateArrays, row: int, image_size: tuple[int, int] | None) -> tuple[int, int]:
+    """Height and width of a row's image."""
+    if "image_size" in arrays.values:
+        width, height = (int(n) for n in arrays.shared("image_size", row, (2,)))
     elif image_size is not None:
         height, width = image_size
     else:
         raise InputError(f"{arrays.path} does not say the image size (key image_size)")
+    if min(height, width) < 1:
+        raise InputError(f"{arrays.path}: image_size is {width} x {height} px")
     if image_size is not None and (height, width) != tuple(image_size):
         raise InputError(
-            f"{arrays.path} is for an image of {width} x {height} px, this one has "
+            f"{arrays.path} is for an image of {width} x {height} px in row {row}, this one has "
             f"{image_size[1]} x {image_size[0]}"
         )
     return height, width

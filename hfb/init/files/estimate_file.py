@@ -3,7 +3,9 @@
 A file holds T frames. Arrays with a leading T may have a second axis of K hypotheses, best first
 (`poses` (T, K, 72), `trans` (T, K, 3), `betas` (T, K, S), `score` (T, K)); files from elsewhere
 leave it out and hold one pose a frame. Rotation vectors in rad, the root's straight into the camera
-frame; `trans` is smplx's transl in the camera frame, m; `K` belongs to the full image.
+frame; `trans` is smplx's transl in the camera frame, m, of the body that the file names; `pelvis`,
+where it is there, says the same for any body: where the root joint is. `K` belongs to the full
+image; of files with a camera a row, all rows are moved to the first one's.
 
 Instead of the three, methods that find meshes (METRO) give `vertices` (T, V, 3) or (T, K, V, 3) of
 the body's topology, camera frame, m: the body is registered to them when the file is read.
@@ -19,20 +21,14 @@ import numpy as np
 import torch
 
 from hfb.body import SmplBody
-from hfb.errors import BodyModelError, InputError
-from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.errors import InputError
+from hfb.files.numbers import check_in_view
+from hfb.geometry import rotmat_to_rotvec, seen_by
 from hfb.init.files.arrays import FORMAT, FORMAT_VERSION, EstimateArrays, load_arrays
-from hfb.init.files.camera import camera_arrays, camera_of
-from hfb.init.register.vertex_registration import register_vertices
-from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
-from hfb.structures import BodyIdentity, BodyParams, Camera, InitialEstimate
-
-_MAX_DISTANCE_M = 0.05
-"""Mean distance from the registered body from which vertices are those of another mesh.
-
-Meshes of the body itself stay below 3 mm, with 20 mm of noise along each axis below 35; vertices in
-another order lie half a metre away.
-"""
+from hfb.init.files.camera import camera_arrays, one_camera
+from hfb.init.files.parameters import registered_params, stored_params
+from hfb.skeleton import NUM_JOINTS, require_smpl
+from hfb.structures import Camera, InitialEstimate
 
 
 def write_estimate(path: str | Path, estimate: InitialEstimate, frame: int = 0) -> Path:
@@ -132,25 +128,32 @@ def estimate_at(
         image_size: height and width of the image.
         camera: full-image camera, for files without `K`.
     """
-    params = _registered(arrays, row, body) if arrays.is_mesh else _stored(arrays, row, body)
-    count = len(params.transl)
+    params = (
+        registered_params(arrays, row, body) if arrays.is_mesh else stored_params(arrays, row, body)
+    )
+    own, common = one_camera(arrays, row, image_size, camera)
+    pelvis = params.transl + body.shape(params.betas)[1][:, 0]
+    focal = float(own.focal.mean())
+    place = "vertices" if arrays.is_mesh else arrays.place
+    check_in_view(pelvis.double().numpy(), focal, row, place, arrays.path)
+    transl = params.transl
+    if own is not common:
+        transl = transl + seen_by(pelvis, own, common) - pelvis
+    count = len(transl)
     score = np.zeros(count)
     if "score" in arrays.values:
         score = arrays.hypotheses("score", row).reshape(-1)
     if len(score) != count:
         raise InputError(f"{arrays.path}: {len(score)} scores for {count} poses")
-    sigma = None
-    if "joint_sigma" in arrays.values:
-        sigma = torch.from_numpy(arrays.hypotheses("joint_sigma", row)[:, :NUM_JOINTS]).float()
     return InitialEstimate(
         betas=params.betas,
         pose_rotmat=params.pose_rotmat,
-        transl=params.transl,
-        camera=camera_of(arrays, row, image_size, camera),
+        transl=transl,
+        camera=common,
         score=torch.from_numpy(score).float(),
         body=body.identity,
         source=arrays.text("source") or arrays.path.name,
-        joint_sigma=sigma,
+        joint_sigma=_joint_sigma(arrays, row, count),
     )
 
 
@@ -158,102 +161,13 @@ def _float32(values: torch.Tensor) -> np.ndarray:
     return values.detach().cpu().numpy().astype(np.float32)
 
 
-def _stored(arrays: EstimateArrays, row: int, body: SmplBody) -> BodyParams:
-    """Parameters as the file has them, float32."""
-    path = arrays.path
-    require_smpl("an estimate file", len(body.parents))
-    poses = arrays.hypotheses("poses", row)
-    model_type = arrays.text("surface_model_type") or _guess_model(poses.shape[1], path)
-    if poses.shape[1] != POSE_SIZES.get(model_type, poses.shape[1]) or poses.shape[1] % 3:
-        raise InputError(f"{path}: poses have {poses.shape[1]} numbers, not those of {model_type}")
-    transl = arrays.hypotheses("trans", row)
-    if transl.shape != (len(poses), 3):
-        raise InputError(f"{path}: trans is {transl.shape}, expected {(len(poses), 3)}")
-    betas = _betas(arrays, row, len(poses))
-    betas = np.pad(betas, ((0, 0), (0, body.num_betas)))[:, : body.num_betas]
-    _check_body(arrays, model_type, betas, body.identity)
-    return BodyParams(
-        betas=torch.from_numpy(betas).float(),
-        pose_rotmat=rotvec_to_rotmat(_smpl_pose(poses)).float(),
-        transl=torch.from_numpy(transl).float(),
-    )
-
-
-def _registered(arrays: EstimateArrays, row: int, body: SmplBody) -> BodyParams:
-    """Parameters of the body that lies on the file's vertices, float32."""
-    path, vertices = arrays.path, arrays.hypotheses("vertices", row)
-    if vertices.shape[1:] != (len(body.template), 3):
+def _joint_sigma(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor | None:
+    """Uncertainty of SMPL's joints (K, 24), if the file has it."""
+    if "joint_sigma" not in arrays.values:
+        return None
+    sigma = arrays.hypotheses("joint_sigma", row)
+    if len(sigma) != count or sigma.shape[1] < NUM_JOINTS or (sigma < 0).any():
         raise InputError(
-            f"{path}: vertices are {vertices.shape[1:]} a mesh, the body {body.identity.name} has "
-            f"{(len(body.template), 3)}"
+            f"{arrays.path}: joint_sigma of row {row} must be {count} x {NUM_JOINTS} numbers >= 0"
         )
-    verts = torch.from_numpy(vertices).float().to(body.template.device)
-    found = register_vertices(verts, body)
-    params = BodyParams(found.betas, found.pose_rotmat, found.transl)
-    distance = float((body(params).verts - verts).norm(dim=-1).mean(-1).max())
-    if distance > _MAX_DISTANCE_M:
-        raise InputError(
-            f"{path}: vertices lie {1000 * distance:.0f} mm from the body {body.identity.name} on "
-            "average when it is fitted to them: they are those of another mesh"
-        )
-    return BodyParams(params.betas.cpu(), params.pose_rotmat.cpu(), params.transl.cpu())
-
-
-def _guess_model(pose_size: int, path: Path) -> str:
-    for model_type, size in POSE_SIZES.items():
-        if size == pose_size:
-            return model_type
-    raise InputError(
-        f"{path}: poses have {pose_size} numbers; known are {sorted(POSE_SIZES.values())}"
-    )
-
-
-def _betas(arrays: EstimateArrays, row: int, count: int) -> np.ndarray:
-    """Betas (K, S): the file has them once, per frame, or per frame and hypothesis."""
-    betas = arrays.values["betas"].astype(np.float64)
-    if betas.ndim == 3 or betas.ndim == 2:
-        if len(betas) not in (1, arrays.num_rows):
-            raise InputError(f"{arrays.path}: betas have the shape {betas.shape}")
-        betas = betas[row if len(betas) > 1 else 0]
-    if betas.ndim == 1:
-        betas = np.broadcast_to(betas, (count, len(betas)))
-    if betas.ndim != 2 or len(betas) != count or betas.shape[1] < 1:
-        stored = arrays.values["betas"].shape
-        raise InputError(f"{arrays.path}: betas have the shape {stored}")
-    return np.ascontiguousarray(betas)
-
-
-def _check_body(
-    arrays: EstimateArrays, model_type: str, betas: np.ndarray, body: BodyIdentity
-) -> None:
-    """Betas of one body mean nothing to another; all-zero betas fit every body."""
-    name, sha256 = arrays.text("body_name"), arrays.text("body_sha256")
-    gender = arrays.text("gender") or "neutral"
-    if sha256 and body.sha256:
-        is_same = sha256 == body.sha256
-    elif name:
-        is_same = name == body.name
-    else:
-        # Files from elsewhere name only the family: they mean the original SMPL.
-        is_original = body.model_type == model_type and "free" not in body.name
-        is_same = is_original and gender == body.gender
-    if is_same or not betas.any():
-        return
-    theirs = f"{name or f'{model_type} ({gender})'}" + (f" {sha256[:8]}" if sha256 else "")
-    ours = body.name + (f" {body.sha256[:8]}" if body.sha256 else "")
-    raise BodyModelError(
-        f"{arrays.path}: its betas belong to the body {theirs}, this run uses {ours}; choose the "
-        "same body, or set the file's betas to zero to keep its poses only"
-    )
-
-
-def _smpl_pose(poses: np.ndarray) -> torch.Tensor:
-    """The 24 SMPL joints out of poses of the SMPL family; SMPL's own two hand joints stay at rest.
-
-    (K, n) rad to (K, 24, 3).
-    """
-    joints = torch.from_numpy(poses).unflatten(-1, (-1, 3))
-    if joints.shape[1] == NUM_JOINTS:
-        return joints
-    rest = joints.new_zeros(len(joints), NUM_JOINTS - NUM_SHARED_JOINTS, 3)
-    return torch.cat([joints[:, :NUM_SHARED_JOINTS], rest], dim=1)
+    return torch.from_numpy(sigma[:, :NUM_JOINTS].copy()).float()

@@ -34,6 +34,18 @@ def _same(clip, motion, rate=120.0):
     assert clip.valid.all()
 
 
+def _with(values, odd):
+    changed = values.copy()
+    changed[3, 4] = odd
+    return changed
+
+
+def test_an_axis_of_joints(tmp_path, motion):
+    poses = motion[0].reshape(20, 24, 3)
+    path = _save(tmp_path / "a.npz", poses=poses, trans=motion[1], mocap_framerate=120)
+    _same(read_mocap_clip(path), motion)
+
+
 @pytest.mark.parametrize("gender", ["female", b"female"])
 def test_amass_smplh(tmp_path, motion, gender):
     path = _save(
@@ -112,6 +124,10 @@ FAULTS = {
     "one positive number": lambda a: a.update(mocap_framerate=0.0),
     r"valid \(3,\)": lambda a: a.update(valid=np.ones(3)),
     "all 20 frames": lambda a: a.update(trans=np.full((20, 3), np.nan)),
+    r"poses\[3, 4\] is 1e\+30": lambda a: a.update(poses=_with(a["poses"], 1e30)),
+    r"trans\[3, 2\] is -1e\+30": lambda a: a.update(trans=_with(np.zeros((20, 5)), -1e30)[:, 2:]),
+    "mocap_framerate does not hold numbers": lambda a: a.update(mocap_framerate="fast"),
+    "poses does not hold numbers": lambda a: a.update(poses=a["poses"] * 1j),
     "cannot be read as numbers": lambda a: a.update(poses=np.array([{}], dtype=object)),
 }
 

@@ -85,5 +85,5 @@ def test_cape_samples_and_missing_parts(body: SmplBody, tmp_path: Path) -> None:
         CapeData.find(tmp_path / "nowhere", body)
     (root / "minimal_body_shape" / "00032" / "00032_minimal.npy").unlink()
     (root / "misc" / "smpl_tris.npy").unlink()
-    with pytest.raises(InputError, match="no naked body of CAPE's subject 00032"):
+    with pytest.raises(InputError, match="the naked body of CAPE's subject 00032 cannot be read"):
         CapeData.find(root, body).draw(body, np.random.default_rng(0), 1.0)

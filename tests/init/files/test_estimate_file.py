@@ -31,7 +31,7 @@ def estimate(generator, body):
     return InitialEstimate(
         betas=torch.randn(3, 10, generator=generator),
         pose_rotmat=rotvec_to_rotmat(rotvec),
-        transl=torch.randn(3, 3, generator=generator),
+        transl=torch.tensor([0.0, 0.0, 5.0]) + torch.randn(3, 3, generator=generator),
         camera=Camera(torch.tensor([500.0, 510.0]), torch.tensor([99.5, 120.0]), 240, 200),
         score=torch.tensor([0.9, 0.5, 0.1]),
         body=body.identity,
@@ -105,7 +105,7 @@ def test_amass_file_asks_for_a_camera(written, tmp_path, estimate, body):
         tmp_path / "amass_poses.npz",
         drop=(*drop, "body_name", "body_sha256"),
         poses=np.full((2, 156), 0.1),
-        trans=np.zeros((2, 3)),
+        trans=np.tile([0.0, 0.0, 4.0], (2, 1)),
         betas=np.zeros(16),
         gender=np.array(b"neutral"),
     )
@@ -136,7 +136,7 @@ def test_original_smpl_betas_do_not_fit_the_free_body(written, tmp_path, body):
         ({"trans": np.zeros((1, 3, 2))}, "trans"),
         ({"poses": np.zeros((1, 71))}, "poses have 71 numbers"),
         ({"poses": np.zeros((0, 72))}, "holds no poses"),
-        ({"K": np.zeros((3, 3))}, "K is not a camera matrix"),
+        ({"K": np.zeros((3, 3))}, "K cannot belong to an image"),
         ({"image_size": np.array([640, 480])}, "is for an image of 640 x 480"),
         ({"format": np.array("other")}, "has the format 'other'"),
         ({"format_version": np.array(9)}, "format version 9"),
@@ -244,7 +244,7 @@ def test_truncated_and_foreign_files(written, tmp_path, body):
     pickled = tmp_path / "pickled.npz"
     np.savez(pickled, poses=np.array([{}]), trans=np.zeros(3), betas=np.zeros(10))
     for path, message in (
-        (cut, "cannot be read"),
+        (cut, "is not an npz that can be read"),
         (text, "cannot be read"),
         (single, "not an npz file"),
         (pickled, "could run code"),
