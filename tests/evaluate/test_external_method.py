@@ -69,7 +69,7 @@ def test_one_broken_result_is_counted(
     metrics = read_metrics(tmp_path / "out")
     assert metrics["samples"] == 1
     assert metrics["unusable"]["broken"] == 1
-    assert "cannot be read as an estimate" in metrics["unusable"]["samples"]["one"]
+    assert "is not an npz that can be read" in metrics["unusable"]["samples"]["one"]
     assert "Traceback" not in capsys.readouterr().err
 
 
