@@ -3,11 +3,12 @@
 from hfb.export.atomic import atomic_folder, atomic_write
 from hfb.export.images import encode_png, quantise, write_image
 from hfb.export.mesh_glb import write_glb
-from hfb.export.motion_file import MotionRecord, read_motion, write_motion
+from hfb.export.motion_file import MotionRecord, UniformMotion, read_motion, write_motion
 from hfb.export.video import stream_video, write_video
 
 __all__ = [
     "MotionRecord",
+    "UniformMotion",
     "atomic_folder",
     "atomic_write",
     "encode_png",

@@ -17,13 +17,35 @@ from hfb.motion import PolynomialMotion
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
 from hfb.structures import BodyIdentity, Camera
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 AMASS_NUM_BETAS = 16
 
 
 @dataclass(frozen=True)
+class UniformMotion:
+    """A motion as viewers of motion capture play it: M poses in equal steps, z up.
+
+    Attributes:
+        pose_rotvec: SMPL's 24 rotations, root first, rad; the root takes model to world frame.
+        transl: smplx's `transl` of SMPL-H with these `betas`, world frame (z up, the lowest point
+            of the motion at 0), m.
+        betas: shape; zero where the body is none of SMPL's.
+        times: of each pose, s.
+        frame_rate: poses per second.
+        world_from_camera: rotation and, in the last column, translation, m.
+    """
+
+    pose_rotvec: Float[Tensor, "M J 3"]
+    transl: Float[Tensor, "M 3"]
+    betas: Float[Tensor, " S"]
+    times: Float[Tensor, " M"]
+    frame_rate: float
+    world_from_camera: Float[Tensor, "3 4"]
+
+
+@dataclass(frozen=True)
 class MotionRecord:
-    """A motion at T times, in their order.
+    """A motion at the T sub-frame times of all photos, in their order.
 
     Attributes:
         pose_rotvec: SMPL's 24 rotations, root first, rad; the root takes model to camera frame.
@@ -36,6 +58,7 @@ class MotionRecord:
         fps: frames per second of the camera.
         camera: full-image camera.
         body: the body model that the betas belong to.
+        uniform: the same motion for viewers.
         polynomial: the fitted polynomials, one a photo, if there are any.
     """
 
@@ -49,17 +72,19 @@ class MotionRecord:
     fps: float
     camera: Camera
     body: BodyIdentity
+    uniform: UniformMotion
     polynomial: PolynomialMotion | None = None
 
 
 def write_motion(path: str | Path, motion: MotionRecord) -> None:
     """Write a motion as an AMASS-like npz without pickles, whole or not at all.
 
-    Keys that AMASS readers want: `poses` (T, 156) SMPL-H, fingers zero; `trans` (T, 3) m; `betas`
-    padded to 16; `gender`; `surface_model_type`; `mocap_framerate` and `mocap_frame_rate` (the
-    readers disagree on the spelling), the rate inside one exposure. AMASS cannot express the gaps
-    between exposures: `timestamps` says when each pose holds. `poses_smpl` (T, 72) keeps SMPL's two
-    hand joints, which SMPL-H's layout has no place for.
+    What AMASS readers know is for them, from `motion.uniform`: `poses` (M, 156) SMPL-H, fingers
+    zero; `trans` (M, 3) m; `betas` padded to 16; `gender`; `surface_model_type`; `mocap_framerate`
+    and `mocap_frame_rate` (the readers disagree on the spelling). `poses_smpl` (M, 72) keeps SMPL's
+    two hand joints, which SMPL-H's layout has no place for. What the photos tell, in the camera
+    frame and at the sub-frame times: `subframe_poses` (T, 72), `subframe_trans`, `subframe_times`,
+    `betas_original`.
 
     Args:
         path: file name ending in .npz.
@@ -74,7 +99,7 @@ def write_motion(path: str | Path, motion: MotionRecord) -> None:
     if path.suffix != ".npz":
         raise InputError(f"a motion is written as .npz, not {path.name}")
     _check(motion)
-    arrays = _amass_arrays(motion) | _native_arrays(motion)
+    arrays = _amass_arrays(motion.uniform, motion.body.gender) | _native_arrays(motion)
     with atomic_write(path) as part:
         np.savez_compressed(part, **arrays)  # type: ignore[arg-type]  # stubs of one numpy
 
@@ -92,6 +117,11 @@ def read_motion(path: str | Path) -> MotionRecord:
         InputError: if the file is missing, no npz, or lacks a key; says where we looked.
     """
     data = read_npz(path, "motion file")
+    version = data.get("format_version", np.array(1))
+    if version.size != 1 or version.item() != FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format version {version}, this program reads {FORMAT_VERSION}"
+        )
     try:
         return _record(data)
     except KeyError as error:
@@ -110,14 +140,16 @@ def _check(motion: MotionRecord) -> None:
             raise ShapeError(
                 f"{name} has {len(getattr(motion, name))} entries, but there are {length} times"
             )
-    for name in ("pose_rotvec", "transl", "betas", "times"):
-        if not bool(torch.isfinite(getattr(motion, name)).all()):
+    parts = [(motion, name) for name in ("pose_rotvec", "transl", "betas", "times")]
+    parts += [(motion.uniform, name) for name in ("pose_rotvec", "transl")]
+    for part, name in parts:
+        if not bool(torch.isfinite(getattr(part, name)).all()):
             raise InputError(f"{name} of the motion holds NaN or infinity; nothing was written")
     if length == 0 or not bool((motion.times.diff() > 0).all()):
         raise InputError("the times of a motion must increase, and there must be some")
 
 
-def _amass_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
+def _amass_arrays(motion: UniformMotion, gender: str) -> dict[str, np.ndarray]:
     """The keys that readers of AMASS files know."""
     smpl = _array(motion.pose_rotvec).reshape(len(motion.times), -1)
     smplh = np.zeros((len(smpl), POSE_SIZES["smplh"]), smpl.dtype)
@@ -126,16 +158,19 @@ def _amass_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
     betas = _array(motion.betas)
     padded = np.zeros(max(AMASS_NUM_BETAS, len(betas)), betas.dtype)
     padded[: len(betas)] = betas
-    rate = np.float64(_subframe_rate(motion))
+    rate = np.float64(motion.frame_rate)
     return {
         "poses": smplh,
         "poses_smpl": smpl,
         "trans": _array(motion.transl),
         "betas": padded,
-        "gender": np.array(motion.body.gender),
+        "gender": np.array(gender),
         "surface_model_type": np.array("smplh"),
         "mocap_framerate": np.array(rate),
         "mocap_frame_rate": np.array(rate),
+        "timestamps": _array(motion.times).astype(np.float64),
+        "world_from_camera": _array(motion.world_from_camera),
+        "coordinate_frame": np.array("world: x right, y forward, z up, metres"),
     }
 
 
@@ -149,16 +184,18 @@ def _native_arrays(motion: MotionRecord) -> dict[str, np.ndarray]:
     arrays = {
         "format": np.array("hfb-motion"),
         "format_version": np.array(FORMAT_VERSION),
-        "timestamps": _array(motion.times).astype(np.float64),
+        "subframe_poses": _array(motion.pose_rotvec).reshape(len(motion.times), -1),
+        "subframe_trans": _array(motion.transl),
+        "subframe_times": _array(motion.times).astype(np.float64),
+        "subframe_coordinate_frame": np.array("camera: x right, y down, z forward, metres"),
+        "betas_original": _array(motion.betas),
         "frame_index": _array(motion.frame_index).astype(np.int32),
         "subframe_index": _array(motion.subframe_index).astype(np.int32),
         "exposure": _array(motion.exposure).astype(np.float64),
         "fps": np.array(motion.fps),
-        "num_betas": np.array(len(motion.betas)),
         "K": matrix,
         "image_size": np.array([camera.width, camera.height], np.int32),
         "pixel_center": np.array(0.5, np.float32),
-        "coordinate_frame": np.array("camera: x right, y down, z forward, metres"),
         "body_name": np.array(motion.body.name),
         "body_sha256": np.array(motion.body.sha256),
         "body_model_type": np.array(motion.body.model_type),
@@ -188,10 +225,10 @@ def _record(data: dict[str, np.ndarray]) -> MotionRecord:
             parameterization=data["polynomial_parameterization"].item(),
         )
     return MotionRecord(
-        pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, NUM_JOINTS, 3),
-        transl=torch.from_numpy(data["trans"]),
-        betas=torch.from_numpy(data["betas"][: int(data["num_betas"])]),
-        times=torch.from_numpy(data["timestamps"]),
+        pose_rotvec=torch.from_numpy(data["subframe_poses"]).reshape(-1, NUM_JOINTS, 3),
+        transl=torch.from_numpy(data["subframe_trans"]),
+        betas=torch.from_numpy(data["betas_original"]),
+        times=torch.from_numpy(data["subframe_times"]),
         frame_index=torch.from_numpy(data["frame_index"]),
         subframe_index=torch.from_numpy(data["subframe_index"]),
         exposure=torch.from_numpy(data["exposure"]).float(),
@@ -203,15 +240,16 @@ def _record(data: dict[str, np.ndarray]) -> MotionRecord:
             model_type=str(data["body_model_type"].item()),
             gender=str(data["gender"].item()),
         ),
+        uniform=UniformMotion(
+            pose_rotvec=torch.from_numpy(data["poses_smpl"]).reshape(-1, NUM_JOINTS, 3),
+            transl=torch.from_numpy(data["trans"]),
+            betas=torch.from_numpy(data["betas"][: len(data["betas_original"])]),
+            times=torch.from_numpy(data["timestamps"]),
+            frame_rate=float(data["mocap_frame_rate"]),
+            world_from_camera=torch.from_numpy(data["world_from_camera"]),
+        ),
         polynomial=polynomial,
     )
-
-
-def _subframe_rate(motion: MotionRecord) -> float:
-    """Poses per second inside an exposure; the camera's own rate where there is a single pose."""
-    steps = motion.times.detach().cpu().double().diff()
-    # the median is a step inside an exposure: the gaps between exposures are fewer
-    return 1.0 / float(steps.median()) if len(steps) else motion.fps
 
 
 def _array(tensor: Tensor) -> np.ndarray:

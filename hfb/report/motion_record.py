@@ -14,6 +14,7 @@ from hfb.export import MotionRecord
 from hfb.geometry import rotmat_to_rotvec
 from hfb.motion import PolynomialMotion, subframe_times
 from hfb.refine.result import Refinement
+from hfb.report.uniform_motion import uniform_motion
 from hfb.structures import Mesh
 
 
@@ -44,6 +45,7 @@ def motion_record(
         fps=fps,
         camera=first.camera,
         body=body.identity,
+        uniform=uniform_motion(refinements, exposure, fps, body),
         polynomial=PolynomialMotion.stack([r.motion for r in refinements])
         if is_polynomial
         else None,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hfb.errors import BodyModelError, InputError, ShapeError
-from hfb.export import MotionRecord, read_motion, write_motion
+from hfb.export import MotionRecord, UniformMotion, read_motion, write_motion
 from hfb.motion import PolynomialMotion
 from hfb.structures import BodyIdentity, Camera
 
@@ -27,6 +27,14 @@ def motion() -> MotionRecord:
         fps=30.0,
         camera=Camera(torch.tensor([500.0, 510.0]), torch.tensor([160.5, 121.0]), 240, 320),
         body=BodyIdentity("free_body", "abc", "smpl", "neutral"),
+        uniform=UniformMotion(
+            pose_rotvec=torch.randn(5, 24, 3, generator=gen),
+            transl=torch.randn(5, 3, generator=gen),
+            betas=torch.zeros(10),
+            times=torch.arange(5).double() / 120,
+            frame_rate=120.0,
+            world_from_camera=torch.randn(3, 4, generator=gen),
+        ),
         polynomial=PolynomialMotion(
             coeffs=torch.randn(2, 3, 25, 3, generator=gen),
             base_rotmat=torch.randn(2, 24, 3, 3, generator=gen),
@@ -64,38 +72,26 @@ def test_round_trip_without_polynomial(tmp_path: Path, motion: MotionRecord) -> 
 def test_amass_keys_without_pickles(tmp_path: Path, motion: MotionRecord) -> None:
     write_motion(tmp_path / "motion.npz", motion)
     data = np.load(tmp_path / "motion.npz", allow_pickle=False)
-    smpl = motion.pose_rotvec.reshape(8, 72).numpy()
-    assert data["poses"].shape == (8, 156)
+    smpl = motion.uniform.pose_rotvec.reshape(5, 72).numpy()
+    assert data["poses"].shape == (5, 156)
     np.testing.assert_array_equal(data["poses"][:, :66], smpl[:, :66])
     assert not data["poses"][:, 66:].any()
     np.testing.assert_array_equal(data["poses_smpl"], smpl)
+    np.testing.assert_array_equal(data["trans"], motion.uniform.transl.numpy())
     assert data["betas"].shape == (16,)
-    np.testing.assert_array_equal(data["betas"][:10], motion.betas.numpy())
-    assert not data["betas"][10:].any()
+    assert not data["betas"].any()
+    np.testing.assert_array_equal(data["betas_original"], motion.betas.numpy())
     assert data["gender"].item() == "neutral"
     assert data["surface_model_type"].item() == "smplh"
-    # the rate inside an exposure: the gap between the two does not count
     for key in ("mocap_framerate", "mocap_frame_rate"):
-        assert float(data[key]) == pytest.approx(480.0)
-    np.testing.assert_array_equal(data["timestamps"], motion.times.numpy())
+        assert float(data[key]) == pytest.approx(120.0)
+    np.testing.assert_array_equal(data["timestamps"], motion.uniform.times.numpy())
+    np.testing.assert_array_equal(data["subframe_times"], motion.times.numpy())
+    np.testing.assert_array_equal(data["subframe_poses"], motion.pose_rotvec.reshape(8, 72).numpy())
     np.testing.assert_array_equal(data["frame_index"], [0, 0, 0, 0, 1, 1, 1, 1])
     np.testing.assert_array_equal(data["subframe_index"], [0, 1, 2, 3, 0, 1, 2, 3])
     np.testing.assert_array_equal(data["K"], [[500, 0, 160.5], [0, 510, 121], [0, 0, 1]])
     assert data["image_size"].tolist() == [320, 240]
-
-
-def test_single_pose_takes_the_rate_of_the_camera(tmp_path: Path, motion: MotionRecord) -> None:
-    single = replace(
-        motion,
-        pose_rotvec=motion.pose_rotvec[:1],
-        transl=motion.transl[:1],
-        times=motion.times[:1],
-        frame_index=motion.frame_index[:1],
-        subframe_index=motion.subframe_index[:1],
-        polynomial=None,
-    )
-    write_motion(tmp_path / "motion.npz", single)
-    assert float(np.load(tmp_path / "motion.npz")["mocap_frame_rate"]) == 30.0
 
 
 def test_bad_motions_leave_no_file(tmp_path: Path, motion: MotionRecord) -> None:
@@ -120,6 +116,9 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"text\.npz is not an npz that can be read"):
         read_motion(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", poses=np.zeros((1, 156)))
+    with pytest.raises(InputError, match="has format version 1, this program reads 2"):
+        read_motion(tmp_path / "other.npz")
+    np.savez(tmp_path / "other.npz", poses=np.zeros((1, 156)), format_version=2)
     with pytest.raises(InputError, match="lacks the key"):
         read_motion(tmp_path / "other.npz")
 
