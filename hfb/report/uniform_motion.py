@@ -1,8 +1,7 @@
 """A motion as viewers of motion capture play it: equal steps in time, upright, on their body.
 
-Players know one frame rate and no gaps between exposures, and take z for up and the shapes of SMPL-H
-for granted. What the photos tell, at their times and in the frame of their camera, stands beside it
-in the file.
+Players know one frame rate and no gaps between exposures; z is up to them and shapes SMPL-H's.
+What the photos tell, at their times and in the frame of their camera, stands beside it in the file.
 """
 
 from __future__ import annotations
