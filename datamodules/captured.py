@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from datamodules.files.video import read_clip_info
+from datamodules.files.clip_info import read_clip_info
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
     only_region,

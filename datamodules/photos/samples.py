@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from datamodules.files.clip_info import ClipInfo, read_clip_info
+from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import (
     average_frames,
     median_background,
     parse_frames,
-    read_clip_info,
     read_video_frames,
 )
 from hfb.errors import InputError
@@ -29,6 +32,7 @@ from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
+_logger = logging.getLogger("hfb")
 
 
 def sample_from_image(
@@ -102,6 +106,7 @@ def sample_from_video(
         raise InputError("give either a background image or a background_frame, not both")
     slices = parse_frames(frames)
     info = read_clip_info(video)
+    tell_about(video, info)
     check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
     for wanted in slices:
         if wanted[-1] >= info.num_frames:
@@ -110,17 +115,42 @@ def sample_from_video(
     blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
     for frame in blurry:
         check_pair(frame, scene, f"frames {frames} of {video}", origin)
-    exposure = torch.tensor([[s.start / info.fps, s.stop / info.fps] for s in slices])
-    period = slices[1].start - slices[0].start if len(slices) > 1 else len(slices[0])
+    for wanted in slices:
+        _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
+    exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])
+    first_end = info.times[slices[1].start if len(slices) > 1 else slices[0].stop]
     sample = BlurSample(
         sample_id=sample_name(f"{Path(video).stem}_{frames}"),
         blurry=blurry,
         background=scene,
-        exposure=exposure,
-        fps=info.fps / period,
+        exposure=exposure.float(),
+        fps=1.0 / float(first_end - info.times[slices[0].start]),
         source=f"{video} frames {frames}, background: {origin}",
     )
     return with_options(sample, alpha, estimate, camera)
+
+
+def tell_about(video: str | Path, info: ClipInfo) -> None:
+    """Warn of what a clip's user should know about it.
+
+    Args:
+        video: the clip.
+        info: what it says about itself.
+    """
+    for note in info.notes:
+        _logger.warning("the video %s %s", video, note)
+
+
+def _tell_uneven(video: str | Path, frames: range, times: np.ndarray) -> None:
+    steps = uneven_steps(times)
+    if steps is not None:
+        _logger.warning(
+            "the frames %d:%d of %s last %s: each counts alike in their average",
+            frames.start,
+            frames.stop,
+            video,
+            steps,
+        )
 
 
 def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:
