@@ -25,8 +25,8 @@ from hfb.files.images import (
     existing_file,
     read_exposure_time,
     read_image,
-    read_matte,
 )
+from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample

@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 6, 5
 PHOTO = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 SCENE = PHOTO.copy()
 SCENE[2:4] //= 2
-MATTE = np.full((HEIGHT, WIDTH), 0.5)
+MATTE = np.pad(np.full((HEIGHT - 2, WIDTH - 2), 0.9), 1)  # leaves the edge free
 MATRIX = [[50.0, 0.0, 2.5], [0.0, 60.0, 3.0], [0.0, 0.0, 1.0]]
 
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from hfb.errors import InputError
 from hfb.files import memory
-from hfb.files.images import read_exposure_time, read_image, read_matte
+from hfb.files.images import read_exposure_time, read_image
+from hfb.files.mattes import read_matte
 
 
 @pytest.fixture
@@ -166,22 +167,6 @@ def test_damaged_files_never_raise_anything_else(tmp_path: Path, suffix: str) ->
     assert len(refused) > 5
     named = (f"a.{suffix}", "too little memory")
     assert all(any(words in message for words in named) for message in refused)
-
-
-def test_matte_grey_and_cut_out(tmp_path: Path, array: np.ndarray) -> None:
-    Image.fromarray(array[..., 0]).save(tmp_path / "grey.png")
-    cut_out = np.concatenate([array, array[..., :1]], axis=-1)
-    Image.fromarray(cut_out).save(tmp_path / "cut.png")
-    expected = torch.from_numpy(array[None, ..., 0]).float() / 255
-    torch.testing.assert_close(read_matte(tmp_path / "grey.png", 6, 9), expected)
-    torch.testing.assert_close(read_matte(tmp_path / "cut.png", 6, 9), expected)
-
-
-def test_matte_16_bit(tmp_path: Path) -> None:
-    deep = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1000
-    cv2.imwrite(str(tmp_path / "a.png"), deep)
-    matte = read_matte(tmp_path / "a.png", 6, 9)
-    np.testing.assert_allclose(matte[0].double().numpy() * 65535, deep, atol=0.01)
 
 
 def test_bad_mattes(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ from hfb.structures import BlurSample
 
 def test_sample_from_image(tmp_path: Path) -> None:
     image, background = save_image(tmp_path / "a b.png", 200), save_image(tmp_path / "bg.png")
-    Image.new("L", (WIDTH, HEIGHT), 51).save(tmp_path / "alpha.png")
+    matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+    matte[4:20, 10:20] = 51
+    Image.fromarray(matte).save(tmp_path / "alpha.png")
     (tmp_path / "e.npz").write_bytes(b"poses")
     (tmp_path / "K.json").write_text("[[50, 0, 24], [0, 51, 16], [0, 0, 1]]")
     sample = sample_from_image(
@@ -35,7 +37,7 @@ def test_sample_from_image(tmp_path: Path) -> None:
     assert sample.blurry.shape == (1, 3, HEIGHT, WIDTH)
     torch.testing.assert_close(sample.blurry[0, 0], torch.full((HEIGHT, WIDTH), 200 / 255))
     torch.testing.assert_close(sample.background[0], torch.zeros(HEIGHT, WIDTH))
-    torch.testing.assert_close(sample.alpha, torch.full((1, 1, HEIGHT, WIDTH), 0.2))
+    torch.testing.assert_close(sample.alpha, torch.from_numpy(matte)[None, None] / 255)
     assert sample.camera is not None
     assert sample.camera.focal.tolist() == [50, 51]
     assert sample.estimate_path == str(tmp_path / "e.npz")
