@@ -8,6 +8,7 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 
 from datamodules.files.clip_info import read_clip_info
+from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
     only_region,
@@ -18,6 +19,7 @@ from datamodules.photos.samples import (
 )
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
+from hfb.files.exposure_match import matched_background
 from hfb.files.sample_checks import sample_name
 from hfb.structures import BlurSample
 
@@ -99,10 +101,13 @@ class CapturedDataModule(SampleDataModule):
         if self.background is not None and self.background_frame is not None:
             raise InputError("give either a background image or a background_frame, not both")
         info = read_clip_info(video)
-        self.clip.frames(video, info.num_frames)
+        frames = self.clip.frames(video, info.num_frames)
         scene, origin = video_background(
             video, self.background, self.background_frame, info.num_frames
         )
+        first = average_frames(video, frames[: self.clip.average])
+        if first.shape == scene.shape:  # if not, the first photo raises
+            scene = matched_background(first[None], scene, video)
         template = BlurSample(
             sample_id=sample_name(Path(video).stem),
             blurry=scene[None],

@@ -21,6 +21,7 @@ from datamodules.files.video import (
 )
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
+from hfb.files.exposure_match import matched_background
 from hfb.files.images import (
     existing_file,
     read_exposure_time,
@@ -46,7 +47,8 @@ def sample_from_image(
 
     Args:
         image: the photo.
-        background: the same scene without the person, same camera, same size.
+        background: the same scene without the person, same camera, same size; brought to the
+            photo's exposure where a gain explains the difference.
         alpha: matte of the person, same size; estimated later if absent.
         estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
         camera: JSON with the intrinsics; guessed later if absent.
@@ -61,6 +63,7 @@ def sample_from_image(
     blurry = read_image(image)
     scene = read_image(background)
     check_pair(blurry, scene, str(image), str(background))
+    scene = matched_background(blurry[None], scene, str(image))
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
         sample_id=sample_name(Path(image).stem),
@@ -115,6 +118,7 @@ def sample_from_video(
     blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
     for frame in blurry:
         check_pair(frame, scene, f"frames {frames} of {video}", origin)
+    scene = matched_background(blurry, scene, f"frames {frames} of {video}")
     for wanted in slices:
         _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
     exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
+from hfb.files.exposure_match import matched_background
 from hfb.files.images import image_pixels, read_exposure_time, read_image
 from hfb.files.mattes import checked_matte, matte_of_image, read_matte
 from hfb.files.sample_checks import check_pair, sample_name
@@ -56,6 +57,7 @@ def sample_of(
         if background is not None:
             scene = image_of(background, "the background")
             check_pair(sample.blurry[0], scene, sample.sample_id, "the background")
+            scene = matched_background(sample.blurry, scene, sample.sample_id)
             sample = replace(sample, background=scene)
     else:
         sample = _sample_of_images(photo, background)
@@ -87,7 +89,8 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     scene = image_of(background, "the background")
     for k, image in enumerate(images):
         check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
-    first = photos[0]
+    blurry, first = torch.stack(images), photos[0]
+    scene = matched_background(blurry, scene, _name(first, "the photo"))
     is_file = isinstance(first, str | Path)
     is_single = len(images) == 1
     noted = read_exposure_time(first) if is_file and is_single else None
@@ -95,7 +98,7 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     opening = exposure * torch.arange(len(images))
     return BlurSample(
         sample_id=sample_name(Path(first).stem) if is_file else _name_of_pixels(images[0]),
-        blurry=torch.stack(images),
+        blurry=blurry,
         background=scene,
         exposure=torch.stack([opening, opening + exposure], -1),
         fps=1.0 / exposure,
