@@ -28,9 +28,11 @@ class CapturedDataModule(SampleDataModule):
     """Your own photo or clip; with neither, a small built-in example.
 
     Args:
-        image: blurry photo of a moving person (PNG, JPEG or TIFF); needs `background`.
-        background: image of the same scene without the person, same camera and size.
-        alpha: matte of the person as a grey image of the same size; estimated if not given.
+        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...); needs
+            `background`.
+        background: image of the same scene without the person, same camera, size and exposure.
+        alpha: matte of the person as a grey image of the same size, white where the person is, or
+            a cut-out with an alpha channel; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
         region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background.

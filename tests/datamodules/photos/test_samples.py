@@ -20,6 +20,7 @@ from datamodules.photos.samples import (
 )
 from hfb.errors import InputError
 from hfb.files import memory
+from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import BlurSample
 
 
@@ -176,3 +177,25 @@ def test_only_the_region_differs_from_the_background_by_more_than_noise() -> Non
     assert float(difference.max()) < 0.035
     with pytest.raises(InputError, match=r"left < right within 0\.\.10"):
         only_region(sample, (2, 1, 12, 5))
+
+
+def exposed_pair(folder: Path) -> tuple[Path, Path, np.ndarray]:
+    """A photo of a textured wall with a square before it; its background got 0.8 of the light."""
+    rng = np.random.default_rng(0)
+    wall = rng.uniform(0.05, 0.4, (HEIGHT * 2, WIDTH * 2, 1)).repeat(3, axis=-1)
+    photo = wall.copy()
+    photo[20:50, 30:50] = 0.6
+    for name, light in (("photo", photo), ("wall", 0.8 * wall)):
+        encoded = 255 * linear_to_srgb(torch.from_numpy(light)).numpy()
+        Image.fromarray(encoded.round().astype(np.uint8)).save(folder / f"{name}.png")
+    return folder / "photo.png", folder / "wall.png", wall
+
+
+def test_a_background_of_another_exposure_is_matched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photo, background, wall = exposed_pair(tmp_path)
+    sample = sample_from_image(photo, background)
+    light = srgb_to_linear(sample.background).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(light, wall, rtol=0.04)
+    assert "1.25, 1.25 and 1.25 times as much" in caplog.text
