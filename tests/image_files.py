@@ -103,7 +103,7 @@ def icc_profile(
         for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns.T, strict=True)
     ]
     white = struct.pack(">3i", *(round(65536 * v) for v in (0.9642, 1.0, 0.8249)))
-    tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC", b"kTRC")]
     tags += [(b"wtpt", b"XYZ \0\0\0\0" + white)]
     tags += [(b"desc", b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + b"\0" * 78)]
     tags += [(b"cprt", b"text\0\0\0\0none\0")]

@@ -96,6 +96,8 @@ def engine_rgb(image: Image.Image, path: Path | None = None) -> Image.Image | No
         An RGB image; None where there is no such profile, or it cannot be used.
     """
     profile = image.info.get("icc_profile")
+    if image.mode == "LAB" and not profile:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     if not profile or space_of(profile) is not None:
         return None
     if image.mode in ("P", "RGBA", "RGBX"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         file.seek(0)
         # A file object, not a path: Pillow maps files into memory, and then mixes up rows and
         # columns of grey TIFF that is to be turned.
-        with _any_size(), Image.open(file) as image:
+        with _calm_pillow(), Image.open(file) as image:
             yield image
 
 
@@ -108,7 +109,7 @@ def stored_of(image: Image.Image, path: Path | None = None, as_colours: bool = T
         if as_colours:
             check_deep_profile(image, path)
         return Stored(upright(deep, orientation), space)
-    with _any_size():
+    with _calm_pillow():
         image.load()
     # of TIFF Pillow has obeyed it while loading, and forgotten it
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -134,13 +135,27 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 @contextmanager
-def _any_size() -> Iterator[None]:
-    """Large images are judged by the memory check, not by Pillow's fixed limit."""
+def _calm_pillow() -> Iterator[None]:
+    """Large images are judged by the memory check, and damaged ones by our own errors."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
+def _calm_opencv() -> Iterator[None]:
+    """Without OpenCV's own lines about damaged files on the terminal."""
+    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # versions 4 and 5
+    before = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        log.setLogLevel(before)
 
 
 def _check_single(image: Image.Image, path: Path | None) -> None:
@@ -180,6 +195,13 @@ def _plain_array(image: Image.Image, path: Path | None) -> np.ndarray:
     return array if array.ndim == 3 else array[..., None]
 
 
+def _is_of_unknown_range(tags: dict[int, tiff.Tag], bits: int) -> bool:
+    if tiff.PHOTOMETRIC in tags and tags[tiff.PHOTOMETRIC].value == tiff.LOG_LUV:
+        return False
+    kind = tags[tiff.SAMPLE_FORMAT].value if tiff.SAMPLE_FORMAT in tags else tiff.UNSIGNED
+    return kind == tiff.SIGNED or (kind == tiff.UNSIGNED and bits > 16)
+
+
 def _range_unknown(path: Path | None) -> InputError:
     return InputError(
         f"the image {path or 'given'} holds signed or 32-bit whole numbers, of which nobody knows "
@@ -194,12 +216,11 @@ def _read_deep(path: Path) -> np.ndarray | None:
     bits = tags[tiff.BITS].value if tiff.BITS in tags else data[24]  # of PNG, behind the size
     if bits <= 8:
         return None
-    kind = tags[tiff.SAMPLE_FORMAT].value if tiff.SAMPLE_FORMAT in tags else tiff.UNSIGNED
-    if kind == tiff.SIGNED or (kind == tiff.UNSIGNED and bits > 16):
+    if _is_of_unknown_range(tags, bits):
         raise _range_unknown(path)
-    array = cv2.imdecode(
-        np.frombuffer(tiff.without_orientation(data), np.uint8), cv2.IMREAD_UNCHANGED
-    )
+    stored = np.frombuffer(tiff.without_orientation(data), np.uint8)
+    with _calm_opencv():
+        array = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)
     if array is None:
         raise InputError(f"cannot read the image {path}: {bits} bits, damaged or of a rare kind")
     array = array if array.ndim == 3 else array[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from hfb.errors import InputError
 from hfb.files.colour_profiles import to_srgb
 from hfb.files.decode import Stored, open_image, read_stored, stored_of
 from hfb.files.extras import is_raw, raw_exposure_time
+
+_logger = logging.getLogger("hfb")
 
 
 def read_image(path: str | Path) -> Float[Tensor, "3 H W"]:
@@ -52,6 +55,8 @@ def image_pixels(image: Image.Image, name: str) -> Float[Tensor, "3 H W"]:
 
 def _as_rgb(stored: Stored, name: str) -> Float[Tensor, "3 H W"]:
     array = stored.array
+    if array.shape[-1] in (2, 4) and bool((array[..., -1] < array[..., -1].max()).any()):
+        _logger.warning("%s is see-through in places: what is hidden there is taken, too", name)
     colour = array[..., :3] if array.shape[-1] >= 3 else array[..., :1].repeat(3, axis=-1)
     if colour.size and colour.dtype == np.uint16 and colour.max() <= 255:
         raise InputError(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, BITS, ORIENTATION, SAMPLE_FORMAT, DNG_VERSION = 256, 257, 258, 274, 339, 50706
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
+SAMPLE_FORMAT, DNG_VERSION = 339, 50706
 UNSIGNED, SIGNED = 1, 2  # sample formats
+LOG_LUV = 32845  # a photometric interpretation: floats in disguise
 # struct's letters of the types that hold whole numbers: BYTE, SHORT, LONG, LONG8.
 _LETTERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 

@@ -153,6 +153,23 @@ def test_deep_grey_has_no_colours_to_convert(tmp_path: Path) -> None:
     np.testing.assert_allclose(shown_by(tmp_path / "a.tif"), deep.repeat(3, -1) / 65535, atol=1e-6)
 
 
+def test_grey_with_a_curve_of_its_own(tmp_path: Path, values: np.ndarray) -> None:
+    grey = values[..., 0]
+    profile = icc_profile(SRGB, parametric_curve(1.0), space=b"GRAY")
+    Image.fromarray(grey).save(tmp_path / "a.png", icc_profile=profile)
+    expected = encode(grey / 255)[..., None].repeat(3, -1)
+    np.testing.assert_allclose(shown_by(tmp_path / "a.png"), expected, atol=0.006)
+
+
+def test_lab(tmp_path: Path) -> None:
+    """CIE 1976: half of the lightness is 18.4 % of the light; no colour."""
+    Image.new("LAB", (9, 6), (128, 128, 128)).save(tmp_path / "a.tif")
+    lightness = 100 * 128 / 255
+    expected = encode(np.array(((lightness + 16) / 116) ** 3))
+    found = shown_by(tmp_path / "a.tif")
+    np.testing.assert_allclose(found, np.full((6, 9, 3), expected), atol=0.012)
+
+
 def test_cmyk_without_a_profile(tmp_path: Path, values: np.ndarray) -> None:
     image = Image.fromarray(values).convert("CMYK")
     image.save(tmp_path / "a.tif")

@@ -107,6 +107,28 @@ def test_animations_are_no_photos(tmp_path: Path, suffix: str) -> None:
         read_image(path)
 
 
+def test_a_jpeg_with_a_gain_map_or_a_second_view_has_a_main_image(tmp_path: Path) -> None:
+    main, second = (Image.new("RGB", (9, 6), (200, level, 0)) for level in (100, 0))
+    main.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
+    np.testing.assert_allclose(255 * shown_by(tmp_path / "a.jpg")[3, 3], (200, 100, 0), atol=3)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_damaged_deep_images_say_one_line(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (60, 90, 3), dtype=np.uint16)
+    path = tmp_path / f"a.{suffix}"
+    cv2.imwrite(str(path), noise)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:3000] + b"\xff" * 200 + whole[3200:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"cannot read the image .*a\.{suffix}") as error:
+            read_image(path)
+        assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
 def test_pages_of_tiff(tmp_path: Path) -> None:
     stored, shown = numbers("8 bits", 3)
     small = (stored[::2, ::2], [(254, LONG, (1,))])

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from image_files import write_tiff
 from PIL import Image, ImageOps
 
 from hfb.errors import InputError
@@ -59,10 +60,17 @@ def test_other_modes_become_rgb(tmp_path: Path, array: np.ndarray, mode: str) ->
     np.testing.assert_array_equal(to_array(read_image(tmp_path / f"a.{suffix}")), expected)
 
 
-def test_alpha_channel_is_dropped(tmp_path: Path, array: np.ndarray) -> None:
-    see_through = np.concatenate([array, np.zeros((6, 9, 1), np.uint8)], axis=-1)
+def test_alpha_channel_is_dropped(
+    tmp_path: Path, array: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    see_through = np.concatenate([array, np.full((6, 9, 1), 255, np.uint8)], axis=-1)
     Image.fromarray(see_through).save(tmp_path / "a.png")
     np.testing.assert_array_equal(to_array(read_image(tmp_path / "a.png")), array)
+    assert caplog.text == ""
+    see_through[2:4, 3:5, 3] = 0
+    Image.fromarray(see_through).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(to_array(read_image(tmp_path / "a.png")), array)
+    assert "a.png is see-through in places: what is hidden there is taken" in caplog.text
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -84,15 +92,15 @@ def test_exif_orientation_is_obeyed(tmp_path: Path, orientation: int, suffix: st
 
 def test_float_tiff(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((6, 9, 3), dtype=np.float32)
-    cv2.imwrite(str(tmp_path / "a.tif"), values[..., ::-1])
+    write_tiff(tmp_path / "a.tif", [(values, [])])
     torch.testing.assert_close(
         read_image(tmp_path / "a.tif"), torch.from_numpy(values).permute(2, 0, 1)
     )
     values[2, 3, 1] = np.nan
-    cv2.imwrite(str(tmp_path / "nan.tif"), values)
+    write_tiff(tmp_path / "nan.tif", [(values, [])])
     with pytest.raises(InputError, match=r"nan\.tif holds NaN"):
         read_image(tmp_path / "nan.tif")
-    cv2.imwrite(str(tmp_path / "hdr.tif"), np.full((6, 9, 3), 3.5, np.float32))
+    write_tiff(tmp_path / "hdr.tif", [(np.full((6, 9, 3), 3.5, np.float32), [])])
     with pytest.raises(InputError, match=r"values from 3\.5 to 3\.5; floats should be sRGB"):
         read_image(tmp_path / "hdr.tif")
 
