@@ -115,7 +115,7 @@ def _deep_colours(
     frame: av.VideoFrame, size: tuple[int, int] | None, bits: int, look: Look
 ) -> np.ndarray:
     """More than 8 bits or other colours than sRGB's, through 16 bits."""
-    codes = _reformat(frame, "rgb48le", size).to_ndarray()
+    codes = _reformat(frame, "gbrp16le", size).to_ndarray()  # in the order R, G, B
     if frame.format.is_rgb:
         white = 2**16 - 1
     elif int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj"):
