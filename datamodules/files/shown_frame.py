@@ -116,12 +116,10 @@ def _deep_colours(
 ) -> np.ndarray:
     """More than 8 bits or other colours than sRGB's, through 16 bits."""
     codes = _reformat(frame, "gbrp16le", size).to_ndarray()  # in the order R, G, B
-    if frame.format.is_rgb:
-        white = 2**16 - 1
-    elif int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj"):
-        white = (2**bits - 1) << (16 - bits)
-    else:
-        white = _LIMITED_WHITE
+    form = frame.format
+    is_full = form.is_rgb or form.name.startswith(("gray", "yuvj"))
+    is_full = is_full or int(frame.color_range) == _FULL_RANGE
+    white = (2**bits - 1) << (16 - bits) if is_full else _LIMITED_WHITE
     if look.is_plain:
         return np.rint(np.minimum(codes.astype(np.float32) * (255 / white), 255)).astype(np.uint8)
     light = _light_table(white, look.transfer)[codes]

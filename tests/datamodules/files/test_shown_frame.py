@@ -120,7 +120,7 @@ def test_wide_pixels_of_a_clip_that_is_turned(tmp_path: Path) -> None:
     assert abs(shown[:24, :12].mean() - 130) < 5
 
 
-def flat_frame(form: str, codes: tuple[int, int, int], matrix: int, full: bool) -> av.VideoFrame:
+def flat_frame(form: str, codes: tuple[int, ...], matrix: int, full: bool) -> av.VideoFrame:
     frame = av.VideoFrame(WIDTH, HEIGHT, form)
     kind = np.uint16 if "10" in form else np.uint8
     for plane, code in zip(frame.planes, codes, strict=True):
@@ -167,6 +167,15 @@ def test_matrices_and_ranges(tmp_path: Path, form: str, bits: int, matrix: int, 
     expected = 255 * rgb_of(codes, bits, matrix, full)
     # of 8 bits FFmpeg's scaler cuts off what is behind the decimal point, as in its own program
     np.testing.assert_allclose(shown[8, 8], expected, atol=2.0 if bits == 8 else 0.8)
+
+
+@pytest.mark.parametrize("form", ["gbrp10le", "gray10le"])
+@pytest.mark.parametrize("code", [1023, 511, 64])
+def test_deep_rgb_and_grey(tmp_path: Path, form: str, code: int) -> None:
+    codes = (code,) * (3 if form.startswith("gbr") else 1)
+    clip = write_tagged(tmp_path / "a.mkv", flat_frame(form, codes, 0, full=True), 1, 1)
+    (shown,) = read_video_frames(clip, range(1))
+    np.testing.assert_allclose(shown[8, 8], 255 * code / 1023, atol=0.8)
 
 
 def srgb(light: np.ndarray) -> np.ndarray:
