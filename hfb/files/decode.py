@@ -100,7 +100,7 @@ def stored_of(image: Image.Image, path: Path | None = None, as_colours: bool = T
     Raises:
         InputError: if it is an animation, of a kind that cannot be read, or too large.
     """
-    check_memory(image.height, image.width)
+    check_memory(image.height, image.width, name=f"the image {path or 'given'}")
     _check_single(image, path)
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     space = colour_space(image) if as_colours else None
@@ -239,7 +239,8 @@ def _unknown_to_pillow(path: Path, error: Exception) -> Stored:
             f"cannot read the image {path}: not a format that is known here; convert it to PNG "
             "or JPEG"
         ) from error
-    check_memory(tags[tiff.HEIGHT].value, tags[tiff.WIDTH].value)
+    height, width = tags[tiff.HEIGHT].value, tags[tiff.WIDTH].value
+    check_memory(height, width, name=f"the image {path}")
     try:
         array = _read_deep(path)
     except cv2.error as wrong:

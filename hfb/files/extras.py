@@ -70,7 +70,6 @@ def open_heic(path: Path) -> Image.Image:
     """
     heif = _package("pillow_heif", "heic", path)
     image = heif.open_heif(path, convert_hdr_to_8bit=True)
-    check_memory(image.size[1], image.size[0])
     curve = (image.info.get("nclx_profile") or {}).get("transfer_characteristics")
     if curve in _HDR_CURVES:
         raise InputError(
@@ -97,7 +96,7 @@ def read_raw(path: Path) -> np.ndarray:
     rawpy = _package("rawpy", "raw", path)
     try:
         with rawpy.imread(str(path)) as raw:
-            check_memory(raw.sizes.height, raw.sizes.width)
+            check_memory(raw.sizes.height, raw.sizes.width, name=f"the image {path}")
             light = raw.postprocess(
                 gamma=(1, 1),
                 no_auto_bright=True,
