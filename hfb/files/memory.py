@@ -42,8 +42,8 @@ def check_memory(
         frames = f" and {num_frames} frames" if num_frames > 1 else ""
         subject = "" if name is None else f"{name}: "
         raise InputError(
-            f"{subject}too little memory for the asked size: {width} x {height} px{frames} need about "
-            f"{needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the images "
+            f"{subject}too little memory for the asked size: {width} x {height} px{frames} need "
+            f"about {needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the images "
             "down or give fewer frames"
         )
 
