@@ -30,7 +30,8 @@ from datamodules.files.target import read_target, write_target
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
-from hfb.files.images import read_image, read_matte
+from hfb.files.images import read_image
+from hfb.files.mattes import read_matte
 from hfb.files.npz import check_npz_size
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from datamodules.files.video import read_clip_info
+from datamodules.files.clip_info import read_clip_info
+from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.samples import (
     only_region,
@@ -18,6 +19,7 @@ from datamodules.photos.samples import (
 )
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
+from hfb.files.exposure_match import matched_background
 from hfb.files.sample_checks import sample_name
 from hfb.structures import BlurSample
 
@@ -26,9 +28,11 @@ class CapturedDataModule(SampleDataModule):
     """Your own photo or clip; with neither, a small built-in example.
 
     Args:
-        image: blurry photo of a moving person (PNG, JPEG or TIFF); needs `background`.
-        background: image of the same scene without the person, same camera and size.
-        alpha: matte of the person as a grey image of the same size; estimated if not given.
+        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...); needs
+            `background`.
+        background: image of the same scene without the person, same camera, size and exposure.
+        alpha: matte of the person as a grey image of the same size, white where the person is, or
+            a cut-out with an alpha channel; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
         region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background.
@@ -99,10 +103,13 @@ class CapturedDataModule(SampleDataModule):
         if self.background is not None and self.background_frame is not None:
             raise InputError("give either a background image or a background_frame, not both")
         info = read_clip_info(video)
-        self.clip.frames(video, info.num_frames)
+        frames = self.clip.frames(video, info.num_frames)
         scene, origin = video_background(
             video, self.background, self.background_frame, info.num_frames
         )
+        first = average_frames(video, frames[: self.clip.average])
+        if first.shape == scene.shape:  # if not, the first photo raises
+            scene = matched_background(first[None], scene, video)
         template = BlurSample(
             sample_id=sample_name(Path(video).stem),
             blurry=scene[None],

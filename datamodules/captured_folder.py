@@ -12,11 +12,16 @@ from datamodules.files.target import read_target
 from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
+from hfb.files.extras import HEIC_SUFFIXES, RAW_SUFFIXES
 from hfb.files.sample_checks import sample_name
 from hfb.structures import BlurSample
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
+_IMAGES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp"),
+    *HEIC_SUFFIXES,
+    *RAW_SUFFIXES,
+)
+_CLIPS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp")
 OPTIONS_NAME = "options.json"
 
 
@@ -41,7 +46,10 @@ def read_captured(folder: Path) -> BlurSample:
         "estimate": _if_there(folder / "estimate.hfbinit.npz"),
     }
     if (image is None) == (video is None):
-        raise InputError(f"{folder} should hold one image.* or one video.*")
+        raise InputError(
+            f"{folder} should hold one image.* ({', '.join(_IMAGES[:5])} …) or one video.* "
+            f"({', '.join(_CLIPS[:3])} …)"
+        )
     if image is not None:
         if background is None:
             raise InputError(f"{folder} holds no background.*: the scene without the person")
@@ -99,8 +107,13 @@ class CapturedFolderDataModule(SampleDataModule):
 
 
 def _find(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
-    found = [folder / (stem + suffix) for suffix in suffixes]
-    return next((path for path in found if path.is_file()), None)
+    """The file of that name, in small or capital letters; raises if there are two."""
+    names = {stem + suffix for suffix in suffixes}
+    found = sorted(path for path in folder.iterdir() if path.name.lower() in names)
+    if len(found) > 1:
+        both = " and ".join(path.name for path in found)
+        raise InputError(f"{folder} holds {both}: leave the one that is meant")
+    return found[0] if found else None
 
 
 def _if_there(path: Path) -> Path | None:

@@ -28,8 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"assets"},
     "checkpoint": set(),
     "geometry": set(),
-    # Mattes, cameras and images of users.
-    "files": set(),
+    # Mattes, cameras and images of users; light is encoded as formation decodes it.
+    "files": {"formation"},
     "motion": {"geometry"},
     # The response curve is image formation's: mattes compare images in linear light, so does the
     # re-blur PSNR among the metrics.
@@ -128,6 +128,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
     "pymatting": ("hfb/matte/*",),
+    "pillow_heif": ("hfb/files/extras.py",),
+    "rawpy": ("hfb/files/extras.py",),
     # One spelling of the library: mixing the two packages breaks isinstance checks.
     "lightning": (),
     "sklearn": (),
@@ -136,7 +138,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
-WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage"}
+WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy"}
 
 
 @dataclass(frozen=True)

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
-from av.error import FFmpegError
 from jaxtyping import Float
 from torch import Tensor
 
+from datamodules.files.clip_info import ClipInfo, nothing_decoded, open_video, read_clip_info
+from datamodules.files.shown_frame import look_of, shown_frame
 from hfb.errors import InputError
-from hfb.files.images import existing_file
 from hfb.files.memory import check_memory
 from hfb.formation import linear_to_srgb, srgb_to_linear
 
 MEDIAN_FRAMES = 41  # odd, so that the median is one of the values and commutes with any curve
 SEEK_FROM = 2000  # clips longer than this are sampled by seeking: decoding all takes minutes
-
-
-@dataclass(frozen=True)
-class ClipInfo:
-    """What a clip says about itself.
-
-    Attributes:
-        num_frames: frames that can be decoded, counted from the packets.
-        fps: mean frames per second.
-        height: rows, upright.
-        width: columns, upright.
-    """
-
-    num_frames: int
-    fps: float
-    height: int
-    width: int
 
 
 def parse_frames(text: str) -> list[range]:
@@ -73,28 +53,6 @@ def parse_frames(text: str) -> list[range]:
     return exposures
 
 
-def read_clip_info(path: str | Path) -> ClipInfo:
-    """Size, rate and number of frames of a clip, without decoding it.
-
-    Args:
-        path: any video that FFmpeg reads.
-
-    Raises:
-        InputError: if the file is missing, no video, or corrupt.
-    """
-    with _open(path) as (container, stream):
-        fps = float(stream.average_rate or stream.guessed_rate or 30)
-        height, width = stream.height, stream.width
-        # packets, not stream.frames: many containers do not store it, some store it wrongly
-        num_frames = sum(1 for packet in container.demux(stream) if packet.size)
-    if num_frames == 0:
-        raise InputError(f"the video {path} holds no frames")
-    first = next(read_video_frames(path, range(1)))
-    if first.shape[:2] != (height, width):
-        height, width = first.shape[:2]
-    return ClipInfo(num_frames, fps, height, width)
-
-
 def read_video_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
     """Decode some consecutive frames, one at a time.
 
@@ -103,7 +61,7 @@ def read_video_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
         frames: numbers of the frames, from 0, increasing.
 
     Yields:
-        uint8 array (H, W, 3) sRGB, upright.
+        uint8 array (H, W, 3) sRGB, as shown: upright, with square pixels.
 
     Raises:
         InputError: if the file is missing or corrupt, or the clip ends before the last frame.
@@ -113,16 +71,17 @@ def read_video_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
 
 def _wanted_frames(path: str | Path, frames: range) -> Iterator[np.ndarray]:
     wanted, num_decoded = len(frames), 0
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
+        look = look_of(stream, str(path))
         for frame in container.decode(stream):
             if num_decoded in frames:
                 wanted -= 1
-                yield _to_array(frame)
+                yield shown_frame(frame, look)
             num_decoded += 1
             if wanted == 0:
                 return
     if num_decoded == 0:
-        raise _nothing_decoded(path)
+        raise nothing_decoded(path)
     raise InputError(
         f"the video {path} has {num_decoded} frames (0 … {num_decoded - 1}), but the frames "
         f"{frames.start} … {frames[-1]} were asked for"
@@ -140,13 +99,6 @@ def _of_one_size(frames: Iterable[np.ndarray], path: str | Path) -> Iterator[np.
                 f"{frame.shape[1]} x {frame.shape[0]} px; cut it where it changes"
             )
         yield frame
-
-
-def _nothing_decoded(path: str | Path) -> InputError:
-    return InputError(
-        f"no frame of the video {path} can be decoded: perhaps its beginning, on which the other "
-        "frames depend, was cut off; convert it anew from the original"
-    )
 
 
 def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
@@ -235,51 +187,27 @@ def _too_short(path: str | Path, num_frames: int) -> InputError:
 def _sample_in_one_pass(
     path: str | Path, numbers: np.ndarray, info: ClipInfo
 ) -> Iterator[np.ndarray]:
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
+        look = look_of(stream, str(path))
         chosen = set(numbers.tolist())
         for number, frame in enumerate(container.decode(stream)):
             if number in chosen:
-                yield _to_array(frame)
+                yield shown_frame(frame, look)
 
 
 def _sample_by_seeking(
     path: str | Path, numbers: np.ndarray, info: ClipInfo
 ) -> Iterator[np.ndarray]:
     """Frames near the wanted times: exact numbers do not matter to a median."""
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
         assert stream.time_base is not None, "video streams have a time base"
+        look = look_of(stream, str(path))
         for number in numbers.tolist():
-            wanted = int(number / info.fps / stream.time_base) + (stream.start_time or 0)
+            wanted = int(info.times[number] / stream.time_base) + (stream.start_time or 0)
             container.seek(wanted, stream=stream, backward=True)
             frame = None
             for frame in container.decode(stream):
                 if frame.pts is not None and frame.pts >= wanted:
                     break
             if frame is not None:
-                yield _to_array(frame)
-
-
-def _to_array(frame: av.VideoFrame) -> np.ndarray:
-    """uint8 RGB, turned upright as phones ask for by a display matrix (degrees anticlockwise)."""
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its first video stream; FFmpeg's errors become ours."""
-    path = existing_file(path, "video")
-    try:
-        # Titles and the like that are no UTF-8 are no reason to refuse a clip.
-        with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise InputError(f"the file {path} holds no video stream")
-            stream = container.streams.video[0]
-            if stream.codec_context is None:
-                raise InputError(f"the video {path} is stored in a form that FFmpeg cannot decode")
-            stream.thread_type = "AUTO"
-            yield container, stream
-    except FFmpegError as error:
-        raise InputError(
-            f"cannot read the video {path}: {error.strerror}; is the file whole?"
-        ) from error
+                yield shown_frame(frame, look)

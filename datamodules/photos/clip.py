@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,16 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.files.video import (
-    mean_in_linear_light,
-    parse_frames,
-    read_clip_info,
-    read_video_frames,
-)
+from datamodules.files.clip_info import read_clip_info
+from datamodules.files.frame_times import uneven_steps
+from datamodules.files.video import mean_in_linear_light, parse_frames, read_video_frames
+from datamodules.photos.samples import tell_about
 from hfb.errors import InputError
 from hfb.files.images import size_text
 from hfb.files.memory import check_memory
 from hfb.structures import BlurSample, ClipPart
+
+_logger = logging.getLogger("hfb")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,17 @@ class ClipPhotos(Dataset[BlurSample]):
         self.template = template
         self.prepare = prepare
         self.fps = info.fps
+        self.times = info.times
         self.frames = settings.frames(video, info.num_frames)
+        tell_about(video, info)
+        steps = uneven_steps(info.times[self.frames.start : self.frames.stop + 1])
+        if steps is not None:
+            _logger.warning(
+                "the frames of %s last %s: the shutter is taken to be open for the same share of "
+                "each",
+                video,
+                steps,
+            )
         self._decoder: Iterator[np.ndarray] | None = None
         self._next = 0
 
@@ -119,9 +130,10 @@ class ClipPhotos(Dataset[BlurSample]):
         first = self.frames[index * self.settings.average]
         last = first + self.settings.average - 1
         # Averaged frames are exposed from the first one's opening to the last one's closing.
-        closing = last + (1.0 if share is None else share)
+        opening, begin, end = (float(self.times[k]) for k in (first, last, last + 1))
+        closing = end if share is None else begin + share * (end - begin)
         # Times in a long clip need more digits than float32 has.
-        exposure = torch.tensor([[first, closing]], dtype=torch.float64) / self.fps
+        exposure = torch.tensor([[opening, closing]], dtype=torch.float64)
         sample = replace(
             self.template,
             blurry=self._photo(index)[None],

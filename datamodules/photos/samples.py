@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from datamodules.files.clip_info import ClipInfo, read_clip_info
+from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import (
     average_frames,
     median_background,
     parse_frames,
-    read_clip_info,
     read_video_frames,
 )
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
+from hfb.files.exposure_match import matched_background
 from hfb.files.images import (
     existing_file,
     read_exposure_time,
     read_image,
-    read_matte,
 )
+from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
+_logger = logging.getLogger("hfb")
 
 
 def sample_from_image(
@@ -42,7 +47,8 @@ def sample_from_image(
 
     Args:
         image: the photo.
-        background: the same scene without the person, same camera, same size.
+        background: the same scene without the person, same camera, same size; brought to the
+            photo's exposure where a gain explains the difference.
         alpha: matte of the person, same size; estimated later if absent.
         estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
         camera: JSON with the intrinsics; guessed later if absent.
@@ -57,6 +63,7 @@ def sample_from_image(
     blurry = read_image(image)
     scene = read_image(background)
     check_pair(blurry, scene, str(image), str(background))
+    scene = matched_background(blurry[None], scene, str(image))
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
         sample_id=sample_name(Path(image).stem),
@@ -102,6 +109,7 @@ def sample_from_video(
         raise InputError("give either a background image or a background_frame, not both")
     slices = parse_frames(frames)
     info = read_clip_info(video)
+    tell_about(video, info)
     check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
     for wanted in slices:
         if wanted[-1] >= info.num_frames:
@@ -110,17 +118,43 @@ def sample_from_video(
     blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
     for frame in blurry:
         check_pair(frame, scene, f"frames {frames} of {video}", origin)
-    exposure = torch.tensor([[s.start / info.fps, s.stop / info.fps] for s in slices])
-    period = slices[1].start - slices[0].start if len(slices) > 1 else len(slices[0])
+    scene = matched_background(blurry, scene, f"frames {frames} of {video}")
+    for wanted in slices:
+        _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
+    exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])
+    first_end = info.times[slices[1].start if len(slices) > 1 else slices[0].stop]
     sample = BlurSample(
         sample_id=sample_name(f"{Path(video).stem}_{frames}"),
         blurry=blurry,
         background=scene,
-        exposure=exposure,
-        fps=info.fps / period,
+        exposure=exposure.float(),
+        fps=1.0 / float(first_end - info.times[slices[0].start]),
         source=f"{video} frames {frames}, background: {origin}",
     )
     return with_options(sample, alpha, estimate, camera)
+
+
+def tell_about(video: str | Path, info: ClipInfo) -> None:
+    """Warn of what a clip's user should know about it.
+
+    Args:
+        video: the clip.
+        info: what it says about itself.
+    """
+    for note in info.notes:
+        _logger.warning("the video %s %s", video, note)
+
+
+def _tell_uneven(video: str | Path, frames: range, times: np.ndarray) -> None:
+    steps = uneven_steps(times)
+    if steps is not None:
+        _logger.warning(
+            "the frames %d:%d of %s last %s: each counts alike in their average",
+            frames.start,
+            frames.stop,
+            video,
+            steps,
+        )
 
 
 def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSample:

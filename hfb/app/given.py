@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
-from hfb.files.images import read_exposure_time, read_image, read_matte
+from hfb.files.exposure_match import matched_background
+from hfb.files.images import image_pixels, read_exposure_time, read_image
 from hfb.files.intrinsics import camera_of_matrix
+from hfb.files.mattes import checked_matte, matte_of_image, read_matte
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
@@ -56,6 +58,7 @@ def sample_of(
         if background is not None:
             scene = image_of(background, "the background")
             check_pair(sample.blurry[0], scene, sample.sample_id, "the background")
+            scene = matched_background(sample.blurry, scene, sample.sample_id)
             sample = replace(sample, background=scene)
     else:
         sample = _sample_of_images(photo, background)
@@ -87,7 +90,8 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     scene = image_of(background, "the background")
     for k, image in enumerate(images):
         check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
-    first = photos[0]
+    blurry, first = torch.stack(images), photos[0]
+    scene = matched_background(blurry, scene, _name(first, "the photo"))
     is_file = isinstance(first, str | Path)
     is_single = len(images) == 1
     noted = read_exposure_time(first) if is_file and is_single else None
@@ -95,7 +99,7 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     opening = exposure * torch.arange(len(images))
     return BlurSample(
         sample_id=sample_name(Path(first).stem) if is_file else _name_of_pixels(images[0]),
-        blurry=torch.stack(images),
+        blurry=blurry,
         background=scene,
         exposure=torch.stack([opening, opening + exposure], -1),
         fps=1.0 / exposure,
@@ -131,7 +135,7 @@ def image_of(given: Any, name: str) -> Float[Tensor, "3 H W"]:
     if isinstance(given, str | Path):
         return read_image(given)
     if isinstance(given, Image.Image):
-        given = _pixels(given)
+        return image_pixels(given, name)
     values = _unit_range(given, name)
     if values.ndim == 2:
         values = values[None].expand(3, -1, -1)
@@ -143,32 +147,22 @@ def image_of(given: Any, name: str) -> Float[Tensor, "3 H W"]:
     return values.contiguous()
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    """The image as it is looked at; Pillow would clip more than 8 bits of grey."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):
-        return np.asarray(upright).astype(np.uint16)
-    return np.asarray(upright if upright.mode == "F" else upright.convert("RGB"))
-
-
 def _matte_of(given: Any, height: int, width: int) -> Float[Tensor, "1 H W"]:
     if isinstance(given, str | Path):
         return read_matte(given, height, width)
     if isinstance(given, Image.Image):
-        given = np.asarray(given.getchannel("A") if given.mode == "RGBA" else given.convert("L"))
-    values = _unit_range(given, "the matte")
+        return matte_of_image(given, height, width)
+    values = _unit_range(given, "the matte", is_mask_allowed=True)
     values = values[None] if values.ndim == 2 else values
     if tuple(values.shape) != (1, height, width):
         raise InputError(
             f"the matte has shape {tuple(given.shape)}, but the photo is {height} x {width} px"
         )
-    if not bool((values > 0).any()):
-        raise InputError("the matte is empty: no pixel is covered by the person")
-    return values
+    return checked_matte(values, "the matte", height, width)
 
 
-def _unit_range(given: Any, name: str) -> Tensor:
-    """Channels first, float in [0, 1]."""
+def _unit_range(given: Any, name: str, is_mask_allowed: bool = False) -> Tensor:
+    """Channels first, float in [0, 1]; of a mask of whole numbers, 1 may be the largest."""
     if isinstance(given, np.ndarray):
         kind = given.dtype.name
         array = np.ascontiguousarray(given.astype(np.float32))
@@ -186,7 +180,8 @@ def _unit_range(given: Any, name: str) -> Tensor:
         raise InputError(f"{name} holds {kind}: give uint8, uint16, or floats in [0, 1]")
     if not values.numel():
         raise InputError(f"{name} has shape {tuple(given.shape)}: it holds no pixel")
-    values = values / _LARGEST.get(kind, 1.0)
+    if not (is_mask_allowed and bool((values <= 1.0).all())):
+        values = values / _LARGEST.get(kind, 1.0)
     if not bool(torch.isfinite(values).all()) or values.min() < 0.0 or values.max() > 1.0:
         raise InputError(f"{name} holds values outside [0, 1], NaN or infinity")
     return values

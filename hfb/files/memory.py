@@ -15,7 +15,11 @@ BASE_BYTES = 512 * 2**20
 
 
 def check_memory(
-    height: int, width: int, num_frames: int = 1, extra_bytes_per_pixel: int = 0
+    height: int,
+    width: int,
+    num_frames: int = 1,
+    extra_bytes_per_pixel: int = 0,
+    name: str | None = None,
 ) -> None:
     """Raise if images of this size will not fit into the free memory.
 
@@ -26,6 +30,7 @@ def check_memory(
         width: columns of an image.
         num_frames: input frames held at once.
         extra_bytes_per_pixel: what is held besides, for example frames for a median.
+        name: what is too large, for the error.
 
     Raises:
         InputError: says what is needed, what there is and what to reduce.
@@ -35,9 +40,10 @@ def check_memory(
     available = available_memory()
     if available is not None and needed > available:
         frames = f" and {num_frames} frames" if num_frames > 1 else ""
+        subject = "" if name is None else f"{name}: "
         raise InputError(
-            f"too little memory for the asked size: {width} x {height} px{frames} need about "
-            f"{needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the images "
+            f"{subject}too little memory for the asked size: {width} x {height} px{frames} need "
+            f"about {needed / 2**30:.1f} GB, {available / 2**30:.1f} GB are free; scale the images "
             "down or give fewer frames"
         )
 

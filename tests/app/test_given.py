@@ -12,12 +12,14 @@ import hfb
 from hfb.app.given import image_of, sample_of
 from hfb.errors import InputError
 from hfb.files.images import read_image
+from hfb.formation import linear_to_srgb
+from hfb.structures import BlurSample
 
 HEIGHT, WIDTH = 6, 5
 PHOTO = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 SCENE = PHOTO.copy()
 SCENE[2:4] //= 2
-MATTE = np.full((HEIGHT, WIDTH), 0.5)
+MATTE = np.pad(np.full((HEIGHT - 2, WIDTH - 2), 0.9), 1)  # leaves the edge free
 MATRIX = [[50.0, 0.0, 2.5], [0.0, 60.0, 3.0], [0.0, 0.0, 1.0]]
 
 
@@ -158,3 +160,16 @@ def test_what_belongs_to_a_photo_and_cannot_be_used(given: dict[str, Any], messa
 )
 def test_empty_photos_and_odd_cameras_are_refused(given: dict[str, Any]) -> None:
     refused(**given)
+
+
+def test_a_background_of_another_exposure_is_matched(caplog: pytest.LogCaptureFixture) -> None:
+    wall = 0.05 + 0.4 * torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(0))
+    photo = wall.clone()
+    photo[:, 5:25, 10:20] = 0.6
+    photo, darker, wall = (linear_to_srgb(light) for light in (photo, 0.8 * wall, wall))
+    for sample in (
+        sample_of(photo, darker),
+        sample_of(BlurSample("a", photo[None], wall), darker),
+    ):
+        torch.testing.assert_close(sample.background, wall, atol=2e-3, rtol=0)
+    assert caplog.text.count("exposed differently from its background") == 2

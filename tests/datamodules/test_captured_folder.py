@@ -56,7 +56,28 @@ def test_what_cannot_be_read_says_why(root: Path) -> None:
     with pytest.raises(InputError, match="which frames to average"):
         read_captured(root / "clip")
     (root / "empty").mkdir()
-    with pytest.raises(InputError, match=r"one image\.\* or one video"):
+    with pytest.raises(InputError, match=r"one image\.\* .* or one video"):
         read_captured(root / "empty")
     with pytest.raises(InputError, match="no folders of photos"):
         CapturedFolderDataModule(str(root / "empty")).test_dataloader()
+
+
+def test_names_in_capital_letters_as_cameras_write_them(root: Path) -> None:
+    before = read_captured(root / "photo")
+    (root / "photo" / "image.png").rename(root / "photo" / "IMAGE.PNG")
+    (root / "photo" / "background.png").rename(root / "photo" / "background.PNG")
+    assert torch.equal(read_captured(root / "photo").blurry, before.blurry)
+    (root / "clip" / "video.mp4").rename(root / "clip" / "video.MP4")
+    assert read_captured(root / "clip").sample_id == "clip"
+
+
+def test_two_files_for_one_thing_are_refused(root: Path) -> None:
+    for folder, first, second in (
+        ("photo", "image.png", "image.JPG"),
+        ("photo", "background.png", "background.tiff"),
+        ("clip", "video.mp4", "video.mov"),
+    ):
+        (root / folder / second).write_bytes((root / folder / first).read_bytes())
+        with pytest.raises(InputError, match=r"holds .* and .*: leave the one that is meant"):
+            read_captured(root / folder)
+        (root / folder / second).unlink()

@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from image_files import write_tiff
 from PIL import Image, ImageOps
 
 from hfb.errors import InputError
 from hfb.files import memory
-from hfb.files.images import read_exposure_time, read_image, read_matte
+from hfb.files.images import read_exposure_time, read_image
+from hfb.files.mattes import read_matte
 
 
 @pytest.fixture
@@ -58,10 +60,17 @@ def test_other_modes_become_rgb(tmp_path: Path, array: np.ndarray, mode: str) ->
     np.testing.assert_array_equal(to_array(read_image(tmp_path / f"a.{suffix}")), expected)
 
 
-def test_alpha_channel_is_dropped(tmp_path: Path, array: np.ndarray) -> None:
-    see_through = np.concatenate([array, np.zeros((6, 9, 1), np.uint8)], axis=-1)
+def test_alpha_channel_is_dropped(
+    tmp_path: Path, array: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    see_through = np.concatenate([array, np.full((6, 9, 1), 255, np.uint8)], axis=-1)
     Image.fromarray(see_through).save(tmp_path / "a.png")
     np.testing.assert_array_equal(to_array(read_image(tmp_path / "a.png")), array)
+    assert caplog.text == ""
+    see_through[2:4, 3:5, 3] = 0
+    Image.fromarray(see_through).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(to_array(read_image(tmp_path / "a.png")), array)
+    assert "a.png is see-through in places: what is hidden there is taken" in caplog.text
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -83,15 +92,15 @@ def test_exif_orientation_is_obeyed(tmp_path: Path, orientation: int, suffix: st
 
 def test_float_tiff(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((6, 9, 3), dtype=np.float32)
-    cv2.imwrite(str(tmp_path / "a.tif"), values[..., ::-1])
+    write_tiff(tmp_path / "a.tif", [(values, [])])
     torch.testing.assert_close(
         read_image(tmp_path / "a.tif"), torch.from_numpy(values).permute(2, 0, 1)
     )
     values[2, 3, 1] = np.nan
-    cv2.imwrite(str(tmp_path / "nan.tif"), values)
+    write_tiff(tmp_path / "nan.tif", [(values, [])])
     with pytest.raises(InputError, match=r"nan\.tif holds NaN"):
         read_image(tmp_path / "nan.tif")
-    cv2.imwrite(str(tmp_path / "hdr.tif"), np.full((6, 9, 3), 3.5, np.float32))
+    write_tiff(tmp_path / "hdr.tif", [(np.full((6, 9, 3), 3.5, np.float32), [])])
     with pytest.raises(InputError, match=r"values from 3\.5 to 3\.5; floats should be sRGB"):
         read_image(tmp_path / "hdr.tif")
 
@@ -166,22 +175,6 @@ def test_damaged_files_never_raise_anything_else(tmp_path: Path, suffix: str) ->
     assert len(refused) > 5
     named = (f"a.{suffix}", "too little memory")
     assert all(any(words in message for words in named) for message in refused)
-
-
-def test_matte_grey_and_cut_out(tmp_path: Path, array: np.ndarray) -> None:
-    Image.fromarray(array[..., 0]).save(tmp_path / "grey.png")
-    cut_out = np.concatenate([array, array[..., :1]], axis=-1)
-    Image.fromarray(cut_out).save(tmp_path / "cut.png")
-    expected = torch.from_numpy(array[None, ..., 0]).float() / 255
-    torch.testing.assert_close(read_matte(tmp_path / "grey.png", 6, 9), expected)
-    torch.testing.assert_close(read_matte(tmp_path / "cut.png", 6, 9), expected)
-
-
-def test_matte_16_bit(tmp_path: Path) -> None:
-    deep = np.arange(54, dtype=np.uint16).reshape(6, 9) * 1000
-    cv2.imwrite(str(tmp_path / "a.png"), deep)
-    matte = read_matte(tmp_path / "a.png", 6, 9)
-    np.testing.assert_allclose(matte[0].double().numpy() * 65535, deep, atol=0.01)
 
 
 def test_bad_mattes(tmp_path: Path) -> None:

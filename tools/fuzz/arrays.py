@@ -156,8 +156,9 @@ def mocap_case(bench: Bench, kind: str, path: Path, must_fail: bool = True) -> C
     """Motion capture for one of the programs that read it."""
     out = bench.folder / "out"
     if bench.rng.random() < 0.5:
-        words = (f"--data.path={path}", f"--data.cache={bench.folder / 'cache'}")
-        return Case(kind, "train_amp fit", (*words, f"--model.output={out}"), must_fail)
+        cache = f"--data.cache={bench.folder / 'cache'}"
+        given = (f"--data.path={path}", cache, f"--model.output={out}")
+        return Case(kind, "train_amp fit", given, must_fail)
     words = ("--protocol=bt_amass", f"--mocap={path}", "--subjects=all", "--per_bin=[1]")
     return Case(kind, "synthetic", (*words, f"--output={out}"), must_fail)
 

@@ -47,12 +47,17 @@ def make_good(folder: Path) -> None:
     matrix = [[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]]
     (folder / "K.json").write_text(json.dumps({"K": matrix}))
     _write_clip(folder / "clip.mp4", photo, scene)
-    write_sample(folder / "data" / "test" / "one", sample, load_body().identity, write_estimate)
+    place = folder / "data" / "test" / "one"
+    write_sample(place, sample, load_body().identity, _write_estimate)
     _write_mocap(folder / "mocap.npz")
     _write_tools(folder)
     shutil.copy(find_asset("free_body.npz"), folder / "body.npz")
     shutil.copy(find_asset("amp.ckpt"), folder / "amp.ckpt")
     (folder / "settings.yaml").write_text("model:\n  refine:\n    weights:\n      pose: 0.1\n")
+
+
+def _write_estimate(path: Path, estimate: InitialEstimate) -> None:
+    write_estimate(path, estimate)
 
 
 def _with_start(sample: BlurSample) -> BlurSample:

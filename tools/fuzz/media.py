@@ -43,9 +43,8 @@ def damaged_image(bench: Bench) -> Case:
 def image_of_another_size(bench: Bench) -> Case:
     """A photo, background or matte of another size, up to one pixel."""
     role = bench.pick("image", "background", "alpha")
-    size = tuple(int(n) for n in bench.rng.integers(1, 200, 2))
-    if size == (80, 96):
-        size = (81, 96)
+    width, height = (int(n) for n in bench.rng.integers(1, 200, 2))
+    size = (width + (width == 80), height)
     path = bench.folder / "other.png"
     Image.effect_noise(size, 60).convert("RGB").save(path)
     return photo_case(bench, f"image/{role} of another size", **{role: path})

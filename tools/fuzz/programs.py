@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,7 @@ def _fit(arguments: list[str]) -> None:
 
     with np.load(arguments[0], allow_pickle=False) as stored:
         given = {name: stored[name] for name in stored.files}
-    settings = {
+    settings: dict[str, Any] = {
         "image_size": 48,
         "texture_size": 32,
         "num_subframes": 2,
@@ -42,7 +44,7 @@ def _fit(arguments: list[str]) -> None:
     try:
         hfb.fit(given.pop("photo"), **given, **settings)
     except HfbError as error:
-        print(f"error: {error}", flush=True, file=__import__("sys").stderr)
+        print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
 
 

@@ -125,7 +125,7 @@ def configuration(bench: Bench) -> Case:
     elif what == "loop":
         path.symlink_to(path.name)
     program = bench.pick("predict", "test", "train_amp fit", "train_lifting fit")
-    words = (f"--config={path}",)
+    words: tuple[str, ...] = (f"--config={path}",)
     if program == "predict":
         words = (*photo_case(bench, "").arguments, *words)
     return Case(f"yaml/{what}", program, words)

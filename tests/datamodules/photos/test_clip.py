@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from videos import FPS, HEIGHT, WIDTH, moving_square, save_image
 
 from datamodules.captured import CapturedDataModule
@@ -97,3 +98,15 @@ def test_a_background_of_another_size_is_refused(clip: Path, tmp_path: Path):
 def test_times_of_a_late_frame_keep_their_digits(clip: Path):
     samples = frames_of(clip)
     assert samples[-1].exposure.dtype == torch.float64
+
+
+def test_a_background_of_another_exposure_is_matched(
+    clip: Path, images: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    wall = torch.from_numpy(np.median(images, 0) / 255)
+    darker = 255 * linear_to_srgb(0.8 * srgb_to_linear(wall)).numpy()
+    Image.fromarray(darker.round().astype(np.uint8)).save(tmp_path / "bg.png")
+    data = CapturedDataModule(video=str(clip), background=str(tmp_path / "bg.png"))
+    sample = next(iter(data.predict_dataloader()))[0]
+    np.testing.assert_allclose(sample.background.permute(1, 2, 0), wall, atol=0.01)
+    assert "exposed differently from its background" in caplog.text

@@ -20,12 +20,15 @@ from datamodules.photos.samples import (
 )
 from hfb.errors import InputError
 from hfb.files import memory
+from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import BlurSample
 
 
 def test_sample_from_image(tmp_path: Path) -> None:
     image, background = save_image(tmp_path / "a b.png", 200), save_image(tmp_path / "bg.png")
-    Image.new("L", (WIDTH, HEIGHT), 51).save(tmp_path / "alpha.png")
+    matte = np.zeros((HEIGHT, WIDTH), np.uint8)
+    matte[4:20, 10:20] = 51
+    Image.fromarray(matte).save(tmp_path / "alpha.png")
     (tmp_path / "e.npz").write_bytes(b"poses")
     (tmp_path / "K.json").write_text("[[50, 0, 24], [0, 51, 16], [0, 0, 1]]")
     sample = sample_from_image(
@@ -35,7 +38,7 @@ def test_sample_from_image(tmp_path: Path) -> None:
     assert sample.blurry.shape == (1, 3, HEIGHT, WIDTH)
     torch.testing.assert_close(sample.blurry[0, 0], torch.full((HEIGHT, WIDTH), 200 / 255))
     torch.testing.assert_close(sample.background[0], torch.zeros(HEIGHT, WIDTH))
-    torch.testing.assert_close(sample.alpha, torch.full((1, 1, HEIGHT, WIDTH), 0.2))
+    torch.testing.assert_close(sample.alpha, torch.from_numpy(matte)[None, None] / 255)
     assert sample.camera is not None
     assert sample.camera.focal.tolist() == [50, 51]
     assert sample.estimate_path == str(tmp_path / "e.npz")
@@ -174,3 +177,25 @@ def test_only_the_region_differs_from_the_background_by_more_than_noise() -> Non
     assert float(difference.max()) < 0.035
     with pytest.raises(InputError, match=r"left < right within 0\.\.10"):
         only_region(sample, (2, 1, 12, 5))
+
+
+def exposed_pair(folder: Path) -> tuple[Path, Path, np.ndarray]:
+    """A photo of a textured wall with a square before it; its background got 0.8 of the light."""
+    rng = np.random.default_rng(0)
+    wall = rng.uniform(0.05, 0.4, (HEIGHT * 2, WIDTH * 2, 1)).repeat(3, axis=-1)
+    photo = wall.copy()
+    photo[20:50, 30:50] = 0.6
+    for name, light in (("photo", photo), ("wall", 0.8 * wall)):
+        encoded = 255 * linear_to_srgb(torch.from_numpy(light)).numpy()
+        Image.fromarray(encoded.round().astype(np.uint8)).save(folder / f"{name}.png")
+    return folder / "photo.png", folder / "wall.png", wall
+
+
+def test_a_background_of_another_exposure_is_matched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photo, background, wall = exposed_pair(tmp_path)
+    sample = sample_from_image(photo, background)
+    light = srgb_to_linear(sample.background).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(light, wall, rtol=0.04)
+    assert "1.25, 1.25 and 1.25 times as much" in caplog.text
