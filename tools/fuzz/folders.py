@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -178,9 +179,8 @@ def odd_names(bench: Bench) -> Case:
     names = (b"x[/b]y", b"[red]", b"ph\xffoto", b"a\nb", b" ", b"-rf", b"x" * 240, b"%s%d",
              b"..", "日本語".encode(), b"CON", b"a:b", b"'; drop")  # fmt: skip
     name = names[int(bench.rng.integers(len(names)))]
-    import os
-
     path = Path(os.fsdecode(os.fsencode(bench.folder / "x")[:-1] + name + b".png"))
+    path.parent.mkdir(exist_ok=True)  # a slash in markup makes a folder
     shutil.copy(bench.good / "photo.png", path)
     return photo_case(bench, f"name/{name[:20]!r}", False, image=path)
 
