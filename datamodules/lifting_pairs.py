@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from hfb.cli.errors import user_errors_as_one_line
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.processors import count_processors
+from hfb.ranges import LIMIT, SEED, check_settings
 
 _RECIPE_NAME = "recipe.json"
 
@@ -52,6 +53,11 @@ class Command:
     background_folder: Path | None = None
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        check_settings(self, "", {"count": LIMIT, "seed": SEED, "workers": (0, 4096)})
+        if not self.mocap.exists():
+            raise InputError(f"there is no motion capture at {self.mocap.absolute()} (--mocap)")
+
 
 def generate(command: Command, console: Console) -> int:
     """Make the files that are missing, with a progress bar.
@@ -66,8 +72,6 @@ def generate(command: Command, console: Console) -> int:
     Raises:
         InputError: if the folder holds pairs of another recipe.
     """
-    if command.count < 1:
-        raise InputError(f"count {command.count}: ask for at least one pair")
     _check_recipe(command)
     num_shards = -(-command.count // SHARD_SIZE)
     wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
@@ -100,8 +104,8 @@ def _make_shard(command: Command, number: int) -> None:
 
 def _check_recipe(command: Command) -> None:
     """Refuse to mix pairs of different recipes in one folder."""
-    kept = replace(command, count=0, workers=0, output=Path())
-    text = json.dumps(vars(kept), indent=1, default=str) + "\n"
+    kept = {**vars(command), "count": 0, "workers": 0, "output": Path()}
+    text = json.dumps(kept, indent=1, default=str) + "\n"
     path = command.output / _RECIPE_NAME
     if path.is_file() and path.read_text() != text:
         raise InputError(

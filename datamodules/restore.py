@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from hfb.cli.errors import user_errors_as_one_line
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_folder, write_image
 from hfb.matte import estimate_alpha
+from hfb.ranges import LIMIT, check_settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Command:
     output: Path
     limit: int | None = None
     settings: RestoreSettings = field(default_factory=RestoreSettings)
+
+    def __post_init__(self) -> None:
+        check_settings(self, "", {"limit": LIMIT})
 
 
 def restore_folder(folder: Path, output: Path, settings: RestoreSettings) -> int:
@@ -68,7 +73,7 @@ def restore_all(command: Command, console: Console) -> int:
     Raises:
         InputError: if there are no samples.
     """
-    if command.output.resolve() == command.data.resolve():
+    if os.path.realpath(command.output) == os.path.realpath(command.data):
         raise InputError("--output must not be the data set itself")
     folders = list_samples(command.data)[: command.limit]
     faults = 0

@@ -10,12 +10,13 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from datamodules.files.count_bar import count_bar
-from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
+from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
+from hfb.ranges import LIMIT, check_settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Command:
     texture_folder: Path | None = None
     body: str = "free_body"
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = {**RANGES, "num_samples": LIMIT, "per_bin": LIMIT, "workers": (0, 4096)}
+        check_settings(self, "", ranges)
 
 
 def recipe_of(command: Command) -> Recipe:

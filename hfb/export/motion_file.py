@@ -93,7 +93,7 @@ def read_motion(path: str | Path) -> MotionRecord:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no motion file {path} (looked for {path.resolve()})")
+        raise InputError(f"no motion file {path} (looked for {path.absolute()})")
     try:
         with np.load(path, allow_pickle=False) as stored:
             data = {key: stored[key] for key in stored.files}

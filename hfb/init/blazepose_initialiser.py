@@ -34,6 +34,7 @@ from hfb.init.register.registration import (
 )
 from hfb.matte.region import foreground_mask
 from hfb.prior import MixturePosePrior
+from hfb.ranges import check_value
 from hfb.structures import BodyParams, Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
@@ -81,6 +82,9 @@ class BlazePoseInitialiser(Initialiser):
         landmark_path: str | None = None,
         lifting_path: str | None = None,
     ) -> None:
+        check_value("initialiser.num_hypotheses", num_hypotheses, int, (1, 64))
+        check_value("initialiser.min_score", min_score, float, (0.0, 1.5))
+        check_value("initialiser.num_threads", num_threads, int, (1, 4096))
         self.num_hypotheses = num_hypotheses
         self.use_swapped_sides = use_swapped_sides
         self.min_score = min_score

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
 from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
-from hfb.losses import check_weights, weighted_sum
+from hfb.losses import weighted_sum
+from hfb.ranges import WEIGHT, check_settings
 from hfb.structures import BodyParams
 from hfb.training.lifting.batch import LiftingTruth, batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
@@ -38,7 +39,7 @@ class LiftingLoss:
     uncertainty: float = 0.1
 
     def __post_init__(self) -> None:
-        check_weights(asdict(self), "model.loss")
+        check_settings(self, "model.loss", dict.fromkeys(asdict(self), WEIGHT))
 
 
 class LiftingModule(TrainingModule):
