@@ -51,7 +51,8 @@ def check_settings(settings: Any, where: str, ranges: Mapping[str, Range] | None
     Raises:
         InputError: names the setting, what it may be and what it is.
     """
-    hints = _hints(type(settings))
+    kind: Any = type(settings)
+    hints = _hints(kind)
     for name in (each.name for each in fields(settings)):
         own = (ranges or {}).get(name)
         check_value(f"{where}.{name}" if where else name, getattr(settings, name), hints[name], own)
@@ -79,7 +80,7 @@ def check_value(name: str, value: Any, hint: Any, bounds: Range | None = None) -
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
