@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from hfb.body import SmplBody
 from hfb.formation import srgb_to_linear
@@ -21,7 +22,7 @@ _EMPTY_ALPHA = 0.02
 """Matte below which a pixel shows nothing but the background."""
 
 _FEWEST_PIXELS = 100
-_LARGEST_SIDE = 512
+_NUM_CELLS = 96
 _LARGEST_PSNR_DB = 100.0
 _ROUNDING = 2.5e-6
 """Mean squared error of 8 bits in two images, linear light, middle tones: 56 dB."""
@@ -113,10 +114,13 @@ def _brightness(
     image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"], alpha: Float[Tensor, "1 H W"]
 ) -> tuple[float, ...]:
     """Medians of the ratio of the two, by how bright the background is."""
-    step = -(-max(image.shape[-2:]) // _LARGEST_SIDE)
-    one, other, matte = (part[..., ::step, ::step] for part in (image, background, alpha))
-    one, other = (srgb_to_linear(part).mean(0) for part in (one, other))
-    is_empty = (matte[0] < _EMPTY_ALPHA) & (other > _DARK)
+    # Means of squares: noise would sort itself into bright and dark pixels.
+    cell = max(1, min(image.shape[-2:]) // _NUM_CELLS)
+    one, other = (
+        avg_pool2d(srgb_to_linear(part).mean(0, keepdim=True), cell)[0]
+        for part in (image, background)
+    )
+    is_empty = (max_pool2d(alpha, cell)[0] < _EMPTY_ALPHA) & (other > _DARK)
     one, other = one[is_empty], other[is_empty]
     if len(other) < _FEWEST_PIXELS:
         return ()
