@@ -104,8 +104,8 @@ class AistTruth:
             lines = [line.split() for line in mapping.read_text().splitlines()]
             setting = dict(line for line in lines if len(line) == 2)[sequence]
             cameras = json.loads((self.root / "cameras" / f"{setting}.json").read_text())
-            return next(camera for camera in cameras if camera["name"] == name)
-        except (OSError, KeyError, ValueError, TypeError, StopIteration) as error:
+            return [camera for camera in cameras if camera["name"] == name][0]  # noqa: RUF015
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"no camera {name} of {sequence} below {mapping.parent}") from error
 
 

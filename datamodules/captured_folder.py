@@ -115,7 +115,7 @@ def _read_options(path: Path) -> dict[str, Any]:
         options = json.loads(path.read_text())
         if isinstance(options["frames"], str):
             return options
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     raise InputError(
         f'{path} should say which frames to average, for example {{"frames": "40:49"}}'

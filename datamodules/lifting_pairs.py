@@ -20,7 +20,9 @@ from rich.console import Console
 
 from datamodules.files.count_bar import count_bar
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
+from datamodules.mocap.files import iterate_mocap
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.processors import count_processors
@@ -57,6 +59,8 @@ class Command:
         check_settings(self, "", {"count": LIMIT, "seed": SEED, "workers": (0, 4096)})
         if not self.mocap.exists():
             raise InputError(f"there is no motion capture at {self.mocap.absolute()} (--mocap)")
+        if self.background_folder is not None and not self.background_folder.is_dir():
+            raise InputError(f"--background_folder: there is no folder {self.background_folder}")
 
 
 def generate(command: Command, console: Console) -> int:
@@ -72,6 +76,7 @@ def generate(command: Command, console: Console) -> int:
     Raises:
         InputError: if the folder holds pairs of another recipe.
     """
+    next(iterate_mocap(command.mocap))  # its faults are said here, not by every worker
     _check_recipe(command)
     num_shards = -(-command.count // SHARD_SIZE)
     wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
@@ -119,7 +124,8 @@ def _check_recipe(command: Command) -> None:
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     with user_errors_as_one_line():
-        generate(auto_cli(Command, args=args, as_positional=False), Console(markup=False))
+        command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
+        generate(command, Console(markup=False))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from rich.console import Console
 from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_folder, write_image
 from hfb.matte import estimate_alpha
@@ -97,7 +98,7 @@ def restore_all(command: Command, console: Console) -> int:
 def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
     with user_errors_as_one_line():
-        command = auto_cli(Command, args=args, as_positional=False)
+        command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         faults = restore_all(command, Console(markup=False))
     if faults:
         sys.exit(3)

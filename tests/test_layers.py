@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "ranges": {"errors"},
     "assets": set(),
     # The shipped configurations lie beside the shipped models.
-    "cli": {"assets"},
+    "cli": {"assets", "checkpoint"},
     "checkpoint": set(),
     "geometry": set(),
     # Mattes, cameras and images of users.

@@ -13,6 +13,7 @@ from datamodules.files.count_bar import count_bar
 from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
@@ -131,7 +132,8 @@ def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
     with user_errors_as_one_line():
-        command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
+        words = [_spelled(arg) for arg in given]
+        command = auto_cli(Command, args=words, as_positional=False, parser_class=HfbParser)
         made = generate(command, Console(markup=False))
     missing = [item for item in made if item.fault is not None]
     if missing:

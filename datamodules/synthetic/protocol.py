@@ -40,6 +40,7 @@ _SHOTS_A_PLAN = 3
 _TEXTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
+FREE_BODY = "free_body"
 RANGES: dict[str, Range] = {
     "seed": SEED,
     "height": IMAGE_SIDE,
@@ -93,6 +94,8 @@ class Recipe:
             path = getattr(self, name)
             if path is not None and not path.exists():
                 raise InputError(f"--{name}: there is no file or folder {path.absolute()}")
+        if self.body != FREE_BODY and not Path(self.body).is_file():
+            raise InputError(f"--body: there is no file {Path(self.body).absolute()}")
         if self.protocol == "bt_amass" and self.mocap is None:
             raise InputError(
                 "the protocol bt_amass needs motion capture: give --mocap with a folder of AMASS "

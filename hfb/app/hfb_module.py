@@ -32,6 +32,7 @@ from hfb.evaluate.trust import (
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
 from hfb.prior import PosePriorName
+from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.report.tensorboard import FitImages
@@ -76,6 +77,7 @@ class HfbModule(pl.LightningModule):
         baselines: BaselineSettings | None = None,
     ) -> None:
         super().__init__()
+        check_value("model.image_every", image_every, int, (0, 1_000_000_000))
         if not methods or len(set(methods)) < len(methods):
             raise InputError(f"methods {methods}: name at least one, and each once")
         self.baselines = baselines or BaselineSettings()

@@ -112,7 +112,7 @@ def test_settings_that_are_not_known_are_one_line(settings: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("nowhere", "the configuration nowhere cannot be read"),
+        ("nowhere", "the configuration nowhere is not there"),
         ("empty.yaml", "holds no settings"),
         ("broken.yaml", "cannot be read"),
         ({"model": {"refine": {"degre": 1}}}, "degre"),

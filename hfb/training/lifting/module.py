@@ -67,6 +67,8 @@ class LiftingModule(TrainingModule):
     ) -> None:
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.network = LiftingNetwork(network)
+        if checkpoint is not None:
+            load_lifting(checkpoint)  # looked at before pairs are read
         self.loss = loss
         self._parts: list[LiftingMetrics] = []
 

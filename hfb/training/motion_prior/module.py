@@ -124,6 +124,9 @@ class AmpModule(TrainingModule):
         check_value("model.num_images", num_images, int, (0, 1000))
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.prior = MotionPrior(prior)
+        if checkpoint is not None:
+            # Looked at before windows are fitted, which takes minutes.
+            load_motion_prior(checkpoint, prior.parameterization, self.body.parents)
         self.loss = loss
         self.num_posed = num_posed
         self.num_images = num_images
