@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from hfb.evaluate.evidence import FitEvidence
 from hfb.evaluate.results import FitMetrics, SampleResult
 
-NO_IOU, POOR_IOU = 0.2, 0.4
+NO_IOU, POOR_IOU = 0.15, 0.4
 """IoU with the matte: good fits of real photos have 0.55 and more, useless ones up to 0.1."""
 
 NO_SHARE, POOR_SHARE = 0.02, 0.15
