@@ -59,7 +59,7 @@ def rows_of(record: Record) -> list[dict[str, str]]:
             "blur_rate": _cell(record["blur_rate"]),
             **{name: _cell(metrics[name]) for name in names},
             "seconds": _cell(metrics["seconds"]),
-            "warnings": " ".join(metrics["warnings"]),
+            "warnings": " ".join(metrics.get("warnings", [])),
             **initial,
         }
         for method, metrics in record["methods"].items()

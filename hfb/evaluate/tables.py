@@ -69,7 +69,9 @@ def summarize_run(
 def _warnings(records: list[Record], method: str) -> Counter[str]:
     """How many samples carry which warning."""
     own = [
-        record["methods"][method]["warnings"] for record in records if method in record["methods"]
+        record["methods"][method].get("warnings", [])
+        for record in records
+        if method in record["methods"]
     ]
     return Counter(code for codes in own for code in codes)
 

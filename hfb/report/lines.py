@@ -59,7 +59,7 @@ def record_line(record: Record) -> str:
                 f", IoU {start['iou_best_direction']:.2f} -> {metrics['iou_best_direction']:.2f}"
             )
         text += f" ({metrics['seconds']:.1f} s)"
-        if metrics["warnings"]:
+        if metrics.get("warnings"):
             text += f" [{' '.join(metrics['warnings'])}]"
         parts.append(f"{method} {text}")
     return f"{record['sample_id']}: {'; '.join(parts)}"
