@@ -69,8 +69,11 @@ class Command:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        ranges = {**RANGES, "num_samples": LIMIT, "per_bin": LIMIT, "workers": (0, 4096)}
-        check_settings(self, "", ranges)
+        of_command = {"num_samples": LIMIT, "per_bin": (0, LIMIT[1]), "workers": (0, 4096)}
+        check_settings(self, "", {**RANGES, **of_command})
+        counts = self.per_bin if isinstance(self.per_bin, list) else [self.per_bin]
+        if self.per_bin is not None and not any(counts):
+            raise InputError(f"per_bin {self.per_bin}: ask for a sample in one bin at least")
 
 
 def recipe_of(command: Command) -> Recipe:

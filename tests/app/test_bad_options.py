@@ -86,6 +86,7 @@ OTHERS = [
     (train_lifting, ["fit", "--data.mirror=2"], "data.mirror must be"),
     (synthetic, ["--output={out}", "--protocol=bt_amass", "--mocap=/nowhere"], "--mocap: there is"),
     (synthetic, ["--output={out}", "--num_samples=-1"], "num_samples must be"),
+    (synthetic, ["--output={out}", "--per_bin=[0,0]"], "ask for a sample in one bin at least"),
     (synthetic, ["--output={out}", "--body=/nowhere"], "--body: there is no file /nowhere"),
     (synthetic, ["--output={out}", "--protocol=x"], "expected one of procedural"),
     (synthetic, ["--output={out}", "--config={bomb}"], "stands for more than"),
