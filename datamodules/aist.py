@@ -101,7 +101,7 @@ class AistTruth:
             setting = dict(line for line in lines if len(line) == 2)[sequence]
             cameras = read_json(self.root / "cameras" / f"{setting}.json", "camera setting")
             return next(camera for camera in cameras if camera["name"] == name)
-        except (OSError, KeyError, ValueError, TypeError, StopIteration) as error:
+        except (OSError, LookupError, ValueError, TypeError, StopIteration) as error:
             raise InputError(f"no camera {name} of {sequence} below {mapping.parent}") from error
 
 

@@ -25,6 +25,7 @@ from hfb.files.npz import read_npz
 from hfb.files.numbers import MAX_METRES, check_size, numbers_of
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb, srgb_to_linear
+from hfb.ranges import BATCH_SIZE, LIMIT, check_value
 from hfb.structures import BlurSample, Target
 
 EDGE_FRAMES = 40
@@ -167,6 +168,13 @@ class BaistDataModule(SampleDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__()
+        check_value("data.batch_size", batch_size, int, BATCH_SIZE)
+        check_value("data.num_averaged", num_averaged, int, (1, 1000))
+        check_value("data.stride", stride, int, (1, 1_000_000))
+        check_value("data.first_frame", first_frame, float, (-1e6, 1e6))
+        check_value("data.frames_per_blur", frames_per_blur, float, (1e-3, 1e3))
+        check_value("data.exposure_frames", exposure_frames, float, (1e-3, 1e3))
+        check_value("data.limit", limit, int | None, LIMIT)
         if (truth == "none") != (truth_folder is None):
             raise InputError("truth_folder goes with truth: aist or estimates")
         if num_averaged < 1 or stride < 1:

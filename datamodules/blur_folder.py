@@ -35,6 +35,7 @@ from hfb.files.mattes import read_matte
 from hfb.files.npz import check_npz_size
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.formation import linear_to_srgb
+from hfb.ranges import BATCH_SIZE, LIMIT, check_value
 from hfb.structures import BlurSample, BodyIdentity, InitialEstimate
 
 BACKGROUND_NAME = "background.png"
@@ -149,7 +150,7 @@ def list_samples(root: str | Path) -> list[Path]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"no folder of samples {root} (looked for {root.resolve()})")
+        raise InputError(f"no folder of samples {root} (looked for {root.absolute()})")
     folders = sorted(path.parent for path in root.glob(f"*/{RECORD_NAME}"))
     if not folders:
         raise InputError(f"{root} holds no samples: no */{RECORD_NAME} in it")
@@ -203,6 +204,8 @@ class BlurFolderDataModule(SampleDataModule):
         use_alpha: bool = True,
     ) -> None:
         super().__init__()
+        check_value("data.batch_size", batch_size, int, BATCH_SIZE)
+        check_value("data.limit", limit, int | None, LIMIT)
         self.root = root
         self.split = split
         self.batch_size = batch_size

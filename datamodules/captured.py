@@ -21,6 +21,7 @@ from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.exposure_match import matched_background
 from hfb.files.sample_checks import sample_name
+from hfb.ranges import SEED, check_value
 from hfb.structures import BlurSample
 
 
@@ -74,6 +75,40 @@ class CapturedDataModule(SampleDataModule):
         self.region = region
         self.example_seed = example_seed
         self.samples: Sequence[BlurSample] | ClipPhotos | None = None
+        check_value("data.background_frame", background_frame, int | None, (0, 1_000_000_000))
+        check_value("data.example_seed", example_seed, int, SEED)
+        self._check_options()
+
+    def _check_options(self) -> None:
+        """Refuse options that would have no effect, or need another one."""
+        if self.image is not None and self.video is not None:
+            raise InputError("give either an image or a video, not both")
+        of_video = {
+            "frames": self.frames is not None,
+            "background_frame": self.background_frame is not None,
+            "clip": self.clip != ClipSettings(),
+        }
+        of_either = {
+            "background": self.background is not None,
+            **{name: value is not None for name, value in self.options.items()},
+            "region": self.region is not None,
+        }
+        example = {"example_seed": self.example_seed != 0}
+        if self.image is None and self.video is None:
+            _refuse(of_either | of_video, "but neither an image nor a video")
+            return
+        _refuse(example, "which chooses a built-in example, together with a photo or clip of yours")
+        if self.image is not None:
+            _refuse(of_video, "which belong to a video, not to an image")
+            if self.background is None:
+                raise InputError(
+                    f"the image {self.image} needs a background: give an image of the same scene "
+                    "without the person (--data.background)"
+                )
+        elif self.background is not None and self.background_frame is not None:
+            raise InputError("give either a background image or a background_frame, not both")
+        elif self.frames is not None:
+            _refuse({"clip": of_video["clip"]}, "which is for whole clips, together with frames")
 
     def setup(self, stage: str) -> None:
         """Read the files; every fault is an InputError of one line."""
@@ -100,8 +135,6 @@ class CapturedDataModule(SampleDataModule):
                 "one alpha matte was given for a whole clip; leave it out, or write the clip as a "
                 "sample folder with a matte per photo"
             )
-        if self.background is not None and self.background_frame is not None:
-            raise InputError("give either a background image or a background_frame, not both")
         info = read_clip_info(video)
         frames = self.clip.frames(video, info.num_frames)
         scene, origin = video_background(
@@ -122,16 +155,8 @@ class CapturedDataModule(SampleDataModule):
         return ClipPhotos(video, self.clip, template, prepare)
 
     def _read(self) -> BlurSample:
-        if self.image is not None and self.video is not None:
-            raise InputError("give either an image or a video, not both")
         if self.image is not None:
-            if self.frames is not None or self.background_frame is not None:
-                raise InputError("frames and background_frame belong to a video, not to an image")
-            if self.background is None:
-                raise InputError(
-                    f"the image {self.image} needs a background: give an image of the same scene "
-                    "without the person (--data.background)"
-                )
+            assert self.background is not None, "checked when the options came"
             return sample_from_image(self.image, self.background, **self.options)
         if self.video is not None:
             if isinstance(self.frames, int):
@@ -144,14 +169,14 @@ class CapturedDataModule(SampleDataModule):
             return sample_from_video(
                 self.video, self.frames, self.background, self.background_frame, **self.options
             )
-        return self._example()
-
-    def _example(self) -> BlurSample:
-        given = {"background": self.background, "frames": self.frames, **self.options}
-        stray = [name for name, value in given.items() if value is not None]
-        if stray:
-            raise InputError(f"{' and '.join(stray)} given, but neither an image nor a video")
         # Imported here: it brings the body and the renderer, which photos do not need
         from datamodules.synthetic import embedded_example
 
         return embedded_example(seed=self.example_seed)
+
+
+def _refuse(given: dict[str, bool], why: str) -> None:
+    """Raise if any option was given; says which."""
+    stray = [name for name, is_given in given.items() if is_given]
+    if stray:
+        raise InputError(f"{' and '.join(stray)} given, {why} (--data.image, --data.video)")

@@ -14,6 +14,7 @@ from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.extras import HEIC_SUFFIXES, RAW_SUFFIXES
 from hfb.files.sample_checks import sample_name
+from hfb.ranges import BATCH_SIZE, LIMIT, check_value
 from hfb.structures import BlurSample
 
 _IMAGES = (
@@ -93,6 +94,8 @@ class CapturedFolderDataModule(SampleDataModule):
 
     def __init__(self, root: str, batch_size: int = 1, limit: int | None = None) -> None:
         super().__init__()
+        check_value("data.batch_size", batch_size, int, BATCH_SIZE)
+        check_value("data.limit", limit, int | None, LIMIT)
         self.root = Path(root)
         self.batch_size = batch_size
         self.limit = limit
@@ -101,7 +104,7 @@ class CapturedFolderDataModule(SampleDataModule):
         """Batches of samples by name; those that cannot be read say why."""
         folders = sorted(path for path in self.root.glob("*") if path.is_dir())[: self.limit]
         if not folders:
-            raise InputError(f"no folders of photos or clips in {self.root.resolve()}")
+            raise InputError(f"no folders of photos or clips in {self.root.absolute()}")
         names = [sample_name(folder.name) for folder in folders]
         return self.loader(CapturedFolderDataset(folders), self.batch_size, names)
 
@@ -125,7 +128,7 @@ def _read_options(path: Path) -> dict[str, Any]:
         options = json.loads(path.read_text())
         if isinstance(options["frames"], str):
             return options
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     raise InputError(
         f'{path} should say which frames to average, for example {{"frames": "40:49"}}'

@@ -9,7 +9,9 @@ from jsonargparse import auto_cli
 
 from datamodules.convert.poses import Tool, convert_poses
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import InputError
+from hfb.ranges import LIMIT, Range, check_settings
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,15 @@ class Command:
     drop_betas: bool = False
     body: Path | None = None
 
+    def __post_init__(self) -> None:
+        side: Range = (1, 1_000_000)
+        check_settings(self, "", {"num_photos": LIMIT, "width": side, "height": side})
+
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     with user_errors_as_one_line():
-        command = auto_cli(Command, args=args, as_positional=False)
+        command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         if (command.width is None) != (command.height is None):
             raise InputError("give both --width and --height")
         size = None

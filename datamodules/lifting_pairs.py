@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +20,13 @@ from rich.console import Console
 
 from datamodules.files.count_bar import count_bar
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
+from datamodules.mocap.files import iterate_mocap
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.processors import count_processors
+from hfb.ranges import LIMIT, SEED, check_settings
 
 _RECIPE_NAME = "recipe.json"
 
@@ -52,6 +55,13 @@ class Command:
     background_folder: Path | None = None
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        check_settings(self, "", {"count": LIMIT, "seed": SEED, "workers": (0, 4096)})
+        if not self.mocap.exists():
+            raise InputError(f"there is no motion capture at {self.mocap.absolute()} (--mocap)")
+        if self.background_folder is not None and not self.background_folder.is_dir():
+            raise InputError(f"--background_folder: there is no folder {self.background_folder}")
+
 
 def generate(command: Command, console: Console) -> int:
     """Make the files that are missing, with a progress bar.
@@ -66,8 +76,7 @@ def generate(command: Command, console: Console) -> int:
     Raises:
         InputError: if the folder holds pairs of another recipe.
     """
-    if command.count < 1:
-        raise InputError(f"count {command.count}: ask for at least one pair")
+    next(iterate_mocap(command.mocap))  # its faults are said here, not by every worker
     _check_recipe(command)
     num_shards = -(-command.count // SHARD_SIZE)
     wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
@@ -100,8 +109,8 @@ def _make_shard(command: Command, number: int) -> None:
 
 def _check_recipe(command: Command) -> None:
     """Refuse to mix pairs of different recipes in one folder."""
-    kept = replace(command, count=0, workers=0, output=Path())
-    text = json.dumps(vars(kept), indent=1, default=str) + "\n"
+    kept = {**vars(command), "count": 0, "workers": 0, "output": Path()}
+    text = json.dumps(kept, indent=1, default=str) + "\n"
     path = command.output / _RECIPE_NAME
     if path.is_file() and path.read_text() != text:
         raise InputError(
@@ -115,7 +124,8 @@ def _check_recipe(command: Command) -> None:
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     with user_errors_as_one_line():
-        generate(auto_cli(Command, args=args, as_positional=False), Console(markup=False))
+        command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
+        generate(command, Console(markup=False))
 
 
 if __name__ == "__main__":

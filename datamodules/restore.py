@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ from rich.console import Console
 from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_folder, write_image
 from hfb.matte import estimate_alpha
+from hfb.ranges import LIMIT, check_settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class Command:
     output: Path
     limit: int | None = None
     settings: RestoreSettings = field(default_factory=RestoreSettings)
+
+    def __post_init__(self) -> None:
+        check_settings(self, "", {"limit": LIMIT})
 
 
 def restore_folder(folder: Path, output: Path, settings: RestoreSettings) -> int:
@@ -68,7 +74,7 @@ def restore_all(command: Command, console: Console) -> int:
     Raises:
         InputError: if there are no samples.
     """
-    if command.output.resolve() == command.data.resolve():
+    if os.path.realpath(command.output) == os.path.realpath(command.data):
         raise InputError("--output must not be the data set itself")
     folders = list_samples(command.data)[: command.limit]
     faults = 0
@@ -92,7 +98,7 @@ def restore_all(command: Command, console: Console) -> int:
 def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
     with user_errors_as_one_line():
-        command = auto_cli(Command, args=args, as_positional=False)
+        command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         faults = restore_all(command, Console(markup=False))
     if faults:
         sys.exit(3)

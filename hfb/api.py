@@ -20,6 +20,7 @@ from hfb.app.progress import FitProgress, RunProgress, Watch
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
+from hfb.evaluate.trust import warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
 from hfb.structures import Camera, PosedBody
 
@@ -88,6 +89,14 @@ class Fit:
                 ("fit", self.result.metrics),
             )
         }
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the fit, in words with a code in brackets; empty if nothing is.
+
+        The codes and which of them say that the fit explains nothing: docs/FORMATS.md.
+        """
+        return tuple(str(warning) for warning in warnings_of_result(self.result))
 
     def joints(self, t: Times = 0.5, photo: int = 0) -> Float[Tensor, "*N J 3"]:
         """The joints in the camera frame (x right, y down, z forward), m.

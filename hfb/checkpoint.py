@@ -16,6 +16,17 @@ Settings = TypeVar("Settings")
 _CONTENT = {"format", "version", "settings", "card", "state"}
 
 
+def why_unreadable(error: Exception) -> str:
+    """What is wrong with a file, without torch's advice to trust it, or its own stumbling.
+
+    Args:
+        error: what `torch.load` raised.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "it is no file of weights that torch has written"
+
+
 @dataclass(frozen=True)
 class CheckpointFile:
     """One kind of file.
@@ -64,7 +75,7 @@ class CheckpointFile:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises half a dozen unrelated types for foreign files
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = why_unreadable(error)
             raise InputError(f"{file} cannot be read as a {self.kind} ({reason}).") from error
         is_known = isinstance(content, dict) and set(content) >= _CONTENT
         if not is_known or content["format"] != self.format:

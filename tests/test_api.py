@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,13 @@ class Still(Initialiser):
         return InitialEstimate(
             torch.zeros(1, 10), pose, place, camera, torch.ones(1), body.identity, "mine"
         )
+
+
+def test_a_fit_tells_what_is_wrong_with_it(fitted: hfb.Fit, files: dict[str, Path]) -> None:
+    assert all("outside_picture" not in warning for warning in fitted.warnings)
+    start = fitted.result.item.estimate
+    aside = replace(start, transl=start.transl + torch.tensor([40.0, 0.0, 0.0]))
+    assert fit(files, estimate=aside).warnings[0].endswith("[outside_picture]")
 
 
 KINDS = {

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-# Every room may use the seam between rooms, their batches, the named errors, SMPL's joints and the
-# number of processors.
-FOR_ALL = {"structures", "errors", "batch", "skeleton", "processors", "__version__"}
+# Every room may use the seam between rooms, their batches, the named errors, SMPL's joints, the
+# number of processors and the checks of settings.
+FOR_ALL = {"structures", "errors", "batch", "skeleton", "processors", "ranges", "__version__"}
 # `assets` goes to every room that opens a model file; it imports nothing but errors.
 ROOMS: dict[str, set[str]] = {
     "structures": set(),
@@ -23,9 +23,10 @@ ROOMS: dict[str, set[str]] = {
     "skeleton": {"errors"},
     "errors": set(),
     "processors": set(),
+    "ranges": {"errors"},
     "assets": set(),
     # The shipped configurations lie beside the shipped models.
-    "cli": {"assets"},
+    "cli": {"assets", "checkpoint"},
     "checkpoint": set(),
     "geometry": set(),
     # Mattes, cameras and images of users; light is encoded as formation decodes it.

@@ -17,6 +17,7 @@ from hfb.init.detect.detector_output import CROP_SIZE, NUM_POINTS
 from hfb.init.detect.landmarks import FLIP
 from hfb.init.lift.network import LiftingInput
 from hfb.motion.tracks import mirror_joints
+from hfb.ranges import SHARE, check_value
 from hfb.training.lifting.batch import INPUT_ARRAYS, TRUTH_ARRAYS, batch_of
 
 _NUM_TYPICAL = 4096
@@ -40,6 +41,8 @@ class LiftingDataModule(pl.LightningDataModule):
         mirror: float = 0.5,
     ) -> None:
         super().__init__()
+        check_value("data.batch_size", batch_size, int, (1, 1_000_000))
+        check_value("data.mirror", mirror, float, SHARE)
         self.pairs = Path(pairs)
         self.val_pairs = Path(val_pairs)
         self.batch_size = batch_size

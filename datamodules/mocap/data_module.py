@@ -28,6 +28,7 @@ from datamodules.mocap.windows import (
 )
 from hfb.assets import cache_dir
 from hfb.errors import InputError
+from hfb.ranges import LIMIT, check_value
 
 _logger = logging.getLogger(__name__)
 
@@ -75,6 +76,10 @@ class MocapDataModule(pl.LightningDataModule):
         show_progress: bool = True,
     ) -> None:
         super().__init__()
+        check_value("data.num_train", num_train, int, LIMIT)
+        check_value("data.num_val", num_val, int, LIMIT)
+        check_value("data.batch_size", batch_size, int, (1, 1_000_000))
+        check_value("data.steps_per_epoch", steps_per_epoch, int, LIMIT)
         self.path = Path(path)
         self.pattern = pattern
         self.window_settings = windows

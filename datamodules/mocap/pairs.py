@@ -13,8 +13,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from datamodules.mocap.windows import Windows
+from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion.tracks import NUM_TRACKS, chain_matrix, first_order, mirror_motion, reversal_signs
+from hfb.ranges import SHARE, WEIGHT, Range, check_settings
+from hfb.skeleton import CHAINS
 
 KINDS = ("clean", "whole", "chains", "joints", "drift")
 
@@ -43,6 +46,20 @@ class MotionPairs(NamedTuple):
     seen_rotmat: Float[Tensor, "B J 3 3"]
     kind: Int[Tensor, " B"]
     seconds: Float[Tensor, " B"]
+
+
+_RANGES: dict[str, Range] = {
+    **dict.fromkeys(KINDS, WEIGHT),
+    "most_chains": (1, len(CHAINS)),
+    "drift_size": (0.0, 1000.0),
+    "noise": SHARE,
+    "noise_size": (0.0, 1000.0),
+    "least_kept": SHARE,
+    "pose_noise_rad": (0.0, 4.0),
+    "tilt_deg": (0.0, 180.0),
+    "lower_degree": SHARE,
+    "mirror": SHARE,
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,11 @@ class CorruptionSettings:
     tilt_deg: float = 4.0
     lower_degree: float = 0.3
     mirror: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_settings(self, "corruption", _RANGES)
+        if not any(getattr(self, name) for name in KINDS):
+            raise InputError(f"corruption: one of the shares {', '.join(KINDS)} must be above 0")
 
 
 def make_pairs(

@@ -23,6 +23,7 @@ from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
 from hfb.errors import InputError
 from hfb.geometry import heading_rotation, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.motion import Parameterization, PolynomialMotion, fit_polynomial
+from hfb.ranges import SEED, Range, check_settings
 from hfb.skeleton import NUM_JOINTS
 
 # "paper" writes the translation as direction and distance from the camera: the person is put this
@@ -36,6 +37,15 @@ _FULL_RATE_HZ = 100.0
 _MAX_SECONDS = 25.0
 # Rad per frame added to a stretch's speed before stretches are drawn in proportion to it.
 _REST_SPEED = 0.05
+
+
+_RANGES: dict[str, Range] = {
+    "degree": (1, 10),
+    "min_frames": (2, 100_000),
+    "max_frames": (2, 100_000),
+    "frame_rate": (1.0, 10_000.0),
+    "seed": SEED,
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class WindowSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_settings(self, "windows", _RANGES)
         if not self.degree < self.min_frames <= self.max_frames:
             raise InputError(
                 f"windows of {self.min_frames} to {self.max_frames} frames cannot fix polynomials "

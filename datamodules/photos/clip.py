@@ -21,6 +21,7 @@ from datamodules.photos.samples import tell_about
 from hfb.errors import InputError
 from hfb.files.images import size_text
 from hfb.files.memory import check_memory
+from hfb.ranges import check_settings
 from hfb.structures import BlurSample, ClipPart
 
 _logger = logging.getLogger("hfb")
@@ -42,13 +43,7 @@ class ClipSettings:
     exposure: float | None = None
 
     def __post_init__(self) -> None:
-        if self.average < 1:
-            raise InputError(f"average {self.average}: at least 1 frame makes a photo")
-        if self.exposure is not None and not 0.0 < self.exposure <= 1.0:
-            raise InputError(
-                f"exposure {self.exposure} is not a share of the frame time: give a number above "
-                "0 and up to 1, or leave it out to have it estimated"
-            )
+        check_settings(self, "clip", {"average": (1, 100_000), "exposure": (1e-6, 1.0)})
 
     def frames(self, video: str | Path, num_frames: int) -> range:
         """Numbers of the frames to take; a last photo that would lack frames is left out.

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.geometry import project
+from hfb.ranges import SHARE, Range, check_settings
 from hfb.structures import Camera
 
 _NUM_DISTANCE_STEPS = 6
@@ -57,6 +58,16 @@ class SceneCamera:
         return placed, self.transform(transl + pelvis_rest) - pelvis_rest
 
 
+_RANGES: dict[str, Range] = {
+    "yaw_deg": (-180.0, 180.0),
+    "turned_share": SHARE,
+    "focal": (0.1, 100.0),
+    "height_m": (0.0, 100.0),
+    "subject": (0.01, 1.0),
+    "roll_deg": (0.0, 180.0),
+}
+
+
 @dataclass(frozen=True)
 class CameraRange:
     """What a random camera is drawn from.
@@ -76,6 +87,9 @@ class CameraRange:
     height_m: tuple[float, float] = (0.8, 1.9)
     subject: tuple[float, float] = (0.56, 0.78)
     roll_deg: float = 1.2
+
+    def __post_init__(self) -> None:
+        check_settings(self, "camera", _RANGES)
 
 
 def place_camera(

@@ -10,12 +10,14 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from datamodules.files.count_bar import count_bar
-from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
+from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.parser import HfbParser
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
+from hfb.ranges import LIMIT, check_settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,13 @@ class Command:
     texture_folder: Path | None = None
     body: str = "free_body"
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        of_command = {"num_samples": LIMIT, "per_bin": (0, LIMIT[1]), "workers": (0, 4096)}
+        check_settings(self, "", {**RANGES, **of_command})
+        counts = self.per_bin if isinstance(self.per_bin, list) else [self.per_bin]
+        if self.per_bin is not None and not any(counts):
+            raise InputError(f"per_bin {self.per_bin}: ask for a sample in one bin at least")
 
 
 def recipe_of(command: Command) -> Recipe:
@@ -126,7 +135,8 @@ def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
     with user_errors_as_one_line():
-        command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
+        words = [_spelled(arg) for arg in given]
+        command = auto_cli(Command, args=words, as_positional=False, parser_class=HfbParser)
         made = generate(command, Console(markup=False))
     missing = [item for item in made if item.fault is not None]
     if missing:

@@ -12,7 +12,7 @@ from datamodules.synthetic.camera_placement import CameraRange
 from datamodules.synthetic.scene import make_scene
 from datamodules.synthetic.shot import SyntheticSettings
 from hfb.body import SmplBody
-from hfb.errors import InputError
+from hfb.ranges import BATCH_SIZE, LIMIT, SEED, check_value
 from hfb.structures import BlurSample
 
 
@@ -114,8 +114,9 @@ class SyntheticDataModule(SampleDataModule):
         background_folder: Path | None = None,
     ) -> None:
         super().__init__()
-        if num_samples < 1:
-            raise InputError(f"num_samples is {num_samples}: at least 1 sample is needed")
+        check_value("data.num_samples", num_samples, int, LIMIT)
+        check_value("data.first_seed", first_seed, int, SEED)
+        check_value("data.batch_size", batch_size, int, BATCH_SIZE)
         self.batch_size = batch_size
         self.settings = SyntheticSettings(
             height=height,

@@ -18,10 +18,11 @@ from datamodules.synthetic.clothes import Clothes, draw_garments
 from datamodules.synthetic.movement.mocap_action import random_mocap_action, valid_starts
 from datamodules.synthetic.movement.procedural import MotionSource, numpy_generator
 from datamodules.synthetic.scene import ScenePlan, default_body, plan_scene
-from datamodules.synthetic.shot import SyntheticSettings
+from datamodules.synthetic.shot import BLUR_RATE, GAP, IMAGE_SIDE, NUM_FRAMES, SyntheticSettings
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
+from hfb.ranges import SEED, Range, check_settings
 
 ProtocolName = Literal["procedural", "bt_amass", "bc_cape"]
 Subjects = Literal["val", "train", "all"]
@@ -37,6 +38,18 @@ _FACING = CameraRange(yaw_deg=(-60.0, 60.0), turned_share=0.0)
 _MAX_PLANS = 80
 _SHOTS_A_PLAN = 3
 _TEXTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+
+FREE_BODY = "free_body"
+RANGES: dict[str, Range] = {
+    "seed": SEED,
+    "height": IMAGE_SIDE,
+    "width": IMAGE_SIDE,
+    "blur_rate": BLUR_RATE,
+    "bins": BLUR_RATE,
+    "num_frames": NUM_FRAMES,
+    "gap": GAP,
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,13 @@ class Recipe:
     body: str = "free_body"
 
     def __post_init__(self) -> None:
+        check_settings(self, "", RANGES)
+        for name in ("mocap", "cape", "background_folder", "texture_folder"):
+            path = getattr(self, name)
+            if path is not None and not path.exists():
+                raise InputError(f"--{name}: there is no file or folder {path.absolute()}")
+        if self.body != FREE_BODY and not Path(self.body).is_file():
+            raise InputError(f"--body: there is no file {Path(self.body).absolute()}")
         if self.protocol == "bt_amass" and self.mocap is None:
             raise InputError(
                 "the protocol bt_amass needs motion capture: give --mocap with a folder of AMASS "

@@ -20,9 +20,33 @@ from datamodules.synthetic.exposure_window import (
 from datamodules.synthetic.movement.procedural import MotionSource, random_action
 from hfb.body import SmplBody
 from hfb.errors import InputError
+from hfb.ranges import Range, check_settings
 from hfb.render import hard_silhouettes
 from hfb.structures import BodyParams
 
+# What the command's options share with the settings that they become.
+IMAGE_SIDE: Range = (16, 8192)
+BLUR_RATE: Range = (0.0, 100.0)
+NUM_FRAMES: Range = (1, 64)
+GAP: Range = (0.0, 100.0)
+_RANGES: dict[str, Range] = {
+    "height": IMAGE_SIDE,
+    "width": IMAGE_SIDE,
+    "blur_rate": BLUR_RATE,
+    "exposure_s": (1e-4, 60.0),
+    "num_subframes": (1, 10_000),
+    "num_truth": (1, 10_000),
+    "supersampling": (1, 8),
+    "variation": (0.0, 10.0),
+    "beta_sigma": (0.0, 10.0),
+    "full_well": (1.0, 1e9),
+    "read_noise": (0.0, 1.0),
+    "max_attempts": (1, 100_000),
+    "num_frames": NUM_FRAMES,
+    "gap": GAP,
+    "exposure_grid_hz": (1.0, 1e6),
+    "subframe_hz": (1.0, 1e6),
+}
 _COARSE_ROWS = 128
 _COARSE_TIMES = 33
 _BLUR_TOLERANCE = 0.02
@@ -78,15 +102,11 @@ class SyntheticSettings:
     subframe_hz: float | None = None
 
     def __post_init__(self) -> None:
-        low, high = self.blur_rate
-        if not 0 <= low <= high:
-            raise InputError(f"blur_rate {self.blur_rate} is not a range of rates >= 0")
-        if not 0 < self.exposure_s[0] <= self.exposure_s[1]:
-            raise InputError(f"exposure_s {self.exposure_s} is not a range of positive times")
-        if min(self.height, self.width, self.num_subframes, self.num_truth) < 1:
-            raise InputError("height, width, num_subframes and num_truth must be at least 1")
-        if self.num_frames < 1 or self.gap < 0:
-            raise InputError("num_frames must be at least 1 and the gap between exposures >= 0")
+        check_settings(self, "", _RANGES)
+        for name in ("blur_rate", "exposure_s", "full_well", "read_noise"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise InputError(f"{name} {[low, high]}: the lower value comes first")
 
     def subframes_of(self, duration: float) -> int:
         """Sub-frames averaged into a photo of this exposure time, s."""

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from hfb.app.hfb_module import HfbModule
 from hfb.assets import configs_dir
 from hfb.cli.parser import find_config, one_line
+from hfb.cli.safe_yaml import read_config_text
 from hfb.errors import InputError
 from hfb.init import Initialiser
 from hfb.refine.settings import RefineSettings
@@ -59,7 +60,10 @@ def configured_model(
         _require_setting(name, value)
         own = _plain(value)
         model = _laid_over(model, {"refine": {name: own}} if name in _REFINE else {name: own})
-    text = json.dumps(model, sort_keys=True, default=str)
+    try:
+        text = json.dumps(model, sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the settings cannot be kept as text: {error}") from error
     if not isinstance(initialiser, Initialiser):
         return _build(text)
     own = _build.__wrapped__(text)  # nobody else shall get the caller's object
@@ -69,11 +73,7 @@ def configured_model(
 
 def _read(name: str | Path) -> dict[str, Any]:
     path = Path(find_config(str(name)))
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"the configuration {path} cannot be read: {reason}") from error
+    content = yaml.safe_load(read_config_text(path))
     if not isinstance(content, dict):
         raise InputError(f"the configuration {path} holds no settings")
     return content

@@ -75,7 +75,8 @@ def run(program: Program, command: str, options: list[str]) -> None:
         options: what was typed beside it.
 
     Raises:
-        SystemExit: code 2 after an error of the user, code 3 if samples could not be used.
+        SystemExit: code 2 after an error of the user, code 3 if samples could not be used or fits
+            explain nothing.
     """
     # Refining needs gradients, which Lightning's inference mode turns off.
     trainer_defaults = {"inference_mode": False}

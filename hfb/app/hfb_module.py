@@ -22,9 +22,17 @@ from hfb.errors import InputError
 from hfb.evaluate.methods import Method
 from hfb.evaluate.run_metrics import RunMetrics
 from hfb.evaluate.tables import COLUMNS, Table, means_by_tag
+from hfb.evaluate.trust import (
+    FitWarning,
+    explains_nothing,
+    join_warnings,
+    warnings_of,
+    warnings_of_result,
+)
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
 from hfb.prior import PosePriorName
+from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.report.tensorboard import FitImages
@@ -69,6 +77,7 @@ class HfbModule(pl.LightningModule):
         baselines: BaselineSettings | None = None,
     ) -> None:
         super().__init__()
+        check_value("model.image_every", image_every, int, (0, 1_000_000_000))
         if not methods or len(set(methods)) < len(methods):
             raise InputError(f"methods {methods}: name at least one, and each once")
         self.baselines = baselines or BaselineSettings()
@@ -94,6 +103,7 @@ class HfbModule(pl.LightningModule):
         self._pipeline: Pipeline | None = None
         self._store: ResultStore | None = None
         self._clip: ClipRun | None = None
+        self._clip_warnings: list[tuple[FitWarning, ...]] = []
         self._progress = RunProgress(enabled=False)
 
     def pipeline(self) -> Pipeline:
@@ -199,14 +209,21 @@ class HfbModule(pl.LightningModule):
         for number, sample in enumerate(batch, 1):
             started.append(pipeline.initialise(sample))
             progress.update(number)
-        results = pipeline.run(started, ["hfb"], self._watch(with_bar=True))
-        return Prediction(results=[result for (result,) in results])
+        results = [r for (r,) in pipeline.run(started, ["hfb"], self._watch(with_bar=True))]
+        self.num_unusable += sum(explains_nothing(warnings_of_result(r)) for r in results)
+        return Prediction(results=results)
 
     def _step_clip(self, sample: BlurSample) -> list[ClipFrame]:
         """Take the next photo of a clip; returns those that are finished with it."""
-        if self._clip is None or part_of(sample).number == 0:
+        part = part_of(sample)
+        if self._clip is None or part.number == 0:
             self._clip = ClipRun(self.pipeline(), self._watch(with_bar=False))
-        return self._clip.step(sample)
+            self._clip_warnings = []
+        frames = self._clip.step(sample)
+        self._clip_warnings += [warnings_of(f.fitted.evidence, f.fitted.metrics) for f in frames]
+        if part.number + 1 == part.total:
+            self.num_unusable += explains_nothing(join_warnings(self._clip_warnings))
+        return frames
 
     def _watch(self, with_bar: bool) -> Watch:
         """The display, and the log with its images."""

@@ -17,6 +17,7 @@ from hfb.evaluate.metrics_of_fit import first_problem, fitted_frames
 from hfb.evaluate.metrics_of_sequence import join_results
 from hfb.evaluate.results import FittedFrame, SampleResult
 from hfb.evaluate.static_start import evaluate_start
+from hfb.files.memory import check_fit_memory
 from hfb.init import Initialiser
 from hfb.losses import TexelPairs, texel_pairs
 from hfb.prior import (
@@ -96,9 +97,11 @@ class Pipeline:
             device: where the fits run.
 
         Raises:
+            InputError: if the fit is too large for the memory.
             AssetNotFoundError: if a file is missing.
             BodyModelError: if the body's file is no body.
         """
+        check_fit_memory(settings.image_size, settings.num_subframes, settings.texture_size)
         body = load_body(body_name)
         motions: MotionPrior | None = None
         if settings.needs_motion_prior:

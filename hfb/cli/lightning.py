@@ -5,16 +5,26 @@ from __future__ import annotations
 import logging
 import warnings
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from hfb.assets import configs_dir
+from hfb.checkpoint import why_unreadable
 from hfb.cli.errors import user_errors_as_one_line
-from hfb.cli.parser import ConfigFile, HfbParser
+from hfb.cli.parser import ConfigFile, HfbParser, one_line
 from hfb.cli.programs import Program
+from hfb.errors import InputError
+from hfb.processors import count_processors
+from hfb.ranges import SEED, check_value
+
+_PRECISIONS = {"None", "32", "32-true"}
+# Words that Lightning takes for a path.
+_KNOWN_CHECKPOINTS = {"last", "best", "hpc"}
 
 
 class QuietCLI(LightningCLI):
@@ -66,6 +76,47 @@ class QuietCLI(LightningCLI):
             auto_configure_optimizers=False,
         )
 
+    def _set_seed(self) -> None:
+        """Seed, after a look at the seed: numpy would fail on others."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool):
+            check_value("seed_everything", seed, int, SEED)
+        super()._set_seed()
+
+    def instantiate_classes(self) -> None:
+        """Module, data and trainer; jsonargparse says at length what a class said in a line."""
+        try:
+            super().instantiate_classes()
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(one_line(str(error))) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """The trainer; what it finds wrong with its settings is the user's to solve.
+
+        Raises:
+            InputError: if they do not fit each other, this machine, or what is run.
+        """
+        given = self._get(self.config_init, "trainer")
+        check_value("trainer.log_every_n_steps", given.log_every_n_steps, int | None, (0, 10**9))
+        if str(given.precision) not in _PRECISIONS:
+            raise InputError(
+                f"trainer.precision {given.precision}: everything here is computed in 32 bits; "
+                "leave it out"
+            )
+        _check_devices(given.devices, given.accelerator)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (
+            ValueError,
+            TypeError,
+            ImportError,
+            RuntimeError,
+            MisconfigurationException,
+        ) as error:
+            raise InputError(f"the trainer's settings cannot be used: {error}") from error
+
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """A parser with `--config`, which knows the shipped configurations by name."""
         parser = self.parser_class(**kwargs)
@@ -97,11 +148,53 @@ class TrainingCLI(QuietCLI):
             warnings.filterwarnings("ignore", message=message)
         super().__init__(*args, **kwargs)
 
+    def _parse_ckpt_path(self) -> None:
+        """Look at the checkpoint before Lightning does, and before anything slow is done."""
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        if path is not None and path not in _KNOWN_CHECKPOINTS:
+            check_checkpoint(str(path))
+        super()._parse_ckpt_path()
+
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The commands of a training."""
         commands = LightningCLI.subcommands()
         return {name: commands[name] for name in ("fit", "validate", "test")}
+
+
+def check_checkpoint(path: str) -> None:
+    """Refuse what no training has written; it is read without running anything in it.
+
+    Args:
+        path: of `--ckpt_path`.
+
+    Raises:
+        InputError: says what is wrong with it.
+    """
+    if not Path(path).is_file():
+        raise InputError(
+            f"--ckpt_path {path}: there is no such file (looked for {Path(path).absolute()})"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen unrelated types for foreign files
+        reason = why_unreadable(error)
+        raise InputError(f"--ckpt_path {path} cannot be read as a checkpoint ({reason})") from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise InputError(
+            f"--ckpt_path {path} is no checkpoint of a training: give a file of its checkpoints/ "
+            "folder; a finished network goes to --model.checkpoint"
+        )
+
+
+def _check_devices(devices: Any, accelerator: Any) -> None:
+    """Refuse more processes on the CPU than anybody wants."""
+    most = 4 * count_processors()
+    if accelerator == "cpu" and str(devices).isdigit() and int(devices) > most:
+        raise InputError(
+            f"trainer.devices {devices}: that many processes on {count_processors()} processors; "
+            f"give at most {most}"
+        )
 
 
 class KeepConfig(SaveConfigCallback):

@@ -10,10 +10,13 @@ from copy import copy
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import ActionConfigFile, DefaultHelpFormatter, Namespace
+import yaml
+from jsonargparse import ActionConfigFile, DefaultHelpFormatter, Namespace, get_loader, set_loader
 from pytorch_lightning.cli import LightningArgumentParser
 
 from hfb.assets import configs_dir
+from hfb.cli.safe_yaml import check_yaml, read_config_text
+from hfb.errors import InputError
 
 # What Lightning and jsonargparse say at length. Of the Trainer's three dozen arguments, those that
 # matter here: all of them are accepted.
@@ -32,13 +35,33 @@ _EPILOG = """\
 The Trainer takes all its other arguments too, as --trainer.NAME. --KEY.help CLASS lists the
 settings of another class for KEY."""
 _TRAINER_TITLE = "How it is run (Lightning's Trainer)"
+YAML_MODE = "checked_yaml"
 _LONGEST_DEFAULT = 60
 _WEIGHTS = "model.refine.weights"
+_KINDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "names with values",
+}
 # What jsonargparse says about its own attempts, beside what is wrong with the value.
 _NOISE = re.compile(
     r"^[\s-]*(Does not validate against.*|Subtypes: .*|Errors:|Given value.*"
-    r"|Expected a <class 'NoneType'>.*|Expected a path but .*)$"
+    r"|Expected a <class 'NoneType'>.*|Expected a path but .*|Subclass types expect .*"
+    r"|a class path \(str\)|a dict with.*)$"
 )
+
+
+def _load_checked(text: str) -> Any:
+    """What jsonargparse makes of YAML, refused first where it could hold the program up."""
+    check_yaml(text)
+    return get_loader("yaml")(text)
+
+
+set_loader(YAML_MODE, _load_checked, (yaml.YAMLError,))
 
 
 def find_config(name: str) -> str:
@@ -80,7 +103,15 @@ class ConfigFile(ActionConfigFile):
         option_string: str | None = None,
     ) -> None:
         """Lay the file over what is known so far."""
-        super().__call__(parser, cfg, find_config(values), option_string)
+        given = find_config(values)
+        if not _is_inline(given):
+            read_config_text(given)
+        super().__call__(parser, cfg, given, option_string)
+
+
+def _is_inline(given: str) -> bool:
+    """Whether `--config` was given settings instead of a file: `{model: {body: x}}`."""
+    return ":" in given and not Path(given).suffix and ("{" in given or "\n" in given)
 
 
 class BriefHelpFormatter(DefaultHelpFormatter):
@@ -105,6 +136,16 @@ class HfbParser(LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", BriefHelpFormatter)
         super().__init__(*args, **kwargs)
+        self.parser_mode = YAML_MODE
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        """As ever; files that are no text are the user's errors, too."""
+        try:
+            return super().parse_args(*args, **kwargs)
+        except UnicodeDecodeError as error:
+            raise InputError(f"a settings file is no text in UTF-8: {error}") from error
+        except RecursionError as error:
+            raise InputError("the settings are nested too deeply") from error
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print one line on stderr and exit with code 2."""
@@ -151,8 +192,20 @@ def one_line(message: str) -> str:
     link = re.search(r"argument (\S+) --> (\S+):", message)
     if link:
         return f"give {link[2]} as --{link[1]}"
-    lines = [line for line in message.splitlines() if not _NOISE.match(line)]
-    return " ".join(" ".join(lines).split())
+    lines = [_in_words(line) for line in message.splitlines() if not _NOISE.match(line)]
+    return " ".join(" ".join(lines).split()).removeprefix("- ")
+
+
+def _in_words(line: str) -> str:
+    """What jsonargparse expected, without Python's names of types."""
+    for kind, words in _KINDS.items():
+        line = line.replace(f"Expected a <class '{kind}'>", f"expected {words}")
+    line = line.replace("Expected a dot import path string:", "expected a class (module.Class):")
+    choices = re.search(r"Expected a typing\.Literal\[([^\]]*)\]", line)
+    if choices:
+        words = choices[1].replace("'", "")
+        line = line.replace(choices[0], f"expected one of {words}")
+    return line
 
 
 def _class_help(key: str, chosen: Namespace) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.errors import InputError
+from hfb.evaluate.evidence import evidence_of
 from hfb.evaluate.results import FitMetrics, FittedFrame
 from hfb.metrics import functional
 from hfb.refine.fitter import Fitter
@@ -47,11 +48,10 @@ def fitted_frames(
     for row, (item, refinement) in enumerate(zip(items, refinements, strict=True)):
         first, last = first_problem(item, fitter.settings), fitted.index([row])
         metrics = metrics_of(refinement, item, first, fitter, last.alpha[0])
-        frames.append(
-            FittedFrame(
-                with_last_matte(item, last, margin), refinement, metrics, seconds / len(items)
-            )
-        )
+        box = person_box(first.alpha[0])
+        evidence = evidence_of(refinement, item, first, fitter.body, box)
+        item = with_last_matte(item, last, margin)
+        frames.append(FittedFrame(item, refinement, metrics, seconds / len(items), evidence))
     return frames
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, SampleResult
+from hfb.evaluate.trust import warnings_of_result
 from hfb.export import atomic_write
 from hfb.formation import blur_rate
 from hfb.structures import BlurSample
@@ -33,7 +34,11 @@ def record_of(results: list[SampleResult]) -> Record:
         "camera_is_known": item.camera_is_known,
         "initial": asdict(results[0].initial_metrics),
         "methods": {
-            result.method: {"seconds": result.seconds, **asdict(result.metrics)}
+            result.method: {
+                "seconds": result.seconds,
+                "warnings": [warning.code for warning in warnings_of_result(result)],
+                **asdict(result.metrics),
+            }
             for result in results
         },
     }
@@ -54,6 +59,7 @@ def rows_of(record: Record) -> list[dict[str, str]]:
             "blur_rate": _cell(record["blur_rate"]),
             **{name: _cell(metrics[name]) for name in names},
             "seconds": _cell(metrics["seconds"]),
+            "warnings": " ".join(metrics.get("warnings", [])),
             **initial,
         }
         for method, metrics in record["methods"].items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hfb.baselines import ObjectEstimate
+from hfb.evaluate.evidence import FitEvidence
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.result import Refinement
 
@@ -69,12 +70,14 @@ class FittedFrame:
         refinement: what was found.
         metrics: how well it explains the photo and, where it is known, the truth.
         seconds: its share of the time of the fit.
+        evidence: what tells whether it is to be believed (`hfb.evaluate.trust`).
     """
 
     item: InitialisedFrame
     refinement: Refinement
     metrics: FitMetrics
     seconds: float
+    evidence: FitEvidence
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class SampleResult:
             `initial` are then the first photo's, but for `item.sample`.
         object_estimate: what a method without joints found; `refinement` is the start then.
         unlifted_metrics: of the plain registration, where the start was lifted and there is truth.
+        evidence: of a fit of one photo: what tells whether it is to be believed.
     """
 
     item: InitialisedFrame
@@ -105,3 +109,4 @@ class SampleResult:
     photos: tuple[SampleResult, ...] = ()
     object_estimate: ObjectEstimate | None = None
     unlifted_metrics: FitMetrics | None = None
+    evidence: FitEvidence | None = None

@@ -57,8 +57,23 @@ def summarize_run(
             **Counter(broken.kind for broken in unusable),
             "samples": {broken.sample_id: broken.reason for broken in unusable},
         },
+        "warnings": {
+            method: dict(sorted(counts.items()))
+            for method in metrics.methods
+            if (counts := _warnings(records, method))
+        },
         "methods": metrics.compute(),
     }
+
+
+def _warnings(records: list[Record], method: str) -> Counter[str]:
+    """How many samples carry which warning."""
+    own = [
+        record["methods"][method].get("warnings", [])
+        for record in records
+        if method in record["methods"]
+    ]
+    return Counter(code for codes in own for code in codes)
 
 
 def means_by_tag(
@@ -146,6 +161,9 @@ def _notes(metrics: dict[str, Any]) -> list[str]:
             "The static start is the plain registration of landmarks; the refinement began at the "
             "lifted start. Ratios are to the static start."
         )
+    for method, counts in metrics["warnings"].items():
+        codes = ", ".join(f"{count} {code}" for code, count in counts.items())
+        notes.append(f"Warnings of {TITLES[method]} (column warnings of per_sample.csv): {codes}.")
     if unusable["count"]:
         notes.append(f"{unusable['count']} samples could not be used and enter no mean:")
         notes += [f"- {name}: {reason}" for name, reason in unusable["samples"].items()]

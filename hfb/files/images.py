@@ -105,7 +105,7 @@ def existing_file(path: str | Path, what: str) -> Path:
     path = Path(path)
     if not path.is_file():
         kind = "it is a folder" if path.is_dir() else "no such file"
-        raise InputError(f"cannot read the {what} {path}: {kind} (looked for {path.resolve()})")
+        raise InputError(f"cannot read the {what} {path}: {kind} (looked for {path.absolute()})")
     return path
 
 

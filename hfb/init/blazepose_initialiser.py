@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.errors import InputError, NoPersonError
+from hfb.errors import InputError
 from hfb.geometry import default_camera
 from hfb.init.detect.blazepose import BlazePose
 from hfb.init.detect.landmarks import Landmarks, swap_sides
@@ -32,8 +32,9 @@ from hfb.init.register.registration import (
     RegistrationSettings,
     register_landmarks,
 )
-from hfb.matte.region import foreground_mask
+from hfb.matte import foreground_mask, nobody_found
 from hfb.prior import MixturePosePrior
+from hfb.ranges import check_value
 from hfb.structures import BodyParams, Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
@@ -81,6 +82,9 @@ class BlazePoseInitialiser(Initialiser):
         landmark_path: str | None = None,
         lifting_path: str | None = None,
     ) -> None:
+        check_value("initialiser.num_hypotheses", num_hypotheses, int, (1, 64))
+        check_value("initialiser.min_score", min_score, float, (0.0, 1.5))
+        check_value("initialiser.num_threads", num_threads, int, (1, 4096))
         self.num_hypotheses = num_hypotheses
         self.use_swapped_sides = use_swapped_sides
         self.min_score = min_score
@@ -250,7 +254,7 @@ class BlazePoseInitialiser(Initialiser):
         """
         mask = foreground_mask(image, background)
         if not bool(mask.any()):
-            raise NoPersonError(_no_person("the image does not differ from the background"))
+            raise nobody_found(image, background)
         if self._network is None:
             self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
         pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
@@ -258,9 +262,8 @@ class BlazePoseInitialiser(Initialiser):
             self._network, np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask.cpu().numpy()
         )
         if guesses[0].score < self.min_score:
-            raise NoPersonError(
-                _no_person(f"what moved does not look like one (score {guesses[0].score:.2f})")
-            )
+            score = f"what moved does not look like one (score {guesses[0].score:.2f})"
+            raise nobody_found(image, background, score)
         return guesses
 
     def _select(self, guesses: list[Landmarks]) -> list[Landmarks]:
@@ -285,10 +288,3 @@ def _stack(arrays: list[np.ndarray]) -> Tensor:
 
 def _spread(guess: Landmarks) -> np.ndarray:
     return np.zeros(len(guess.xy)) if guess.spread_px is None else guess.spread_px
-
-
-def _no_person(reason: str) -> str:
-    return (
-        f"no person found: {reason}. Check that --data.background shows the same scene without the "
-        "person, or give your own estimate with --data.estimate"
-    )

@@ -2,6 +2,7 @@
 
 from hfb.matte.matting import estimate_alpha
 from hfb.matte.matting_with_body import refresh_alpha
+from hfb.matte.nobody import nobody_found
 from hfb.matte.region import (
     CropBox,
     crop_camera,
@@ -21,6 +22,7 @@ __all__ = [
     "estimate_alpha",
     "find_region",
     "foreground_mask",
+    "nobody_found",
     "noise_level",
     "paste_crop",
     "refresh_alpha",

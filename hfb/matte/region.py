@@ -6,6 +6,7 @@ resolution, so that its cost and its pixel-sized settings do not depend on the p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -33,6 +34,13 @@ _WEAK_SHARE = 0.5
 _STRAY_SHARE = 0.02
 """Parts near the main one with a smaller share of its evidence are noise, not limbs."""
 
+STRONG_NOISE = 12 / 255
+"""Noise of the difference from which it is smoothed: more than good light leaves."""
+
+_LEFT_NOISE = 3 / 255
+"""What the smoothing leaves of it."""
+
+_WIDEST_PX = 8.0
 _MIN_AREA = 0.0005
 """Smallest foreground, as a share of the image, that can be a person."""
 
@@ -88,7 +96,7 @@ def foreground_mask(
     height, width = image.shape[1:]
     scale = min(1.0, _MASK_SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    difference = (image - background).detach().abs().amax(0).float().cpu().numpy()
+    difference = _difference(image, background)
     difference = cv2.resize(difference, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(difference, (0, 0), 1.5)
     if threshold is None:
@@ -99,6 +107,33 @@ def foreground_mask(
     parts = _main_parts(closed, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
     full = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
     return torch.from_numpy(full > 0).to(image.device)
+
+
+def _difference(
+    image: Float[Tensor, "3 H W"], background: Float[Tensor, "3 H W"]
+) -> Float[np.ndarray, "H W"]:
+    """Largest difference of a channel; where noise is strong, of means in which it cancels."""
+    signed = (image - background).detach().float().cpu()
+    noise = pixel_noise(signed)
+    if noise > STRONG_NOISE:
+        # A Gaussian of radius r leaves 1 / (2 sqrt(pi) r) of independent noise.
+        radius = noise / (_LEFT_NOISE * 2.0 * math.pi**0.5)
+        array = signed.permute(1, 2, 0).numpy()
+        smooth = cv2.GaussianBlur(array, (0, 0), min(radius, _WIDEST_PX))
+        signed = torch.from_numpy(smooth).permute(2, 0, 1)
+    return signed.abs().amax(0).numpy()
+
+
+def pixel_noise(difference: Float[Tensor, "3 H W"]) -> float:
+    """Standard deviation of what changes from pixel to pixel, whatever the photos' exposures.
+
+    Args:
+        difference: image minus background.
+    """
+    if difference.shape[-1] < 2:
+        return 0.0
+    steps = (difference[..., 1:] - difference[..., :-1]).abs()
+    return float(1.4826 * steps.flatten().median() / 2.0**0.5)
 
 
 def _main_parts(mask: np.ndarray, evidence: np.ndarray) -> np.ndarray:
@@ -140,9 +175,8 @@ def find_region(mask: Bool[Tensor, "H W"], margin: float = 0.25) -> CropBox:
     rows, columns = torch.nonzero(mask, as_tuple=True)
     if len(rows) == 0:
         raise NoPersonError(
-            "no person: the image does not differ from the background. Check that "
-            "--data.background shows the same scene without the person, "
-            "or give an estimate with --data.estimate"
+            "no person: the matte is empty. Check that --data.background shows the same scene "
+            "without the person, and that --data.alpha, if given, covers them"
         )
     top, bottom = int(rows.min()), int(rows.max()) + 1
     left, right = int(columns.min()), int(columns.max()) + 1

@@ -13,7 +13,19 @@ from hfb.errors import InputError
 from hfb.motion import Parameterization
 from hfb.motion.tracks import NUM_TRACKS, chain_matrix, first_order
 from hfb.prior.kinematics import LimbMotion
+from hfb.ranges import DROPOUT, NETWORK_WIDTH, Range, check_settings
 from hfb.skeleton import CHAINS, NUM_JOINTS
+
+_RANGES: dict[str, Range] = {
+    "degree": (1, 10),
+    "width": NETWORK_WIDTH,
+    "num_layers": (1, 64),
+    "dropout": DROPOUT,
+    "num_members": (1, 64),
+    "wrong_chains": (0.0, 1e9),
+    "correction_threshold": (-100.0, 100.0),
+    "sharpness": (0.0, 1e4),
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class MotionPriorSettings:
     sharpness: float = 4.0
 
     def __post_init__(self) -> None:
+        check_settings(self, "prior", _RANGES)
         if len(self.wrong_chains) != len(CHAINS) + 1 or min(self.wrong_chains) <= 0.0:
             raise InputError(
                 f"prior.wrong_chains={self.wrong_chains}: {len(CHAINS) + 1} positive shares are "

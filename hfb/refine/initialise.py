@@ -14,7 +14,8 @@ from hfb.body import SmplBody
 from hfb.errors import InputError, ShapeError
 from hfb.geometry import default_camera
 from hfb.init import Initialiser, read_estimate
-from hfb.matte import estimate_alpha
+from hfb.matte import estimate_alpha, nobody_found
+from hfb.refine.problem import ALPHA_FLOOR
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
@@ -55,6 +56,7 @@ def initialise_frame(
 
     Raises:
         InputError: if the sample has several photos, or nothing moves in front of the background.
+        NoPersonError: if nobody stands out from the background; says why.
         BodyModelError: if a given estimate belongs to another body.
     """
     if len(sample.blurry) != 1:
@@ -79,6 +81,8 @@ def initialise_frame(
         alpha = sample.alpha[0]
     else:
         alpha = estimate_alpha(blurry, sample.background, hint=body_core(estimate, body))
+        if float(alpha.max()) <= ALPHA_FLOOR:
+            raise nobody_found(blurry, sample.background)
     # The translation of an estimate belongs to its own camera.
     return InitialisedFrame(sample, estimate, alpha, estimate.camera, camera_is_known)
 

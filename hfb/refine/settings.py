@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hfb.errors import InputError
-from hfb.losses import check_weights
-from hfb.refine.checks import check_at_least, check_choices
+from hfb.ranges import NUM_STEPS, SEED, SHARE, SIZE_PX, STEP_SIZE, WEIGHT, Range, check_settings
 from hfb.refine.terms import check_names, import_plugins, known_terms
 
 PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
 SHARED_GROUPS = ("betas", "texture")
 """Groups that the photos of a sequence have in common."""
 
-_COUNTS = (
-    "num_subframes",
-    "degree",
-    "image_size",
-    "texture_size",
-    "num_starts",
-    "ranking_steps",
-    "window",
-)
-_SIZES = ("crop_margin", "coefficient_l1", "anchor_sigma", "start_noise", "expected_motion")
+_RANGES: dict[str, Range] = {
+    "weights": WEIGHT,
+    "final_lr_fraction": SHARE,
+    # More sub-frames than the fastest limb crosses pixels of the crop change nothing.
+    "num_subframes": (1, 256),
+    # Higher powers of time differ less than one pixel of motion, and float32 cannot fit them.
+    "degree": (1, 10),
+    "time_origin": SHARE,
+    "image_size": SIZE_PX,
+    "crop_margin": (0.0, 10.0),
+    "texture_size": SIZE_PX,
+    "coefficient_l1": WEIGHT,
+    "background_epsilon": (1e-9, 1e3),
+    "anchor_sigma": (0.0, 100.0),
+    "start_noise": (0.0, 10.0),
+    "num_starts": (1, 64),
+    "ranking_steps": NUM_STEPS,
+    "seed": SEED,
+    "expected_motion": (0.0, 100.0),
+    "gap_fraction": SHARE,
+    "window": (1, 256),
+    "overlap": (0, 255),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class LearningRates:
     texture: float = 0.03
 
     def __post_init__(self) -> None:
-        check_at_least(self, "refine.lr", 0, PARAMETER_GROUPS)
+        check_settings(self, "refine.lr", dict.fromkeys(PARAMETER_GROUPS, STEP_SIZE))
 
 
 @dataclass(frozen=True)
@@ -74,13 +85,12 @@ class Stage:
     choose_directions: bool = False
 
     def __post_init__(self) -> None:
+        check_settings(self, "stage", {"num_steps": NUM_STEPS, "lr_scale": (0.0, 1000.0)})
         unknown = set(self.frozen) - set(PARAMETER_GROUPS)
         if unknown:
             raise InputError(
                 f"stage.frozen: no parameter group {sorted(unknown)}; there are {PARAMETER_GROUPS}"
             )
-        check_at_least(self, "stage", 1, ("num_steps",))
-        check_at_least(self, "stage", 0, ("lr_scale",))
 
 
 def default_stages() -> list[Stage]:
@@ -175,16 +185,9 @@ class RefineSettings:
     overlap: int = 2
 
     def __post_init__(self) -> None:
+        check_settings(self, "refine", _RANGES)
         if not self.stages:
             raise InputError("refine.stages is empty: give at least one stage")
-        check_choices(self, "refine")
-        check_at_least(self, "refine", 1, _COUNTS)
-        check_at_least(self, "refine", 0, _SIZES)
-        for name in ("final_lr_fraction", "time_origin", "gap_fraction"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(f"refine.{name} {getattr(self, name)} must be in [0, 1]")
-        if not 0.0 < self.background_epsilon < math.inf:
-            raise InputError(f"refine.background_epsilon {self.background_epsilon} must be above 0")
         if not 0 <= self.overlap < self.window:
             raise InputError(
                 f"refine.overlap {self.overlap} must be in [0, {self.window}), below refine.window"
@@ -194,7 +197,6 @@ class RefineSettings:
 
     def _check_weights(self) -> None:
         check_names(self.weights, "refine.weights")
-        check_weights(self.weights, "refine.weights")
         wrong = [
             f"{name} has {len(value)}"
             for name, value in self._all_weights.items()

@@ -1,10 +1,10 @@
 """What the renderer should do, apart from the scene itself."""
 
-import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from hfb.errors import InputError
+from hfb.ranges import Range, check_settings
 
 Mode = Literal["coverage", "contour", "dibr"]
 
@@ -31,6 +31,15 @@ Less is a fold of the same one, where both sides have the same colour but for ro
 
 CONTOUR_CUTOFF_SIGMAS = 4.0
 """exp(-4²/2) = 3e-4: the jump left at the end of the `contour` tail is below 8-bit colour."""
+
+
+_RANGES: dict[str, Range] = {
+    "num_threads": (1, 4096),
+    "contour_sigma_px": (1e-3, 100.0),
+    "sigmainv": (1e-3, 1e9),
+    "boxlen": (1e-6, 2.0),
+    "knum": (1, 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -69,27 +78,9 @@ class RenderSettings:
     depth_gradient: bool = True
 
     def __post_init__(self) -> None:
-        _require_choice("mode", self.mode, get_args(Mode))
-        _require_choice("backend", self.backend, (AUTOMATIC, *BACKENDS))
-        for name in ("contour_sigma_px", "sigmainv", "boxlen"):
-            _require_positive(name, getattr(self, name))
-        _require_count("knum", self.knum)
-        if self.num_threads is not None:
-            _require_count("num_threads", self.num_threads)
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(
-            f"RenderSettings.{name} is {value!r}: it must be one of {', '.join(choices)}"
-        )
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
-        raise InputError(f"RenderSettings.{name} is {value!r}: it must be a positive number")
-
-
-def _require_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"RenderSettings.{name} is {value!r}: it must be a whole number above 0")
+        check_settings(self, "RenderSettings", _RANGES)
+        if self.backend not in (AUTOMATIC, *BACKENDS):
+            choices = ", ".join((AUTOMATIC, *BACKENDS))
+            raise InputError(
+                f"RenderSettings.backend must be one of {choices}, got {self.backend!r}"
+            )

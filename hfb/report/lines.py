@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hfb.evaluate.records import Record
 from hfb.evaluate.results import SampleResult
+from hfb.evaluate.trust import warnings_of_result
 
 _TITLES = {
     "mpjpe_best_direction_mm": "joint error, best direction",
@@ -34,7 +35,7 @@ def result_lines(result: SampleResult) -> list[str]:
                 f"  {title:<34}{getattr(before, name):9.{digits}f} ->"
                 f"{getattr(after, name):9.{digits}f}{unit}"
             )
-    return lines
+    return lines + [f"  warning: {warning}" for warning in warnings_of_result(result)]
 
 
 def record_line(record: Record) -> str:
@@ -57,5 +58,8 @@ def record_line(record: Record) -> str:
             text += (
                 f", IoU {start['iou_best_direction']:.2f} -> {metrics['iou_best_direction']:.2f}"
             )
-        parts.append(f"{method} {text} ({metrics['seconds']:.1f} s)")
+        text += f" ({metrics['seconds']:.1f} s)"
+        if metrics.get("warnings"):
+            text += f" [{' '.join(metrics['warnings'])}]"
+        parts.append(f"{method} {text}")
     return f"{record['sample_id']}: {'; '.join(parts)}"

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from hfb.body import load_body
+from hfb.errors import InputError
+from hfb.ranges import STEP_SIZE, check_value
 
 
 class TrainingModule(pl.LightningModule):
@@ -28,6 +30,13 @@ class TrainingModule(pl.LightningModule):
         self, body: str, lr: float, weight_decay: float, output: str, checkpoint: str | None
     ) -> None:
         super().__init__()
+        if checkpoint is not None and not Path(checkpoint).is_file():
+            raise InputError(
+                f"model.checkpoint {checkpoint}: there is no such file (looked for "
+                f"{Path(checkpoint).absolute()})"
+            )
+        check_value("model.lr", lr, float, STEP_SIZE)
+        check_value("model.weight_decay", weight_decay, float, (0.0, 1e3))
         self._body = (load_body(body),)  # a tuple: frozen buffers that need no checkpoint
         self.lr = lr
         self.weight_decay = weight_decay

@@ -90,6 +90,24 @@ def test_every_config_runs(run: Callable[..., Path], repo: Path, name: str) -> N
     assert (out / "per_sample.csv").is_file()
 
 
+def test_a_fit_that_explains_nothing_says_so_and_keeps_its_files(
+    run: Callable[..., Path], example: BlurSample, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    start = with_start(example).estimate
+    aside = replace(start, transl=start.transl + torch.tensor([40.0, 0.0, 0.0]))
+    write_estimate(tmp_path / "aside.hfbinit.npz", aside)
+    with pytest.raises(SystemExit) as stop:
+        run(estimate=tmp_path / "aside.hfbinit.npz")
+    assert stop.value.code == 3
+    out = tmp_path / "out"
+    codes = first_row(out)["warnings"].split()
+    assert codes[:2] == ["outside_picture", "matte_not_covered"]
+    assert "start_outside_picture" in codes
+    assert (out / "samples" / "image" / "motion.npz").is_file()
+    said = capsys.readouterr()
+    assert "warning: the body lies outside the photo" in said.out + said.err
+
+
 def test_no_event_files_where_the_log_is_turned_off(run: Callable[..., Path]) -> None:
     assert not (run("--trainer.logger=false") / "tensorboard").exists()
 

@@ -94,7 +94,7 @@ def test_settings_reach_the_fit(repo: Path) -> None:
         ({"weights": {"pose": "much"}}, "model.refine.weights"),
         ({"weights": {"pose": [1.0, 2.0]}}, "pose has 2 values, but refine.stages has 3: give"),
         ({"num_subframes": "two"}, "model.refine.num_subframes"),
-        ({"num_subframes": 0}, "refine.num_subframes must be finite and at least 1, got 0"),
+        ({"num_subframes": 0}, "refine.num_subframes must be a whole number from 1 to 256, got 0"),
         ({"render": {"mode": "fog"}}, "model.render.mode"),
         ({"render": {"backend": "fog"}}, "one of auto, torch, numba, kaolin"),
         ({"stages": [{"num_step": 1}]}, "there is no setting model.refine.stages.num_step"),
@@ -112,7 +112,7 @@ def test_settings_that_are_not_known_are_one_line(settings: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("nowhere", "the configuration nowhere cannot be read"),
+        ("nowhere", "the configuration nowhere is not there"),
         ("empty.yaml", "holds no settings"),
         ("broken.yaml", "cannot be read"),
         ({"model": {"refine": {"degre": 1}}}, "degre"),

@@ -128,5 +128,5 @@ def test_faults(generator):
         restore_subframes(sample, torch.zeros_like(alpha), SETTINGS)
     with pytest.raises(InputError, match="tile"):
         RestoreSettings(tile=0.0)
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="whole number from 1"):
         RestoreSettings(num_subframes=0)

@@ -42,7 +42,6 @@ def printed(capsys, args, run=main):
         ("--model.render.mode=best", "model.render.mode"),
         ("--data=nowhere.Reader", "No module named 'nowhere'"),
         ("--model.output=x", "--output"),
-        ("--config=nowhere.yaml", "nowhere.yaml"),
         ("--ckpt_path=x", "--ckpt_path=x"),
     ],
 )

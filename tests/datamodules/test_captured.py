@@ -10,6 +10,7 @@ from videos import save_image
 
 from datamodules import captured, synthetic
 from datamodules.captured import CapturedDataModule
+from datamodules.photos.clip import ClipSettings
 from hfb.errors import InputError
 from hfb.structures import BlurSample
 
@@ -58,6 +59,24 @@ def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
         ({"video": "b.mp4"}, r"cannot read the video b\.mp4: no such file"),
         ({"video": "b.mp4", "alpha": "a.png"}, "one alpha matte was given for a whole clip"),
         ({"background": "b.png", "alpha": "a.png"}, "background and alpha given, but neither"),
+        ({"background_frame": 3}, "background_frame given, but neither an image nor a video"),
+        ({"region": (0, 0, 9, 9)}, "region given, but neither"),
+        ({"clip": ClipSettings(average=3)}, "clip given, but neither"),
+        (
+            {"image": "a.png", "background": "b.png", "clip": ClipSettings(average=3)},
+            "clip given, which belong to a video",
+        ),
+        ({"image": "a.png", "background": "b.png", "example_seed": 3}, "example_seed given"),
+        (
+            {"video": "b.mp4", "frames": "1:3", "clip": ClipSettings(part="0:9")},
+            "clip given, which is for whole clips, together with frames",
+        ),
+        (
+            {"video": "b.mp4", "background": "b.png", "background_frame": 1},
+            "either a background image or a background_frame",
+        ),
+        ({"video": "b.mp4", "background_frame": -1}, "background_frame must be a whole number"),
+        ({"example_seed": -1}, "example_seed must be a whole number from 0"),
     ],
 )
 def test_options_that_contradict_each_other(arguments: dict, message: str) -> None:

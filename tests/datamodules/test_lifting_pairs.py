@@ -9,10 +9,14 @@ from datamodules import lifting_pairs
 from datamodules.lifting_pairs import main
 
 
-def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
+def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=0"])
-    assert "at least one pair" in capsys.readouterr().err
+    assert "count must be a whole number from 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=1"])
+    assert "no motion capture under" in capsys.readouterr().err
+    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path: iter([None]))
     folder = tmp_path / "o"
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
@@ -46,5 +50,6 @@ def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkey
         return Pool()
 
     monkeypatch.setattr(lifting_pairs, "ProcessPoolExecutor", pool_of)
+    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path: iter([None]))
     main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=2000"])
     assert asked == [3]

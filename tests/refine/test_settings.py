@@ -1,8 +1,7 @@
 """Settings: defaults and shipped configurations agree, weights a stage, complaints in one line."""
 
 import inspect
-from dataclasses import dataclass, fields, replace
-from typing import Literal
+from dataclasses import fields, replace
 
 import pytest
 import yaml
@@ -10,7 +9,6 @@ import yaml
 from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
 from hfb.refine import LearningRates, RefineSettings, Stage
-from hfb.refine.checks import check_choices
 from hfb.refine.schedule import schedule
 from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings
@@ -98,15 +96,21 @@ def test_recipes_derived_from_others():
     [
         ({"weights": {"poze": 1.0}}, "refine.weights: no loss term poze; there are image, matting"),
         ({"weights": {"pose": [1.0, 2.0]}}, "pose has 2 values, but refine.stages has 3"),
-        ({"weights": {"pose": -1.0}}, r"refine.weights.pose=-1.0: must be finite"),
-        ({"weights": {"pose": [0.0, 0.0, float("inf")]}}, "refine.weights.pose=inf"),
+        ({"weights": {"pose": -1.0}}, "refine.weights.pose must be .* from 0 to"),
+        ({"weights": {"pose": [0.0, 0.0, float("inf")]}}, "refine.weights.pose must be .*inf"),
         ({"plugins": ["no_such_module"]}, "refine.plugins: module 'no_such_module' cannot be"),
         ({"stages": []}, "refine.stages is empty"),
-        ({"degree": 0}, "refine.degree must be finite and at least 1, got 0"),
-        ({"start_noise": float("nan")}, "refine.start_noise must be finite and at least 0"),
-        ({"anchor_sigma": -0.1}, "refine.anchor_sigma must be finite and at least 0"),
-        ({"time_origin": 1.5}, r"refine.time_origin 1.5 must be in \[0, 1\]"),
-        ({"background_epsilon": 0.0}, "refine.background_epsilon 0.0 must be above 0"),
+        ({"degree": 0}, "refine.degree must be a whole number from 1 to 10, got 0"),
+        (
+            {"start_noise": float("nan")},
+            "refine.start_noise must be a finite number from 0",
+        ),
+        ({"anchor_sigma": -0.1}, "refine.anchor_sigma must be a finite number from 0 to 100"),
+        ({"time_origin": 1.5}, "refine.time_origin must be a finite number from 0 to 1, got 1.5"),
+        (
+            {"background_epsilon": 0.0},
+            "refine.background_epsilon must be .* from 1e-09",
+        ),
         ({"overlap": 8}, r"refine.overlap 8 must be in \[0, 8\)"),
     ],
 )
@@ -119,29 +123,18 @@ def test_bad_settings_are_named(changes, message):
 def test_window_and_meeting_settings_are_checked():
     with pytest.raises(InputError, match="overlap 4 must be in"):
         RefineSettings(window=4, overlap=4)
-    with pytest.raises(InputError, match=r"gap_fraction 1\.5"):
+    with pytest.raises(InputError, match=r"gap_fraction must be .*got 1\.5"):
         RefineSettings(gap_fraction=1.5)
-
-
-def test_a_word_that_is_no_choice_is_named():
-    @dataclass(frozen=True)
-    class Blur:
-        formation: Literal["linear", "srgb"] = "linear"
-        gain: float = 1.0
-
-    check_choices(Blur(), "blur")
-    with pytest.raises(InputError, match=r"blur\.formation must be one of linear, srgb, got"):
-        check_choices(Blur("gamma"), "blur")
 
 
 def test_bad_stages_and_rates_are_named():
     with pytest.raises(InputError, match="no parameter group"):
         Stage(3, frozen=["poze"])
-    with pytest.raises(InputError, match=r"stage\.num_steps must be finite and at least 1"):
+    with pytest.raises(InputError, match=r"stage\.num_steps must be a whole number from 1"):
         Stage(0)
     with pytest.raises(InputError, match=r"stage\.lr_scale"):
         Stage(1, lr_scale=-1.0)
-    with pytest.raises(InputError, match=r"refine\.lr\.betas must be finite and at least 0"):
+    with pytest.raises(InputError, match=r"refine\.lr\.betas must be a finite number from 0"):
         LearningRates(betas=float("nan"))
 
 

@@ -12,6 +12,7 @@ from hfb.app.clip.run import ClipFrame
 from hfb.evaluate.metrics_of_sequence import MIN_SPEED, states_at_boundaries
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics
+from hfb.evaluate.trust import FitWarning, join_warnings, warnings_of
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.metrics.functional.joints import MM_PER_M
 from hfb.refine.fitter import Fitter
@@ -33,6 +34,7 @@ class ClipPhoto:
         exposure: opening and closing of the shutter, s.
         begins_window: whether a window ended just before it.
         has_own_start: False where the person was not found and the neighbour's pose was taken.
+        warnings: what is wrong with the fit.
     """
 
     refinement: Refinement
@@ -41,6 +43,7 @@ class ClipPhoto:
     exposure: torch.Tensor
     begins_window: bool
     has_own_start: bool
+    warnings: tuple[FitWarning, ...]
 
 
 class ClipWriter:
@@ -71,6 +74,7 @@ class ClipWriter:
                 sample.exposure[0],
                 frame.begins_window,
                 frame.has_own_start,
+                warnings_of(fitted.evidence, fitted.metrics),
             )
         )
         if frame.begins_window or frame.part.number == 0:
@@ -114,6 +118,7 @@ class ClipWriter:
                 "velocity_jump_from_before": (
                     "" if k == 0 or jumps[k - 1][1] is None else f"{jumps[k - 1][1]:.4f}"
                 ),
+                "warnings": " ".join(warning.code for warning in photo.warnings),
             }
             for k, photo in enumerate(self.photos)
         ]
@@ -160,7 +165,8 @@ class ClipWriter:
             lines.append(f"  largest jump where windows meet   {max(borders):9.1f} mm")
         if lost:
             lines.append(f"  photos started from the one before {lost:8d}")
-        return lines + self._gap_lines()
+        joined = join_warnings([photo.warnings for photo in self.photos])
+        return [*lines, *self._gap_lines(), *(f"  warning: {warning}" for warning in joined)]
 
     def _gap_lines(self) -> list[str]:
         """What was found in place of an exposure that was not given, and whether to believe it."""

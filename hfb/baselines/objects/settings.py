@@ -8,7 +8,26 @@ from pathlib import Path
 
 from hfb.baselines.objects.prototypes import PrototypeName
 from hfb.errors import InputError
-from hfb.losses import check_weights
+from hfb.ranges import NUM_STEPS, SIZE_PX, STEP_SIZE, WEIGHT, Range, check_settings
+
+_RANGES: dict[str, Range] = {
+    "num_steps": NUM_STEPS,
+    "num_subframes": (1, 256),
+    "image_size": SIZE_PX,
+    "crop_margin": (0.0, 10.0),
+    "texture_size": SIZE_PX,
+    "lr": STEP_SIZE,
+    "softness_px": (1e-3, 100.0),
+    "silhouette": WEIGHT,
+    "image": WEIGHT,
+    "texture": WEIGHT,
+    "laplacian": WEIGHT,
+    "erosion": (0, 1_000_000),
+    "image_step": (0, 1_000_000),
+    "good_silhouette": (0.0, 1e3),
+    "late_step": (0, 1_000_000),
+    "good_image": (0.0, 1e3),
+}
 
 
 @dataclass(frozen=True)
@@ -48,13 +67,11 @@ class ObjectRecipe:
     erosion: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ("num_steps", "num_subframes", "image_size", "texture_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"baselines: {name} must be at least 1, got {getattr(self, name)}")
+        check_settings(self, "baselines", _RANGES)
         if not self.prototypes or not self.offsets:
             raise InputError("baselines: name at least one of prototypes and of offsets")
-        names = ("silhouette", "image", "texture", "laplacian")
-        check_weights({name: getattr(self, name, 0.0) for name in names}, "baselines")
+        if any(len(pair) != 2 for pair in self.erosion):
+            raise InputError(f"baselines.erosion {self.erosion}: give pairs of a step and a side")
 
     def erosion_px(self, step: int) -> int:
         """Side of the eroding square at a step, px of the crop, odd."""
@@ -97,6 +114,11 @@ class MfbRecipe(ObjectRecipe):
     late_step: int = 300
     good_image: float = 0.05
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.laplacian) != 3:
+            raise InputError(f"baselines.laplacian {self.laplacian}: MfB has three stretches")
+
 
 @dataclass(frozen=True)
 class BaselineSettings:
@@ -114,6 +136,9 @@ class BaselineSettings:
     mfb: MfbRecipe = field(default_factory=MfbRecipe)
     masks: str | None = None
     external: str | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, "baselines")
 
     def inputs(self, methods: Sequence[str]) -> list[Path]:
         """Folders whose files decide about the results of some methods."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hfb.errors import InputError
+from hfb.ranges import Range, check_settings
+
+_PART: Range = (1e-3, 1.0)
+"""Of the person's extent."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,14 @@ class RestoreSettings:
     max_length: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.num_subframes < 1 or self.num_iterations < 1:
-            raise InputError("restore: num_subframes and num_iterations must be at least 1")
-        for name in ("tile", "window", "max_length"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise InputError(f"restore: {name} must lie in (0, 1], got {getattr(self, name)}")
+        check_settings(
+            self,
+            "restore",
+            {
+                "num_subframes": (1, 256),
+                "num_iterations": (1, 10_000),
+                "tile": _PART,
+                "window": _PART,
+                "max_length": _PART,
+            },
+        )

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from hfb.geometry import rotation_from_6d
 from hfb.init.detect.detector_output import CROP_SIZE
 from hfb.init.detect.landmarks import LIMB_LANDMARKS
+from hfb.ranges import DROPOUT, NETWORK_WIDTH, Range, check_settings
 
 _NUM_LANDMARKS = 33
 # Per landmark: x, y, depth, visibility, presence, three of the heat map, three of the world.
@@ -30,6 +31,15 @@ _NUM_GLOBAL = 8
 _NUM_PER_JOINT = 6
 _LARGEST_EXPECTED = 3.0
 _SMALLEST_EXPECTED = 0.005
+
+
+_RANGES: dict[str, Range] = {
+    "width": NETWORK_WIDTH,
+    "num_blocks": (0, 64),
+    "dropout": DROPOUT,
+    "num_joints": (1, 1000),
+    "num_betas": (1, 1000),
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,9 @@ class LiftingSettings:
     dropout: float = 0.4
     num_joints: int = 24
     num_betas: int = 10
+
+    def __post_init__(self) -> None:
+        check_settings(self, "network", _RANGES)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,20 @@ from hfb.init.register.landmark_terms import (
 from hfb.init.register.lifted_prior import LiftedStart, lifted_term
 from hfb.init.register.priors import JointLimits, PosePrior
 from hfb.init.register.sparse_body import SparseBody
+from hfb.ranges import WEIGHT, Range, check_settings
 from hfb.structures import Camera
+
+_RANGES: dict[str, Range] = {
+    "sigma_image": (1e-5, 1e6),
+    "sigma_world": (1e-5, 1e6),
+    "outlier_scale": (1e-3, 1e6),
+    "prior_weight": WEIGHT,
+    "betas_weight": WEIGHT,
+    "num_iters": (1, 10_000),
+    "lifted_weight": WEIGHT,
+    "lifted_world_weight": WEIGHT,
+    "lifted_prior_weight": WEIGHT,
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,9 @@ class RegistrationSettings:
     lifted_weight: float = 10.0
     lifted_world_weight: float = 0.0
     lifted_prior_weight: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_settings(self, "initialiser", _RANGES)
 
     def for_lifted(self) -> RegistrationSettings:
         """How far each kind of evidence is believed beside a lifted pose."""

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
 from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
-from hfb.losses import check_weights, weighted_sum
+from hfb.losses import weighted_sum
+from hfb.ranges import WEIGHT, check_settings
 from hfb.structures import BodyParams
 from hfb.training.lifting.batch import LiftingTruth, batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
@@ -38,7 +39,7 @@ class LiftingLoss:
     uncertainty: float = 0.1
 
     def __post_init__(self) -> None:
-        check_weights(asdict(self), "model.loss")
+        check_settings(self, "model.loss", dict.fromkeys(asdict(self), WEIGHT))
 
 
 class LiftingModule(TrainingModule):
@@ -66,6 +67,8 @@ class LiftingModule(TrainingModule):
     ) -> None:
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.network = LiftingNetwork(network)
+        if checkpoint is not None:
+            load_lifting(checkpoint)  # looked at before pairs are read
         self.loss = loss
         self._parts: list[LiftingMetrics] = []
 

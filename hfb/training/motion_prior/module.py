@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hfb.geometry import rotvec_to_rotmat
-from hfb.losses import check_weights, weighted_sum
+from hfb.losses import weighted_sum
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.tracks import first_order
 from hfb.prior import (
@@ -23,6 +23,7 @@ from hfb.prior import (
     save_motion_prior,
 )
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
+from hfb.ranges import WEIGHT, Range, check_settings, check_value
 from hfb.skeleton import SMPL_PARENTS
 from hfb.training.module import TrainingModule
 from hfb.training.motion_prior.evaluation import (
@@ -51,6 +52,12 @@ _START_ERROR_RAD = 0.4
 _WARM_UP = 0.3
 
 
+_RANGES: dict[str, Range] = {
+    **dict.fromkeys(("indicator", "patterns", "coeffs", "pose", "joints", "velocity"), WEIGHT),
+    "label_smoothing": (0.0, 0.5),
+}
+
+
 @dataclass(frozen=True)
 class AmpLoss:
     """Weight of each term of the training loss.
@@ -77,7 +84,7 @@ class AmpLoss:
     label_smoothing: float = 0.05
 
     def __post_init__(self) -> None:
-        check_weights(asdict(self), "model.loss")
+        check_settings(self, "model.loss", _RANGES)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -113,8 +120,13 @@ class AmpModule(TrainingModule):
         num_posed: int = 24,
         num_images: int = 3,
     ) -> None:
+        check_value("model.num_posed", num_posed, int, (1, 1_000_000))
+        check_value("model.num_images", num_images, int, (0, 1000))
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.prior = MotionPrior(prior)
+        if checkpoint is not None:
+            # Looked at before windows are fitted, which takes minutes.
+            load_motion_prior(checkpoint, prior.parameterization, self.body.parents)
         self.loss = loss
         self.num_posed = num_posed
         self.num_images = num_images

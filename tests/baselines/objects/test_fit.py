@@ -122,11 +122,11 @@ def test_faults():
         build_object_problem(scene.sample, torch.zeros_like(scene.alpha), 32, 0.25)
     with pytest.raises(ShapeError, match="do not fit the photos"):
         build_object_problem(scene.sample, scene.alpha[..., :50], 32, 0.25)
-    with pytest.raises(InputError, match="num_steps must be at least 1"):
+    with pytest.raises(InputError, match="num_steps must be a whole number from 1"):
         SfbRecipe(num_steps=0)
     with pytest.raises(InputError, match="at least one of prototypes"):
         SfbRecipe(prototypes=[])
-    with pytest.raises(InputError, match=r"baselines.texture=-1.0: must be finite"):
+    with pytest.raises(InputError, match=r"baselines\.texture must be .*got -1\.0"):
         MfbRecipe(texture=-1.0)
-    with pytest.raises(InputError, match=r"baselines.laplacian=-3.0: must be finite"):
+    with pytest.raises(InputError, match=r"baselines\.laplacian must be .*-3\.0"):
         MfbRecipe(laplacian=[1.0, -3.0, 1.0])

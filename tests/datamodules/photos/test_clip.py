@@ -77,9 +77,12 @@ def test_a_region_hides_the_rest_of_every_photo(clip: Path):
         ({"part": "3:40"}, "3:40 lies outside the video .*clip.mkv, which has 9 frames"),
         ({"part": "0:3,4:8"}, "give one slice START:STOP"),
         ({"part": "backwards"}, "not understood: give START:STOP"),
-        ({"average": 0}, "average 0: at least 1 frame"),
-        ({"exposure": 0.0}, "exposure 0.0 is not a share of the frame time"),
-        ({"exposure": 1.2}, "exposure 1.2 is not a share of the frame time"),
+        ({"average": 0}, "clip.average must be a whole number from 1"),
+        (
+            {"exposure": 0.0},
+            "clip.exposure must be a finite number from 1e-06",
+        ),
+        ({"exposure": 1.2}, "clip.exposure must be .*got 1.2"),
     ],
 )
 def test_what_cannot_be_a_clip_is_refused_in_one_line(clip: Path, changes: dict, message: str):

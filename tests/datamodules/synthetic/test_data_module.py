@@ -40,7 +40,7 @@ def test_bad_settings_are_refused():
         SyntheticSettings(blur_rate=(0.5, 0.2))
     with pytest.raises(InputError, match="exposure_s"):
         SyntheticSettings(exposure_s=(0.0, 0.2))
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="whole number from 1"):
         SyntheticSettings(num_truth=0)
     with pytest.raises(InputError, match="num_samples"):
         SyntheticDataModule(num_samples=0)
