@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
@@ -15,6 +19,10 @@ from hfb.assets import configs_dir
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import ConfigFile, HfbParser
 from hfb.cli.programs import Program
+from hfb.cli.stopping import is_first_process
+from hfb.errors import InputError
+from hfb.processors import count_processors
+from hfb.storage import folder_lock
 
 
 class QuietCLI(LightningCLI):
@@ -82,6 +90,28 @@ class QuietCLI(LightningCLI):
         """Parse the options that were chosen from `sys.argv`, of which Lightning would warn."""
         self.config = parser.parse_args(args)
 
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Only as many processes as make sense."""
+        trainer = self._get(self.config, "trainer")
+        check_devices(trainer.devices, trainer.accelerator)
+        return super().instantiate_trainer(**kwargs)
+
+    @contextmanager
+    def writing_to(self, folder: str | Path) -> Iterator[None]:
+        """Keep other runs out of a folder; the processes of this run share it.
+
+        Args:
+            folder: of the results.
+
+        Raises:
+            InputError: if another run is writing there, or nothing can be written.
+        """
+        if is_first_process():
+            with folder_lock(folder):
+                yield
+        else:
+            yield
+
 
 class TrainingCLI(QuietCLI):
     """The same for trainings, silent about what is as it should be there."""
@@ -96,6 +126,17 @@ class TrainingCLI(QuietCLI):
         ):
             warnings.filterwarnings("ignore", message=message)
         super().__init__(*args, **kwargs)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Lightning's bar is for terminals: in a log the module's lines say how far it is."""
+        if not sys.stdout.isatty():
+            kwargs["enable_progress_bar"] = False
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, **kwargs: Any) -> None:
+        """As the only training that writes to its folder."""
+        with self.writing_to(self.model.output):
+            self.trainer.fit(**kwargs)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -113,6 +154,37 @@ class KeepConfig(SaveConfigCallback):
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Keep the text; writing is the module's."""
         pl_module.config_text = self.parser.dump(self.config, skip_none=False)
+
+
+def check_devices(devices: int | str | list[int], accelerator: Any = "cpu") -> None:
+    """Raise unless there are as many processors or GPUs as are asked for.
+
+    Args:
+        devices: how many, or which; auto: Lightning's choice, -1: all GPUs.
+        accelerator: cpu, gpu or another that Lightning knows.
+
+    Raises:
+        InputError: says how many there are.
+    """
+    is_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if devices == "auto" or not (is_cpu or accelerator in ("gpu", "cuda")):
+        return
+    most = count_processors() if is_cpu else torch.cuda.device_count()
+    text = str(devices).strip()
+    wanted = len(devices) if isinstance(devices, list) else _whole_number(text)
+    if not is_cpu and (wanted is None or wanted == -1):
+        return  # Lightning's ways to name GPUs
+    if wanted is None or not 1 <= wanted <= most:
+        there = f"{most} {'processor' if is_cpu else 'GPU'}{'s' if most != 1 else ''}"
+        raise InputError(
+            f"trainer.devices {devices} cannot be had: there is a process for each, and {there} "
+            f"here; give 1{f' to {most}' if most > 1 else ''}, or auto"
+        )
+
+
+def _whole_number(text: str) -> int | None:
+    digits = text[1:] if text.startswith("-") else text
+    return int(text) if digits.isdecimal() and len(digits) < 10 else None
 
 
 def errors_as_one_line() -> AbstractContextManager[None]:

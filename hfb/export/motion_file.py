@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
-from hfb.export.atomic import atomic_write
 from hfb.motion import PolynomialMotion
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
+from hfb.storage import atomic_write
 from hfb.structures import BodyIdentity, Camera
 
 FORMAT_VERSION = 1

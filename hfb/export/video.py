@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hfb.errors import InputError
-from hfb.export.atomic import atomic_write
 from hfb.export.images import quantise
+from hfb.storage import atomic_write
 
 # swscale's and H.264's number of ITU-R BT.709, what players assume for video without tags
 BT709 = 1

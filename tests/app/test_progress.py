@@ -4,15 +4,15 @@ import doctest
 
 import pytest
 
-from hfb.app import progress
 from hfb.app.progress import RunProgress
+from hfb.cli import display
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still unless a test moves it."""
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_said_where_nothing_is_wanted(
 
 
 def test_times_are_told_as_people_do() -> None:
-    assert doctest.testmod(progress).failed == 0
+    assert doctest.testmod(display).failed == 0
 
 
 def test_names_are_no_markup(capsys: pytest.CaptureFixture) -> None:

@@ -41,10 +41,10 @@ def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkey
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     asked = []
 
-    def pool_of(workers, *rest):
+    def pool_of(workers):
         asked.append(workers)
         return Pool()
 
-    monkeypatch.setattr(lifting_pairs, "ProcessPoolExecutor", pool_of)
+    monkeypatch.setattr(lifting_pairs, "worker_pool", pool_of)
     main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=2000"])
     assert asked == [3]
