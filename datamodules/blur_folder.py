@@ -9,6 +9,7 @@ or 16-bit RGB), `background.png`, optional mattes `alpha_000.png` ..., optional 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +149,7 @@ def list_samples(root: str | Path) -> list[Path]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"no folder of samples {root} (looked for {root.resolve()})")
+        raise InputError(f"no folder of samples {root} (looked for {os.path.abspath(root)})")
     folders = sorted(path.parent for path in root.glob(f"*/{RECORD_NAME}"))
     if not folders:
         raise InputError(f"{root} holds no samples: no */{RECORD_NAME} in it")

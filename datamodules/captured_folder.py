@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from datamodules.files.target import read_target
 from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
-from hfb.files.sample_checks import sample_name
+from hfb.files.sample_checks import check_names_differ, sample_name
 from hfb.structures import BlurSample
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -93,8 +94,9 @@ class CapturedFolderDataModule(SampleDataModule):
         """Batches of samples by name; those that cannot be read say why."""
         folders = sorted(path for path in self.root.glob("*") if path.is_dir())[: self.limit]
         if not folders:
-            raise InputError(f"no folders of photos or clips in {self.root.resolve()}")
+            raise InputError(f"no folders of photos or clips in {os.path.abspath(self.root)}")
         names = [sample_name(folder.name) for folder in folders]
+        check_names_differ(names, [folder.name for folder in folders])
         return self.loader(CapturedFolderDataset(folders), self.batch_size, names)
 
 

@@ -22,6 +22,7 @@ from datamodules.files.workers import worker_pool
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
 from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.export import atomic_write
 from hfb.processors import count_processors
@@ -124,6 +125,7 @@ def _check_recipe(command: Command) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
+    accept_any_name()
     with user_errors_as_one_line():
         generate(auto_cli(Command, args=args, as_positional=False), Console(markup=False))
 

@@ -15,6 +15,7 @@ from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
 from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.values import accept_any_name
 from hfb.errors import HfbError, InputError
 from hfb.export import write_image
 from hfb.matte import estimate_alpha
@@ -103,6 +104,7 @@ def _restore(folders: list[Path], command: Command, display: Display) -> int:
 
 def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
+    accept_any_name()
     with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False)
         faults = restore_all(command, Console(markup=False))

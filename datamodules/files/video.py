@@ -20,6 +20,7 @@ from hfb.errors import InputError
 from hfb.files.images import existing_file
 from hfb.files.memory import check_memory
 from hfb.formation import linear_to_srgb, srgb_to_linear
+from hfb.storage import utf8_path
 
 MEDIAN_FRAMES = 41  # odd, so that the median is one of the values and commutes with any curve
 SEEK_FROM = 2000  # clips longer than this are sampled by seeking: decoding all takes minutes
@@ -271,7 +272,11 @@ def _open(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     path = existing_file(path, "video")
     try:
         # Titles and the like that are no UTF-8 are no reason to refuse a clip.
-        with av.open(str(path), metadata_errors="replace") as container:
+        # A file's name with a colon is no address.
+        with (
+            utf8_path(path) as name,
+            av.open(f"file:{name}", metadata_errors="replace") as container,
+        ):
             if not container.streams.video:
                 raise InputError(f"the file {path} holds no video stream")
             stream = container.streams.video[0]

@@ -13,6 +13,7 @@ from datamodules.synthetic.protocol import ProtocolName, Recipe, Subjects
 from datamodules.synthetic.writer import Made, Slot, make_all, slots_of, write_sheets
 from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
@@ -142,6 +143,7 @@ def _make(
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
+    accept_any_name()
     with user_errors_as_one_line():
         command = auto_cli(Command, args=[_spelled(arg) for arg in given], as_positional=False)
         made = generate(command, Console(markup=False))

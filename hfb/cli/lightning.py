@@ -20,6 +20,7 @@ from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import ConfigFile, HfbParser
 from hfb.cli.programs import Program
 from hfb.cli.stopping import is_first_process
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.processors import count_processors
 from hfb.storage import folder_lock
@@ -52,6 +53,7 @@ class QuietCLI(LightningCLI):
         model: type[pl.LightningModule],
         trainer_defaults: dict[str, Any] | None = None,
     ) -> None:
+        accept_any_name()
         for name in ("pytorch_lightning", "lightning_fabric"):
             logging.getLogger(name).setLevel(logging.WARNING)
         # Lightning 2.6 uses a name that torch 2.13 has deprecated.

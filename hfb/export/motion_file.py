@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def read_motion(path: str | Path) -> MotionRecord:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no motion file {path} (looked for {path.resolve()})")
+        raise InputError(f"no motion file {path} (looked for {os.path.abspath(path)})")
     try:
         with np.load(path, allow_pickle=False) as stored:
             data = {key: stored[key] for key in stored.files}

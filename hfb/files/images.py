@@ -156,7 +156,9 @@ def _plain_mode(image: Image.Image) -> Image.Image:
 
 def _read_deep(path: Path) -> np.ndarray | None:
     """A 16-bit or float image through OpenCV; None if it has 8 bits."""
-    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    # Not by its name: OpenCV knows only some, and crashes at others.
+    content = np.fromfile(path, np.uint8)
+    array = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
     if array is None or array.dtype == np.uint8:
         return None
     array = array if array.ndim == 3 else array[..., None]

@@ -39,8 +39,8 @@ def test_a_stopped_run_goes_on_and_ends_the_same(
         [
             sys.executable,
             "-c",
-            "import os, sys; from pathlib import Path; from hfb.storage.unfinished import PART, new_name;"
-            "new_name(Path(sys.argv[1]), PART).mkdir(); os._exit(9)",
+            "import os, sys; from pathlib import Path; from hfb.storage.unfinished import new_name;"
+            "new_name(Path(sys.argv[1]), '.part').mkdir(); os._exit(9)",
             str(out / "samples"),
         ]
     )
