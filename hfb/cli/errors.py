@@ -32,8 +32,7 @@ def user_errors_as_one_line(*others: type[Exception]) -> Iterator[None]:
                 yield
                 sys.stdout.flush()
             except BrokenPipeError:
-                if not _stdout_is_closed():
-                    raise
+                _write_nowhere()
                 sys.exit(CLOSED_PIPE)
             except (HfbError, *others) as error:
                 message = " ".join(str(error).split())
@@ -44,8 +43,8 @@ def user_errors_as_one_line(*others: type[Exception]) -> Iterator[None]:
                 # Lightning's way out after an interrupt.
                 if isinstance(error.__context__, KeyboardInterrupt):
                     raise KeyboardInterrupt from error
-                # rich's, which has noticed the pipe itself.
-                if isinstance(error.__context__, BrokenPipeError):
+                # Help that nobody reads to its end; rich has noticed by itself.
+                if _stdout_is_closed() or isinstance(error.__context__, BrokenPipeError):
                     sys.exit(CLOSED_PIPE)
                 raise
     except Stopped as stop:
@@ -55,11 +54,16 @@ def user_errors_as_one_line(*others: type[Exception]) -> Iterator[None]:
 
 
 def _stdout_is_closed() -> bool:
-    """Whether the reader of a pipe is gone; if so, what is still to be written goes nowhere."""
+    """Whether the reader of a pipe is gone."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return True
     return False
+
+
+def _write_nowhere() -> None:
+    """Python writes what is left when it ends, and would complain then."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
