@@ -8,6 +8,7 @@ time, whatever it is in. Other processes of a run end with it.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import select
 import signal
@@ -164,8 +165,11 @@ def end_stopped(code: int) -> NoReturn:
     """
     hold_back()
     _say()
-    if _State.is_program:  # whatever libraries do at the end
-        _thread.start_new_thread(_quit_in_time, (code,))
+    if _State.is_program:
+        # Python would take seconds to take the libraries down, in which no thread can hurry it.
+        if "multiprocessing" in sys.modules:  # it keeps things that outlive the process
+            atexit._run_exitfuncs()
+        _quit(code)
     sys.exit(code)
 
 
@@ -267,6 +271,11 @@ def _end_with_parent(parent: int) -> None:
     """End when the process that has started this one is gone, however it went."""
     while os.getppid() == parent:
         time.sleep(_POLL_S)
+    _quit(1)
+
+
+def _quit_after(parent: Any) -> None:
+    parent.join()
     _quit(1)
 
 

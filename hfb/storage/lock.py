@@ -81,9 +81,10 @@ def _acquire(path: Path, on_wait: Callable[[str], None] | None) -> int | None:
             _lock(handle)
         except OSError as error:
             holder = _holder(handle)
-            os.close(handle)
             if error.errno not in _HELD:
+                _release(handle, path)
                 return None
+            os.close(handle)
             if on_wait is None:
                 raise InputError(
                     f"another run ({holder}) is writing to {folder}: wait until it ends, or choose "
