@@ -19,6 +19,8 @@ from hfb.refine.initialise import InitialisedFrame, body_core, initialise_frame
 from hfb.refine.sequence.shutter_gap import gap_recipes
 from hfb.structures import BlurSample, ClipPart
 
+_START_SHARE = 0.2
+"""Of the time that a photo takes, until its pose is found: three of fifteen seconds or so."""
 _WARM_UP_STEPS = 3
 _TIMED_STEPS = 10
 
@@ -70,15 +72,19 @@ class ClipRun:
             self.watch.progress.note(self.estimate.first_line(sample.sample_id))
             self.watch.progress.begin(f"refining {part.total} photos", part.total)
         started = self._start(sample)
+        settings = self.pipeline.settings
+        fresh = min(part.number + 1 - self._windows.count, settings.window - settings.overlap)
+        self.watch.progress.update(self._windows.count + _START_SHARE * fresh)
         is_last = part.number + 1 == part.total
         bar = ClipProgress(self.watch.progress, self._windows.count, self._steps_of_window(sample))
         if not self._windows.count:
             bar.estimate = self.estimate
         if not is_last:
-            bar.fitted_again = self.pipeline.settings.overlap
+            bar.fitted_again = settings.overlap
         watch = replace(self.watch, callbacks=(*self.watch.callbacks, bar))
         done = self._windows.feed(started, is_last, watch)
-        self.watch.progress.update(self._windows.count)
+        if done:
+            self.watch.progress.update(self._windows.count)
         return [
             ClipFrame(frame, own, k == 0 and own.number > 0, self._is_found[own.number])
             for k, frame in enumerate(done)
@@ -141,7 +147,7 @@ class ClipProgress(pl.Callback):
         """One step further."""
         self._steps += 1
         self._correct_estimate(len(pl_module.problem))
-        share = min(self._steps / (self.total + 1), 1.0)
+        share = _START_SHARE + (1.0 - _START_SHARE) * min(self._steps / (self.total + 1), 1.0)
         photos = len(pl_module.problem) - self.fitted_again
         self.progress.update(self.finished + photos * share)
 
