@@ -277,13 +277,3 @@ def _end_with_parent(parent: int) -> None:
 def _quit_after(parent: Any) -> None:
     parent.join()
     _quit(1)
-
-
-def _quit_after(parent: Any) -> None:
-    parent.join()
-    _quit(1)
-
-
-def _quit_in_time(code: int) -> None:
-    time.sleep(0.5)
-    _quit(code)
