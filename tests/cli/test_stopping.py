@@ -38,6 +38,18 @@ WRITING = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _signals_as_on_a_terminal():
+    """A suite in the background of a script ignores some, and so would all that it starts."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 class Program:
     """A program that has begun its work."""
 
@@ -198,7 +210,7 @@ def test_programs_that_are_still_loading(
 ) -> None:
     command = [sys.executable, *words, f"--output={tmp_path / 'out'}"]
     process = subprocess.Popen(command, cwd=repo, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.6)
+    time.sleep(1.5)
     process.send_signal(number)
     _, error = process.communicate(timeout=5)
     assert (process.returncode, error) == (code, LINE)
