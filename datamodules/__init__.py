@@ -7,3 +7,7 @@ or clip of `run_hfb.py predict`. Programs of their own, run by `python -m datamo
 `restore` (writes restored sub-frames) and `external` (converts other tools' poses). What they are
 built of lies in the folders below.
 """
+
+from hfb.cli.stopping import begin_program_of
+
+begin_program_of(__name__)

@@ -7,10 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from datamodules.blur_folder import BlurFolderDataModule
+from datamodules.files.sample_record import RECORD_NAME
 from hfb.assets import cache_dir
+from hfb.storage import atomic_write, folder_lock
 
 BUILT_IN = "benchmark-procedural-1"
 """Name of the built-in data set; the number changes with its content."""
+NUM_SAMPLES = 10
+MARK = "complete"
 
 
 class BenchmarkDataModule(BlurFolderDataModule):
@@ -57,13 +61,29 @@ def make_built_in(folder: Path) -> None:
     Args:
         folder: of the split; what is there already is kept.
     """
+    if _is_complete(folder):
+        return
+    console = Console(stderr=True, markup=False)
+
+    def on_wait(holder: str) -> None:
+        console.print(f"waiting for {holder}, which makes the built-in benchmark", highlight=False)
+
+    # Beside the folder, whose own lock the generator takes.
+    with folder_lock(folder.parent, on_wait):
+        if not _is_complete(folder):
+            _make(folder, console)
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether all samples were made, and all are still there: caches get cleaned."""
+    there = sum(1 for _ in folder.glob(f"*/{RECORD_NAME}"))
+    return (folder / MARK).is_file() and there >= NUM_SAMPLES
+
+
+def _make(folder: Path, console: Console) -> None:
     # Imported here: it brings the body and the renderer, which reading samples does not need.
     from datamodules.synthetic.command import Command, generate
 
-    mark = folder / "complete"
-    if mark.is_file():
-        return
-    console = Console(stderr=True, markup=False)
     console.print(f"making the built-in benchmark in {folder} (once)", highlight=False)
     made = generate(Command(output=folder, seed=1, per_bin=1), console)
     missing = sum(item.fault is not None for item in made)
@@ -73,4 +93,5 @@ def make_built_in(folder: Path) -> None:
             highlight=False,
         )
         return
-    mark.touch()
+    with atomic_write(folder / MARK) as part:
+        part.touch()

@@ -13,7 +13,7 @@ from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.extras import HEIC_SUFFIXES, RAW_SUFFIXES
-from hfb.files.sample_checks import sample_name
+from hfb.files.sample_checks import check_names_differ, sample_name
 from hfb.ranges import BATCH_SIZE, LIMIT, check_value
 from hfb.structures import BlurSample
 
@@ -106,6 +106,7 @@ class CapturedFolderDataModule(SampleDataModule):
         if not folders:
             raise InputError(f"no folders of photos or clips in {self.root.absolute()}")
         names = [sample_name(folder.name) for folder in folders]
+        check_names_differ(names, [folder.name for folder in folders])
         return self.loader(CapturedFolderDataset(folders), self.batch_size, names)
 
 

@@ -10,6 +10,7 @@ from jsonargparse import auto_cli
 from datamodules.convert.poses import Tool, convert_poses
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import HfbParser
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.ranges import LIMIT, Range, check_settings
 
@@ -46,6 +47,7 @@ class Command:
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
+    accept_any_name()
     with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         if (command.width is None) != (command.height is None):

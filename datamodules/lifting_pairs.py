@@ -8,9 +8,9 @@ shows at mid-exposure. Mocap pose, random body, clothes, place, camera and light
 from __future__ import annotations
 
 import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,15 +18,17 @@ import torch
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from datamodules.files.count_bar import count_bar
+from datamodules.files.workers import worker_pool
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
 from datamodules.mocap.files import iterate_mocap
+from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import HfbParser
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
-from hfb.export import atomic_write
 from hfb.processors import count_processors
 from hfb.ranges import LIMIT, SEED, check_settings
+from hfb.storage import atomic_write, folder_lock
 
 _RECIPE_NAME = "recipe.json"
 
@@ -77,34 +79,42 @@ def generate(command: Command, console: Console) -> int:
         InputError: if the folder holds pairs of another recipe.
     """
     next(iterate_mocap(command.mocap))  # its faults are said here, not by every worker
-    _check_recipe(command)
     num_shards = -(-command.count // SHARD_SIZE)
-    wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
-    missing = [number for number, path in enumerate(wanted) if not path.is_file()]
-    with count_bar("making pairs", console) as bars:
-        task = bars.add_task("", total=num_shards * SHARD_SIZE)
-        bars.advance(task, (num_shards - len(missing)) * SHARD_SIZE)
-        workers = min(command.workers or count_processors(), max(len(missing), 1))
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, _start_worker, (command,)) as pool:
-            jobs = [pool.submit(_make_shard, command, number) for number in missing]
-            for job in as_completed(jobs):
-                job.result()
-                bars.advance(task, SHARD_SIZE)
+    with folder_lock(command.output):
+        _check_recipe(command)
+        wanted = [command.output / f"pairs_{number:05d}.npz" for number in range(num_shards)]
+        missing = [number for number, path in enumerate(wanted) if not path.is_file()]
+        _make(command, num_shards, missing, Display(console=console))
     console.print(f"{num_shards * SHARD_SIZE} pairs in {command.output}", highlight=False)
     return num_shards * SHARD_SIZE
 
 
-_MAKERS: list[PairMaker] = []
-
-
-def _start_worker(command: Command) -> None:
-    torch.set_num_threads(1)
-    _MAKERS[:] = [PairMaker.load(command.mocap, command.subjects, command.background_folder)]
+def _make(command: Command, num_shards: int, missing: list[int], display: Display) -> None:
+    done = num_shards - len(missing)
+    workers = min(command.workers or count_processors(), max(len(missing), 1))
+    try:
+        display.begin("making pairs", num_shards * SHARD_SIZE)
+        display.skip(done * SHARD_SIZE)
+        with worker_pool(workers) as pool:
+            jobs = [pool.submit(_make_shard, command, number) for number in missing]
+            for job in as_completed(jobs):
+                job.result()
+                done += 1
+                display.update(done * SHARD_SIZE)
+    finally:
+        display.close()
 
 
 def _make_shard(command: Command, number: int) -> None:
-    write_shard(_MAKERS[0], command.output, command.seed, number)
+    maker = _maker(command.mocap, command.subjects, command.background_folder)
+    write_shard(maker, command.output, command.seed, number)
+
+
+@lru_cache(maxsize=1)
+def _maker(mocap: Path, subjects: str, background_folder: Path | None) -> PairMaker:
+    """The tools of this process, made with its first file: where that fails, the file fails."""
+    torch.set_num_threads(1)
+    return PairMaker.load(mocap, subjects, background_folder)
 
 
 def _check_recipe(command: Command) -> None:
@@ -112,7 +122,7 @@ def _check_recipe(command: Command) -> None:
     kept = {**vars(command), "count": 0, "workers": 0, "output": Path()}
     text = json.dumps(kept, indent=1, default=str) + "\n"
     path = command.output / _RECIPE_NAME
-    if path.is_file() and path.read_text() != text:
+    if path.is_file() and path.read_text(errors="replace") != text:
         raise InputError(
             f"{command.output} holds pairs of another recipe (see {_RECIPE_NAME} there); choose "
             "another --output or delete it"
@@ -123,6 +133,7 @@ def _check_recipe(command: Command) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
+    accept_any_name()
     with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         generate(command, Console(markup=False))

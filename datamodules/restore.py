@@ -13,12 +13,15 @@ from rich.console import Console
 
 from datamodules.blur_folder import list_samples, read_sample
 from hfb.baselines import RestoreSettings, restore_subframes, subframe_name
+from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import HfbParser
+from hfb.cli.values import accept_any_name
 from hfb.errors import HfbError, InputError
-from hfb.export import atomic_folder, write_image
+from hfb.export import write_image
 from hfb.matte import estimate_alpha
 from hfb.ranges import LIMIT, check_settings
+from hfb.storage import atomic_folder, folder_lock
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,20 @@ def restore_all(command: Command, console: Console) -> int:
     if os.path.realpath(command.output) == os.path.realpath(command.data):
         raise InputError("--output must not be the data set itself")
     folders = list_samples(command.data)[: command.limit]
+    with folder_lock(command.output):
+        faults = _restore(folders, command, Display(console=console))
+    console.print(f"sub-frames of {len(folders) - faults} samples in {command.output}")
+    return faults
+
+
+def _restore(folders: list[Path], command: Command, display: Display) -> int:
+    """Restore the samples of these folders; returns how many could not be."""
     faults = 0
+    display.begin("restoring samples", len(folders))
     for number, folder in enumerate(folders, 1):
         place = command.output / folder.name
         if place.is_dir():
+            display.skip(number)
             continue
         try:
             count = restore_folder(folder, place, command.settings)
@@ -88,15 +101,15 @@ def restore_all(command: Command, console: Console) -> int:
         except HfbError as error:
             faults += 1
             line = f"not restored: {' '.join(str(error).split())}"
-        console.print(
-            f"{number}/{len(folders)} {folder.name}: {line}", highlight=False, soft_wrap=True
-        )
-    console.print(f"sub-frames of {len(folders) - faults} samples in {command.output}")
+        display.print(f"{number}/{len(folders)} {folder.name}: {line}")
+        display.update(number)
+    display.close()
     return faults
 
 
 def main(args: list[str] | None = None) -> None:
     """The command; mistakes end it with one line and code 2, samples left out with code 3."""
+    accept_any_name()
     with user_errors_as_one_line():
         command = auto_cli(Command, args=args, as_positional=False, parser_class=HfbParser)
         faults = restore_all(command, Console(markup=False))

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
+from hfb.cli.stopping import raise_if_stopped
 from hfb.structures import BlurSample, BrokenSample
 
 
@@ -80,6 +81,7 @@ class BatchDataset(Dataset[list[BlurSample | BrokenSample]]):
                 warnings.simplefilter("ignore")  # decoders warn about what is reported here
                 return self.samples[index]
         except Exception as error:  # damaged files raise all kinds of errors
+            raise_if_stopped()
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             return BrokenSample(self.names[index], " ".join(f"{kind}{error}".split()))
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hfb.cli.stopping import begin_program_of
+
 if TYPE_CHECKING:
     from hfb.api import Fit, fit
     from hfb.errors import HfbError
@@ -23,6 +25,8 @@ _PLACES = {
     "HfbError": "hfb.errors",
     "fit": "hfb.api",
 }
+
+begin_program_of(__name__)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from hfb.errors import InputError
+from hfb.storage import atomic_write
 
 Network = TypeVar("Network", bound=nn.Module)
 Settings = TypeVar("Settings")
@@ -46,7 +47,7 @@ class CheckpointFile:
     version: int = 1
 
     def save(self, network: nn.Module, settings: Any, path: Path, card: dict[str, Any]) -> None:
-        """Write under a temporary name, then rename.
+        """Write the file, whole or not at all.
 
         Args:
             network: whose weights are kept.
@@ -54,7 +55,6 @@ class CheckpointFile:
             path: the file; its folder is made.
             card: plain values about its making, kept beside the weights.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "format": self.format,
             "version": self.version,
@@ -62,9 +62,8 @@ class CheckpointFile:
             "card": card,
             "state": {name: value.half() for name, value in network.state_dict().items()},
         }
-        scratch = path.with_name(path.name + ".part")
-        torch.save(content, scratch)
-        scratch.replace(path)
+        with atomic_write(path) as part:
+            torch.save(content, part)
 
     def read(self, file: Path, settings_type: type[Settings]) -> tuple[Settings, dict[str, Any]]:
         """The settings, and the whole content.

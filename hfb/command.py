@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.programs import HFB, LIFTING, MOTION_PRIOR, REFINEMENT, Program
+from hfb.cli.stopping import begin_program
 
 
 def main(args: list[str] | None = None) -> None:
     """Run `hfb`; `args` instead of `sys.argv` where a test calls it."""
-    command, options = HFB.choose(args)
+    command, options = _choose(HFB, args)
     if command == "train-amp":
         train_amp(options, replace(MOTION_PRIOR, name="hfb train-amp"))
     elif command == "train-lifting":
@@ -28,7 +30,7 @@ def run_hfb(args: list[str] | None = None, program: Program = REFINEMENT) -> Non
         args: instead of `sys.argv`.
         program: how it is called, for messages.
     """
-    command, options = program.choose(args)
+    command, options = _choose(program, args)
     from hfb.app.hfb_cli import run
 
     run(program, command, options)
@@ -36,7 +38,7 @@ def run_hfb(args: list[str] | None = None, program: Program = REFINEMENT) -> Non
 
 def train_amp(args: list[str] | None = None, program: Program = MOTION_PRIOR) -> None:
     """Train the motion prior; arguments as of `run_hfb`."""
-    command, options = program.choose(args)
+    command, options = _choose(program, args)
     from hfb.training.motion_prior.cli import run
 
     run(program, command, options)
@@ -44,7 +46,15 @@ def train_amp(args: list[str] | None = None, program: Program = MOTION_PRIOR) ->
 
 def train_lifting(args: list[str] | None = None, program: Program = LIFTING) -> None:
     """Train the lifting network; arguments as of `run_hfb`."""
-    command, options = program.choose(args)
+    command, options = _choose(program, args)
     from hfb.training.lifting.cli import run
 
     run(program, command, options)
+
+
+def _choose(program: Program, args: list[str] | None) -> tuple[str, list[str]]:
+    """The command and its options; from here on a signal ends the program in an orderly way."""
+    if args is None:
+        begin_program()
+    with user_errors_as_one_line():
+        return program.choose(args)

@@ -1,6 +1,8 @@
 import hashlib
+import http.client
 import io
 import tarfile
+import urllib.error
 
 import pytest
 
@@ -159,15 +161,17 @@ def test_bundle_is_the_second_source(places, monkeypatch):
 
 def test_command_line(places, monkeypatch, capsys):
     fake_npm(monkeypatch, {name: name.encode() for name in NAMES})
-    assert main(["list"]) == 0
+    main(["list"])
     assert capsys.readouterr().out.count("not here yet") == 2
-    assert main(["fetch"]) == 0
+    main(["fetch"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == list(NAMES)
 
 
 def test_command_line_reports_failure_in_one_line(places, no_network, capsys):
-    assert main(["fetch"]) == 2
+    with pytest.raises(SystemExit) as stop:
+        main(["fetch"])
+    assert stop.value.code == 2
     output = capsys.readouterr()
     assert output.err.startswith("error: ")
     assert output.err.count("\n") == 1
@@ -181,3 +185,38 @@ def test_slow_commands_report_progress_and_failures(capsys):
     assert "label: 2 s" in capsys.readouterr().err
     with pytest.raises(subprocess.CalledProcessError):
         fetch._run_with_progress([sys.executable, "-c", "raise SystemExit(3)"], "label")
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (urllib.error.URLError(OSError(-3, "Temporary failure in name resolution")), "offline"),
+        (TimeoutError("timed out"), "offline"),
+        (ConnectionResetError(104, "Connection reset by peer"), "offline"),
+        (urllib.error.HTTPError("u", 403, "Forbidden", {}, None), "answers 403 Forbidden"),
+        (http.client.IncompleteRead(b""), "sends is no model bundle"),
+    ],
+)
+def test_no_connection_is_called_so(places, monkeypatch, error, wanted):
+    def download(url, target):
+        raise error
+
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
+    monkeypatch.setattr(fetch, "_download", download)
+    with pytest.raises(AssetNotFoundError) as caught:
+        assets.find_asset(NAMES[0])
+    message = str(caught.value)
+    assert ("there is no connection" in message) == (wanted == "offline")
+    assert wanted == "offline" or wanted in message
+    for part in (NAMES[0], "npm is not installed", "storage.googleapis.com", "copy the cache"):
+        assert part in message
+    assert list((places / "cache/hfb").iterdir()) == []
+
+
+def test_what_another_run_has_fetched_meanwhile_is_not_fetched_again(places, monkeypatch):
+    def other_run(cache, missing):
+        pytest.fail("fetched twice")
+
+    monkeypatch.setattr(fetch, "_fetch_into", other_run)
+    put(places / "cache/hfb", NAMES[0])
+    fetch.fetch([find.ASSETS[NAMES[0]]])

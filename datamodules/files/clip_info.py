@@ -15,6 +15,7 @@ from datamodules.files.frame_times import frame_times
 from datamodules.files.shown_frame import Look, is_hdr, look_of, shown_frame
 from hfb.errors import InputError
 from hfb.files.images import existing_file
+from hfb.storage import utf8_path
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,11 @@ def open_video(path: str | Path) -> Iterator[tuple[av.container.InputContainer, 
     path = existing_file(path, "video")
     try:
         # Titles and the like that are no UTF-8 are no reason to refuse a clip.
-        with av.open(str(path), metadata_errors="replace") as container:
+        # A file's name with a colon is no address.
+        with (
+            utf8_path(path) as name,
+            av.open(f"file:{name}", metadata_errors="replace") as container,
+        ):
             if not container.streams.video:
                 raise InputError(f"the file {path} holds no video stream")
             stream = container.streams.video[0]

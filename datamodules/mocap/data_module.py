@@ -29,6 +29,7 @@ from datamodules.mocap.windows import (
 from hfb.assets import cache_dir
 from hfb.errors import InputError
 from hfb.ranges import LIMIT, check_value
+from hfb.storage import atomic_write
 
 _logger = logging.getLogger(__name__)
 
@@ -249,14 +250,12 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 def _write_windows(windows: Windows, path: Path) -> None:
     arrays = {name: getattr(windows, name).numpy() for name in WINDOW_ARRAYS}
-    scratch = path.with_name(path.stem + ".part.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(scratch, **arrays, sha256=np.array(_digest(arrays)))
-        scratch.replace(path)
-    except OSError as error:
+        with atomic_write(path) as part:
+            np.savez(part, **arrays, sha256=np.array(_digest(arrays)))
+    except InputError as error:
         raise InputError(
-            f"cannot write the cache {path.parent} ({error}): name another folder with "
+            f"cannot write the cache {path.parent} ({error.__cause__}): name another folder with "
             "--data.cache."
         ) from error
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from datamodules.files.count_bar import count_bar
 from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
-from datamodules.synthetic.writer import Made, make_all, slots_of, write_sheets
+from datamodules.synthetic.writer import Made, Slot, make_all, slots_of, write_sheets
+from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import HfbParser
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.processors import count_processors
 from hfb.ranges import LIMIT, check_settings
+from hfb.storage import folder_lock
 
 
 @dataclass(frozen=True)
@@ -115,25 +117,42 @@ def generate(command: Command, console: Console) -> list[Made]:
     recipe = recipe_of(command)
     slots = slots_of(command.num_samples, command.per_bin, recipe)
     workers = command.workers or count_processors()
-    with count_bar("making samples", console) as bars:
-        task = bars.add_task("", total=len(slots))
-
-        def on_made(made: Made) -> None:
-            if made.is_new:
-                console.print(made.fault or made.line, highlight=False)
-            bars.advance(task)
-
-        made = make_all(recipe, command.output, slots, workers, on_made)
-    sheets = write_sheets(command.output, made, recipe)
+    with folder_lock(command.output):
+        made = _make(recipe, command.output, slots, workers, console)
+        sheets = write_sheets(command.output, made, recipe)
     done = [item for item in made if item.folder is not None]
     names = sheets[0].name if len(sheets) == 1 else f"{len(sheets)} contact sheets"
     console.print(f"{len(done)} samples and {names} in {command.output}", highlight=False)
     return made
 
 
+def _make(
+    recipe: Recipe, folder: Path, slots: list[Slot], workers: int, console: Console
+) -> list[Made]:
+    display = Display(console=console)
+    count = 0
+
+    def on_made(made: Made) -> None:
+        nonlocal count
+        count += 1
+        if made.is_new:
+            console.print(made.fault or made.line, highlight=False)
+        if made.is_new or display.seconds_left() is not None:
+            display.update(count)
+        else:
+            display.skip(count)
+
+    try:
+        display.begin("making samples", len(slots))
+        return make_all(recipe, folder, slots, workers, on_made)
+    finally:
+        display.close()
+
+
 def main(args: list[str] | None = None) -> None:
     """The command; the user's mistakes end it with one line and code 2."""
     given = sys.argv[1:] if args is None else args
+    accept_any_name()
     with user_errors_as_one_line():
         words = [_spelled(arg) for arg in given]
         command = auto_cli(Command, args=words, as_positional=False, parser_class=HfbParser)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from datamodules.blur_folder import write_sample
 from datamodules.files.sample_record import RECORD_NAME
+from datamodules.files.workers import worker_pool
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
 from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene, scene_name
 from hfb.errors import HfbError, InputError
@@ -177,16 +177,10 @@ def _results(recipe: Recipe, folder: Path, slots: list[Slot], workers: int) -> I
         for slot in slots:
             yield make_slot(recipe, folder, slot)
         return
-    # Started afresh rather than forked: a fork would copy locked thread pools.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(slots)), mp_context=context) as pool:
+    with worker_pool(min(workers, len(slots))) as pool:
         futures = [pool.submit(make_slot, recipe, folder, slot) for slot in slots]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(futures):
+            yield future.result()
 
 
 def keep_recipe(recipe: Recipe, folder: Path) -> None:
@@ -198,7 +192,7 @@ def keep_recipe(recipe: Recipe, folder: Path) -> None:
     text = json.dumps(asdict(recipe), indent=1, default=str) + "\n"
     path = folder / RECIPE_NAME
     if path.is_file():
-        kept = path.read_text()
+        kept = path.read_text(errors="replace")
         if kept != text:
             changed = _changes(kept, text)
             raise InputError(
@@ -215,10 +209,14 @@ def keep_recipe(recipe: Recipe, folder: Path) -> None:
 def _changes(kept: str, wanted: str) -> str:
     try:
         before, after = json.loads(kept), json.loads(wanted)
-    except ValueError:
+    except (ValueError, RecursionError):
+        before = None
+    if not isinstance(before, dict):
         return f"{RECIPE_NAME} cannot be read"
     names = [key for key in after if before.get(key) != after[key]]
-    return ", ".join(f"{key}: {before.get(key)} there, {after[key]} wanted" for key in names)
+    return ", ".join(
+        f"{key}: {str(before.get(key))[:80]} there, {after[key]} wanted" for key in names
+    )
 
 
 def preview_of(scene: SyntheticScene) -> Float[Tensor, "3 H W"]:

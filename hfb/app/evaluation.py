@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import Watch
+from hfb.cli.stopping import raise_if_stopped
 from hfb.errors import (
     AssetCorruptError,
     AssetNotFoundError,
@@ -68,6 +69,7 @@ def evaluate_batch(
         except SET_UP_FAULTS:
             raise
         except Exception as error:
+            raise_if_stopped()
             outcomes[k] = unusable(sample.sample_id, error)
     for is_single in (True, False):
         alike = {k: v for k, v in started.items() if v.is_single == is_single}
@@ -89,6 +91,7 @@ def _run(
     except SET_UP_FAULTS:
         raise
     except Exception as error:
+        raise_if_stopped()
         if len(started) == 1:
             return {k: unusable(v.sample.sample_id, error) for k, v in started.items()}
         # One of them: the others shall not suffer.

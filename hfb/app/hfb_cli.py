@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from hfb.app.hfb_module import HfbModule
-from hfb.app.output.folder import default_output
+from hfb.app.output.folder import check_output, default_output
 from hfb.app.output.run_logger import RunLogger
 from hfb.cli.lightning import QuietCLI, errors_as_one_line
 from hfb.cli.programs import Program
@@ -53,11 +53,15 @@ class HfbCLI(QuietCLI):
 
     def predict(self, **kwargs: Any) -> None:
         """Without keeping in memory what a writer has put on disk."""
-        self.trainer.predict(return_predictions=False, **kwargs)
+        with self.writing_to(self.model.output):
+            check_output(self.model.output)
+            self.trainer.predict(return_predictions=False, **kwargs)
 
     def test(self, **kwargs: Any) -> None:
         """Without Lightning's list of all metrics: the tables of the run say it better."""
-        self.trainer.test(verbose=False, **kwargs)
+        with self.writing_to(self.model.output):
+            check_output(self.model.output)
+            self.trainer.test(verbose=False, **kwargs)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """`logger: true` means TensorBoard in the output folder; any other is taken as given."""

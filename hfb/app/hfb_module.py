@@ -102,6 +102,7 @@ class HfbModule(pl.LightningModule):
         self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
         self._pipeline: Pipeline | None = None
         self._store: ResultStore | None = None
+        self._writer: PredictionWriter | None = None
         self._clip: ClipRun | None = None
         self._clip_warnings: list[tuple[FitWarning, ...]] = []
         self._progress = RunProgress(enabled=False)
@@ -127,10 +128,17 @@ class HfbModule(pl.LightningModule):
         self._progress = RunProgress(self.show_progress and is_main)
         if self.trainer.predicting:
             root = self.output or default_output("predict", self.config_text)
-            return [PredictionWriter(root, self._progress), self._progress]
+            self._progress.begin("reading")
+            self._writer = PredictionWriter(root, self._progress)
+            return [self._writer, self._progress]
         root = self.output or default_output("test", self.config_text)
         self._store = ResultStore(root, self.baselines.inputs(self.methods))
         return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
+
+    def setup(self, stage: str) -> None:
+        """Write where the first process of the run writes: each has a clock of its own."""
+        if self._writer is not None:
+            self._writer.root = Path(self.trainer.strategy.broadcast(str(self._writer.root)))
 
     def on_test_start(self) -> None:
         """Open the folder of the run.

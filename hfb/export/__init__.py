@@ -1,10 +1,10 @@
 """Results as files that other programs read: motion, mesh, video, images."""
 
-from hfb.export.atomic import atomic_folder, atomic_write
 from hfb.export.images import encode_png, quantise, write_image
 from hfb.export.mesh_glb import write_glb
 from hfb.export.motion_file import MotionRecord, UniformMotion, read_motion, write_motion
 from hfb.export.video import stream_video, write_video
+from hfb.storage import atomic_folder, atomic_write
 
 __all__ = [
     "MotionRecord",

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import InputError
-from hfb.export.atomic import atomic_write
+from hfb.storage import atomic_write
 
 
 def write_image(path: str | Path, image: Float[Tensor, "C H W"], bits: Literal[8, 16] = 8) -> None:

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
-from hfb.export.atomic import atomic_write
 from hfb.export.images import encode_png
+from hfb.storage import atomic_write
 from hfb.structures import Mesh
 
 # camera frame (y down, z forward) to glTF's (y up, z towards the viewer); a half turn about x, so

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
-from hfb.export.atomic import atomic_write
 from hfb.files.npz import read_npz
 from hfb.motion import PolynomialMotion
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS, POSE_SIZES, require_smpl
+from hfb.storage import atomic_write
 from hfb.structures import BodyIdentity, Camera
 
 FORMAT_VERSION = 2

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from hfb.errors import InputError
-from hfb.export.atomic import atomic_write
 from hfb.export.images import quantise
+from hfb.storage import atomic_write, utf8_path
 
 # swscale's and H.264's number of ITU-R BT.709, what players assume for video without tags
 BT709 = 1
@@ -72,8 +72,8 @@ def stream_video(
         raise InputError(f"a video is written as .mp4, not {path.name}")
     if not fps > 0:
         raise InputError(f"fps ({fps}) must be positive")
-    with atomic_write(path) as part:
-        _encode(part, (quantise(_even(frame)) for frame in frames), fps)
+    with atomic_write(path) as part, utf8_path(part) as name:
+        _encode(name, (quantise(_even(frame)) for frame in frames), fps)
 
 
 def _even(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H2 W2"]:
@@ -107,7 +107,7 @@ def _encode(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
 
     try:
         # The index in front of the images: a browser can play before it has the whole file.
-        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        with av.open(f"file:{path}", "w", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             first = next(images)
             stream.height, stream.width = first.shape[:2]

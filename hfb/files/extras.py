@@ -14,6 +14,7 @@ from hfb.errors import InputError
 from hfb.files import tiff
 from hfb.files.memory import check_memory
 from hfb.formation import linear_to_srgb
+from hfb.storage import utf8_path
 
 RAW_SUFFIXES = (
     ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".raf", ".orf", ".rw2", ".pef", ".srw",
@@ -56,7 +57,8 @@ def raw_exposure_time(path: Path) -> float:
     Args:
         path: a RAW file.
     """
-    with _package("rawpy", "raw", path).imread(str(path)) as raw:
+    rawpy = _package("rawpy", "raw", path)
+    with utf8_path(path) as name, rawpy.imread(str(name)) as raw:
         return float(raw.other.shutter_speed)
 
 
@@ -96,7 +98,7 @@ def read_raw(path: Path) -> np.ndarray:
     """
     rawpy = _package("rawpy", "raw", path)
     try:
-        with rawpy.imread(str(path)) as raw:
+        with utf8_path(path) as name, rawpy.imread(str(name)) as raw:
             check_memory(raw.sizes.height, raw.sizes.width, name=f"the image {path}")
             light = raw.postprocess(
                 gamma=(1, 1),

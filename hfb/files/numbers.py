@@ -64,7 +64,7 @@ def numbers_of(
     with np.errstate(over="ignore"):
         array = array.astype(np.float64)
     if needs_finite and not np.isfinite(array).all():
-        raise InputError(f"{path}: {name} holds values that are not finite")
+        raise InputError(f"{path}: {name} holds values that are not finite (NaN or infinity)")
     return array
 
 

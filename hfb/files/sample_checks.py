@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -10,6 +12,9 @@ from torch import Tensor
 
 from hfb.errors import InputError
 from hfb.files.images import size_text
+
+_MOST_BYTES = 200
+"""File systems take 255, of which the names of the files about a sample need some."""
 
 
 def check_pair(
@@ -43,11 +48,43 @@ def check_pair(
 
 
 def sample_name(text: str) -> str:
-    """A valid folder name: letters, digits, dot, dash, underscore.
+    """A valid folder name: letters, digits, dot, dash, underscore, at most 200 bytes.
+
+    Where more than spaces, colons, commas and brackets as in "photo (1)" had to be replaced, a
+    checksum of the text follows, so that different texts have different names. A valid name stays
+    as it is.
+
+    Args:
+        text: for example a file's name, which may hold anything.
 
     Example:
-        >>> sample_name("my clip_40:49")
-        'my_clip_40-49'
+        >>> sample_name("my clip_40:49"), sample_name("kick[1]")
+        ('my_clip_40-49', 'kick_1-2be38d')
     """
-    name = re.sub(r"[^\w.\-]+", "_", text.replace(":", "-").replace(",", "_")).strip("._")
-    return name or "sample"
+    spelled = text.replace(":", "-").replace(",", "_")
+    name = re.sub(r"[^\w.\-]+", "_", spelled).strip("._")
+    is_close = not re.search(r"[^\w.\- ()]", spelled)
+    if is_close and len(name.encode()) <= _MOST_BYTES:
+        return name or "sample"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    room = _MOST_BYTES - len(digest) - 1
+    return f"{name.encode()[:room].decode(errors='ignore').strip('._') or 'sample'}-{digest}"
+
+
+def check_names_differ(names: Sequence[str], texts: Sequence[str]) -> None:
+    """Raise if two samples would be written to one folder.
+
+    Args:
+        names: of the samples.
+        texts: what they were made from.
+
+    Raises:
+        InputError: says which; compared without case, as some file systems do.
+    """
+    first: dict[str, str] = {}
+    for name, text in zip(names, texts, strict=True):
+        other = first.setdefault(name.casefold(), text)
+        if other != text:
+            raise InputError(
+                f"{other!r} and {text!r} would both be written to {name!r}: rename one of them"
+            )

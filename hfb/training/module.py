@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from hfb.body import load_body
+from hfb.cli.display import Display
 from hfb.errors import InputError
 from hfb.ranges import STEP_SIZE, check_value
+from hfb.storage import atomic_write
 
 
 class TrainingModule(pl.LightningModule):
@@ -50,11 +52,16 @@ class TrainingModule(pl.LightningModule):
         """The body whose joints are compared."""
         return self._body[0]
 
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """Lines of progress, where there is no terminal for a bar."""
+        bars = self.trainer.progress_bar_callback
+        return [] if bars is not None else [TrainingProgress(self.trainer.is_global_zero)]
+
     def on_fit_start(self) -> None:
         """Keep the resolved configuration beside the results."""
         if self.config_text:
-            self.output.mkdir(parents=True, exist_ok=True)
-            (self.output / "config.yaml").write_text(self.config_text)
+            with atomic_write(self.output / "config.yaml") as part:
+                part.write_text(self.config_text, encoding="utf-8")
 
     def adamw(self, network: nn.Module, factor: Callable[[float], float]) -> dict[str, Any]:
         """AdamW whose learning rate follows the progress of the run.
@@ -76,3 +83,45 @@ class TrainingModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+class TrainingProgress(pl.Callback):
+    """Says every ten seconds how far a training is.
+
+    Args:
+        enabled: whether this process speaks for the run.
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self.display = Display(enabled)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Data is read from here on."""
+        self.display.begin("reading")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A resumed training begins where it was."""
+        self.display.begin("training", int(trainer.estimated_stepping_batches))
+        self.display.skip(trainer.global_step)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """One step further."""
+        self.display.update(trainer.global_step)
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measuring."""
+        self.display.begin("testing", int(sum(trainer.num_test_batches)))
+
+    def on_test_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """One batch further."""
+        self.display.update(batch_idx + 1)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """At the end of a run."""
+        self.display.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Where a run breaks off."""
+        self.display.close()

@@ -41,7 +41,7 @@ def idle(tmp_path, monkeypatch):
 def test_predictions_go_to_dated_folders(idle):
     output = idle("predict").model.output
     assert output.parent == Path("outputs")
-    made = datetime.strptime(output.name, "%Y-%m-%d_%H-%M-%S")
+    made = datetime.strptime(output.name, "%Y-%m-%d_%H-%M-%S.%f")
     assert abs((datetime.now() - made).total_seconds()) < 60
 
 

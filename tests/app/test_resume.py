@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from evaluation_runs import command, evaluate, read_metrics
 
 from hfb.app.output.result_store import ResultStore
+from hfb.storage import unfinished
+from hfb.storage.unfinished import PART, new_name
 
 
 @pytest.mark.usefixtures("light")
@@ -31,12 +34,26 @@ def test_a_stopped_run_goes_on_and_ends_the_same(
         with pytest.raises(SystemExit):
             evaluate(data, out)
     assert written == ["s0", "s1", "s2"]
-    (out / "samples" / ".s3.part").mkdir()  # as a kill in the middle of writing leaves it
+    new_name(out / "samples", PART).mkdir()  # as this process leaves it while it writes
+    left = subprocess.run(  # and as one that was killed in the middle of writing
+        [
+            sys.executable,
+            "-c",
+            "import os, sys; from pathlib import Path; from hfb.storage.unfinished import new_name;"
+            "new_name(Path(sys.argv[1]), '.part').mkdir(); os._exit(9)",
+            str(out / "samples"),
+        ]
+    )
+    assert left.returncode == 9
+    assert len(list((out / "samples").glob(".*"))) == 2
+    unfinished._tidied.clear()  # a run of its own
     stamps = {k: (out / "samples" / f"s{k}" / "result.json").stat().st_mtime_ns for k in range(3)}
     evaluate(data, out)
     assert (out / "metrics.json").read_bytes() == (undisturbed / "metrics.json").read_bytes()
     for k, stamp in stamps.items():
         assert (out / "samples" / f"s{k}" / "result.json").stat().st_mtime_ns == stamp
+    assert len(list((out / "samples").glob(".*"))) == 1
+    unfinished.discard_unfinished()
     assert not list((out / "samples").glob(".*"))
 
 

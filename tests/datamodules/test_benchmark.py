@@ -27,6 +27,9 @@ class Maker:
         assert recipe.protocol == "procedural"
         assert [slot.number for slot in slots] == list(range(10))
         lost = 3 if self.outcome == "one is missing" else None
+        for k in set(range(10)) - {lost}:
+            (folder / f"sample_{k}").mkdir(exist_ok=True)
+            (folder / f"sample_{k}" / "sample.json").write_text("{}")
         return [
             Made(slot, None, "", fault="none of 80 motions blurs that much" if k == lost else None)
             for k, slot in enumerate(slots)
@@ -51,6 +54,16 @@ def test_built_in_samples_are_made_once(maker: Maker, tmp_path: Path) -> None:
     assert len(maker.workers) == 2
     (folder,) = maker.folders
     assert tmp_path in folder.parents
+
+
+def test_a_set_that_was_cleaned_away_in_part_is_made_again(maker: Maker) -> None:
+    for _ in range(2):
+        BenchmarkDataModule().prepare_data()
+    assert len(maker.workers) == 1
+    (folder,) = maker.folders
+    (folder / "sample_4" / "sample.json").unlink()
+    BenchmarkDataModule().prepare_data()
+    assert len(maker.workers) == 2
 
 
 def test_a_set_that_lacks_a_sample_is_not_complete(

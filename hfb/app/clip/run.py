@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytorch_lightning as pl
 
+from hfb.app.clip.estimate import ClipEstimate
 from hfb.app.clip.windows import WindowFit
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import RunProgress, Watch
@@ -16,6 +18,11 @@ from hfb.matte import estimate_alpha
 from hfb.refine.initialise import InitialisedFrame, body_core, initialise_frame
 from hfb.refine.sequence.shutter_gap import gap_recipes
 from hfb.structures import BlurSample, ClipPart
+
+_START_SHARE = 0.2
+"""Of the time that a photo takes, until its pose is found: three of fifteen seconds or so."""
+_WARM_UP_STEPS = 3
+_TIMED_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class ClipRun:
         self.watch = watch
         self._windows = WindowFit(pipeline)
         self._is_found: list[bool] = []
+        self.estimate: ClipEstimate | None = None
 
     def step(self, sample: BlurSample) -> list[ClipFrame]:
         """Take the next photo; returns those that are finished with it, in the order of time.
@@ -60,15 +68,23 @@ class ClipRun:
         """
         part = part_of(sample)
         if part.number == 0:
+            self.estimate = ClipEstimate.of(self.pipeline.settings, sample)
+            self.watch.progress.note(self.estimate.first_line(sample.sample_id))
             self.watch.progress.begin(f"refining {part.total} photos", part.total)
         started = self._start(sample)
+        settings = self.pipeline.settings
+        fresh = min(part.number + 1 - self._windows.count, settings.window - settings.overlap)
+        self.watch.progress.update(self._windows.count + _START_SHARE * fresh)
         is_last = part.number + 1 == part.total
         bar = ClipProgress(self.watch.progress, self._windows.count, self._steps_of_window(sample))
+        if not self._windows.count:
+            bar.estimate = self.estimate
         if not is_last:
-            bar.fitted_again = self.pipeline.settings.overlap
+            bar.fitted_again = settings.overlap
         watch = replace(self.watch, callbacks=(*self.watch.callbacks, bar))
         done = self._windows.feed(started, is_last, watch)
-        self.watch.progress.update(self._windows.count)
+        if done:
+            self.watch.progress.update(self._windows.count)
         return [
             ClipFrame(frame, own, k == 0 and own.number > 0, self._is_found[own.number])
             for k, frame in enumerate(done)
@@ -123,14 +139,27 @@ class ClipProgress(pl.Callback):
         self.finished = finished
         self.total = total
         self.fitted_again = 0
+        self.estimate: ClipEstimate | None = None
         self._steps = 0
+        self._begin = 0.0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any) -> None:
         """One step further."""
         self._steps += 1
-        share = min(self._steps / (self.total + 1), 1.0)
+        self._correct_estimate(len(pl_module.problem))
+        share = _START_SHARE + (1.0 - _START_SHARE) * min(self._steps / (self.total + 1), 1.0)
         photos = len(pl_module.problem) - self.fitted_again
         self.progress.update(self.finished + photos * share)
+
+    def _correct_estimate(self, num_photos: int) -> None:
+        """Once the pace is known; the first steps compile and fill caches."""
+        if self.estimate is None:
+            return
+        if self._steps == _WARM_UP_STEPS:
+            self._begin = time.monotonic()
+        elif self._steps == _WARM_UP_STEPS + _TIMED_STEPS:
+            pace = (time.monotonic() - self._begin) / (_TIMED_STEPS * num_photos)
+            self.progress.note(self.estimate.corrected_line(pace))
 
 
 def part_of(sample: BlurSample) -> ClipPart:

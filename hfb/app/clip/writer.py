@@ -99,7 +99,7 @@ class ClipWriter:
             write_sequence(folder, refinements, whole, self.fitter)
             write_csv(folder / "per_photo.csv", self.rows())
         with atomic_write(self.root / "summary.txt") as part:
-            part.write_text("\n".join(self.lines()) + "\n")
+            part.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
 
     def rows(self) -> list[dict[str, str]]:
         """One row a photo: where it is, how well it is explained, how it meets the next one."""

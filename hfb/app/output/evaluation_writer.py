@@ -15,6 +15,7 @@ from rich.console import Console
 from hfb.app.evaluation import Outcome
 from hfb.app.output.result_store import ResultStore
 from hfb.app.progress import RunProgress
+from hfb.cli.display import duration
 from hfb.evaluate.tables import Table, means_by_tag, summarize_run, table_markdown
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
@@ -38,6 +39,7 @@ class EvaluationWriter(pl.Callback):
         self.progress = progress
         self._console = Console(stderr=True, markup=False)
         self._means: dict[str, float] = {}
+        self._is_estimated = False
 
     @property
     def root(self) -> Path:
@@ -77,7 +79,18 @@ class EvaluationWriter(pl.Callback):
             self.write_tables()
             if trainer.logger is not None:
                 trainer.logger.log_metrics(self._means, len(self.store.records()))
-        self.progress.update(batch_idx + 1)
+        if any(o.broken or o.results for o in outcomes):
+            self.progress.update(batch_idx + 1)
+            self._estimate_once(int(trainer.num_test_batches[0]) - batch_idx - 1)
+        else:
+            self.progress.skip(batch_idx + 1)
+
+    def _estimate_once(self, batches_left: int) -> None:
+        """After the first batch that took work, how long the others will take."""
+        left = self.progress.seconds_left()
+        if not self._is_estimated and left is not None and batches_left:
+            self.progress.note(f"about {duration(left)} left for {batches_left} more batches")
+            self._is_estimated = True
 
     def _keep(self, outcome: Outcome, fitter: Fitter, trainer: pl.Trainer) -> None:
         record = self.store.write(list(outcome.results), fitter)
@@ -105,7 +118,7 @@ class EvaluationWriter(pl.Callback):
         self.store.write_rows()
         for name, text in (("metrics.json", json.dumps(metrics, indent=1)), ("table.md", table)):
             with atomic_write(self.root / name) as part:
-                part.write_text(text.rstrip("\n") + "\n")
+                part.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         return table
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

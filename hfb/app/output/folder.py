@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 
 from hfb.app.output.result_store import config_fingerprint
+from hfb.errors import InputError
+from hfb.evaluate.records import read_csv
 
 OUTPUTS = Path("outputs")
+FOLDERS = ("samples", "unusable", "images", "tensorboard")
+FILES = ("config.yaml", "per_sample.csv", "summary.txt", "metrics.json", "table.md")
 
 
 def default_output(command: str, config_text: str) -> Path:
@@ -22,5 +27,28 @@ def default_output(command: str, config_text: str) -> Path:
         test goes on.
     """
     if command == "predict":
-        return OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        # To the millisecond: predictions that a loop starts at once have folders of their own.
+        return OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")[:-3]
     return OUTPUTS / f"test-{config_fingerprint(config_text)}"
+
+
+def check_output(root: Path) -> None:
+    """Find out before the work whether results have room in a folder.
+
+    Args:
+        root: of a run.
+
+    Raises:
+        InputError: if a file is in the place of a folder or the other way round, or what another
+            run has left there cannot be added to.
+    """
+    for name in (*FOLDERS, *FILES):
+        path, is_folder = root / name, name in FOLDERS
+        if os.path.lexists(path) and not (path.is_dir() if is_folder else path.is_file()):
+            raise InputError(
+                f"cannot write to {root}: {path} is no {'folder' if is_folder else 'file'}; choose "
+                "another output folder, or remove it"
+            )
+        if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write to {path}: Permission denied; choose another folder")
+    read_csv(root / "per_sample.csv")

@@ -46,7 +46,6 @@ class PredictionWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.root = root
         self.progress = progress
-        self._samples = SampleFiles(root)
         self._clip: ClipWriter | None = None
 
     def write_on_batch_end(
@@ -73,7 +72,7 @@ class PredictionWriter(BasePredictionWriter):
         fitter = pl_module.pipeline().fitter()
         if pl_module.config_text and batch_idx == 0:
             with atomic_write(self.root / "config.yaml") as part:
-                part.write_text(pl_module.config_text)
+                part.write_text(pl_module.config_text, encoding="utf-8")
         if batch and batch[0].part is not None:
             self._write_clip(prediction.frames, batch[0], fitter)
         else:
@@ -81,8 +80,9 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_samples(self, results: list[SampleResult], fitter: Fitter) -> None:
         self.progress.begin("writing", len(results))
+        samples = SampleFiles(self.root, self.progress.print)
         for number, result in enumerate(results, 1):
-            self._samples.write(result, fitter)
+            samples.write(result, fitter)
             self.progress.update(number)
         self.progress.finish()
         self._say([line for result in results for line in result_lines(result)])

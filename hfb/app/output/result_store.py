@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-
-import yaml
+from typing import TypeVar
 
 from hfb import __version__
+from hfb.app.output.kept import read_broken, read_config, read_record
 from hfb.errors import InputError
 from hfb.evaluate.records import Record, digest_of, record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
-from hfb.export import atomic_folder, atomic_write
 from hfb.refine.fitter import Fitter
 from hfb.report.folder import fill_folder
+from hfb.storage import atomic_folder, atomic_write
 from hfb.structures import BlurSample, BrokenSample
 
 RESULT_NAME = "result.json"
+_log = logging.getLogger(__name__)
+Kept = TypeVar("Kept")
 # What decides neither about the samples nor about their results.
 _FREE_OPTIONS = {"trainer", "output", "config", "verbose", "return_predictions"}
 _FREE_MODEL_OPTIONS = {"output", "image_every", "show_progress"}
@@ -41,6 +45,7 @@ class ResultStore:
         self.root = root
         self.inputs = inputs or []
         self._records: dict[str, Record] = {}
+        self._damaged: set[Path] = set()
 
     def open(self, config_text: str) -> None:
         """Begin or go on with a run.
@@ -53,7 +58,13 @@ class ResultStore:
         """
         path = self.root / "config.yaml"
         if path.is_file():
-            changes = config_changes(path.read_text(), config_text)
+            try:
+                changes = config_changes(path.read_text(encoding="utf-8"), config_text)
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"{path}, the configuration that the results in {self.root} were made with, "
+                    f"cannot be read ({error}): choose another --output"
+                ) from error
             if changes:
                 raise InputError(
                     f"{self.root} holds results of another configuration ({'; '.join(changes)}): "
@@ -66,20 +77,23 @@ class ResultStore:
                 "another --output"
             )
         with atomic_write(path) as part:
-            part.write_text(config_text)
+            part.write_text(config_text, encoding="utf-8")
 
     def records(self) -> list[Record]:
         """All finished samples by name, but for those that cannot be used any more."""
-        names = {path.parent.name for path in (self.root / "samples").glob(f"*/{RESULT_NAME}")}
+        paths = (self.root / "samples").glob(f"*/{RESULT_NAME}")
+        # Not what another process of the run is writing just now, under a name with a dot.
+        names = {path.parent.name for path in paths if not path.parent.name.startswith(".")}
         names -= {path.stem for path in self._unusable_files()}
         return [record for name in sorted(names) if (record := self.record(name))]
 
     def unusable(self) -> list[BrokenSample]:
         """All samples that entered no mean, by name."""
-        return [BrokenSample(**json.loads(path.read_text())) for path in self._unusable_files()]
+        notes = [self._read(path, read_broken) for path in self._unusable_files()]
+        return [note for note in notes if note is not None]
 
     def _unusable_files(self) -> list[Path]:
-        return sorted((self.root / "unusable").glob("*.json"))
+        return sorted((self.root / "unusable").glob("[!.]*.json"))
 
     def finished(self, sample: BlurSample) -> Record | None:
         """The record of this very sample, if it has been finished: same name, same images."""
@@ -95,8 +109,21 @@ class ResultStore:
         if not path.is_file():
             return None
         if name not in self._records:
-            self._records[name] = json.loads(path.read_text())
+            record = self._read(path, read_record)
+            if record is None:
+                return None
+            self._records[name] = record
         return self._records[name]
+
+    def _read(self, path: Path, read: Callable[[Path], Kept]) -> Kept | None:
+        """What is kept in a file; None, after a warning, if it is damaged."""
+        try:
+            return read(path)
+        except (OSError, ValueError) as error:
+            if path not in self._damaged:
+                self._damaged.add(path)
+                _log.warning("%s is damaged (%s): the sample is evaluated anew", path, error)
+            return None
 
     def digest(self, sample: BlurSample) -> str:
         """Checksum of what a sample's results depend on, files of other programs included."""
@@ -160,8 +187,7 @@ def config_fingerprint(text: str) -> str:
 
 def _deciding(text: str) -> dict[str, str]:
     """Flat options of a configuration without those that results do not depend on."""
-    config = yaml.safe_load(text) or {}
-    config = {key: value for key, value in config.items() if key not in _FREE_OPTIONS}
+    config = {k: v for k, v in read_config(text).items() if k not in _FREE_OPTIONS}
     model = config.get("model")
     if isinstance(model, dict):
         config["model"] = {k: v for k, v in model.items() if k not in _FREE_MODEL_OPTIONS}

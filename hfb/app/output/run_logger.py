@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from hfb.errors import InputError
+from hfb.storage import utf8_path
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -70,6 +72,7 @@ class LazyWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: SummaryWriter | None = None
+        self._ways = ExitStack()
 
     def open(self) -> SummaryWriter:
         """The `SummaryWriter`, made when first asked for.
@@ -82,7 +85,9 @@ class LazyWriter:
             from torch.utils.tensorboard import SummaryWriter
 
             try:
-                self._made = SummaryWriter(str(self._folder))
+                self._folder.mkdir(parents=True, exist_ok=True)
+                name = self._ways.enter_context(utf8_path(self._folder))
+                self._made = SummaryWriter(str(name))
             except OSError as error:
                 raise InputError(
                     f"cannot write {self._folder}: {error.strerror}; choose another --output"
@@ -105,3 +110,4 @@ class LazyWriter:
         if self._made is not None:
             self._made.close()
             self._made = None
+            self._ways.close()

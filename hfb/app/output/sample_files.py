@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hfb.evaluate.records import read_csv, record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
-from hfb.export import atomic_folder
 from hfb.refine.fitter import Fitter
 from hfb.report.folder import fill_folder
+from hfb.storage import atomic_folder, folder_lock
+
+TABLE_LOCK = ".table.lock"
 
 
 class SampleFiles:
@@ -18,10 +21,12 @@ class SampleFiles:
 
     Args:
         root: the folder; made with the first result.
+        say: told of samples that are replaced.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, say: Callable[[str], None] | None = None) -> None:
         self.root = root
+        self.say = say
 
     def write(self, result: SampleResult, fitter: Fitter) -> None:
         """Write the files of a sample and its row.
@@ -33,9 +38,15 @@ class SampleFiles:
         Raises:
             InputError: if the folder cannot be written.
         """
-        with atomic_folder(self.root / "samples" / result.item.sample.sample_id) as folder:
+        place = self.root / "samples" / result.item.sample.sample_id
+        if place.is_dir() and self.say is not None:
+            self.say(f"{place} was there already and is replaced")
+        with atomic_folder(place) as folder:
             fill_folder(folder, result, fitter)
         own, table = rows_of(record_of([result])), self.root / "per_sample.csv"
-        others = [row for row in read_csv(table) if row["sample_id"] != own[0]["sample_id"]]
-        # Tables of other versions may have other columns.
-        write_csv(table, [{name: row.get(name, "") for name in own[0]} for row in [*others, *own]])
+        # Others may write to the folder at the same time: `Fit.save`, processes of the same run.
+        with folder_lock(self.root, on_wait=lambda holder: None, name=TABLE_LOCK):
+            others = [row for row in read_csv(table) if row["sample_id"] != own[0]["sample_id"]]
+            # Tables of other versions may have other columns.
+            rows = [{name: row.get(name) or "" for name in own[0]} for row in [*others, *own]]
+            write_csv(table, rows)

@@ -13,8 +13,6 @@ the body's topology, camera frame, m: the body is registered to them when the fi
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +26,7 @@ from hfb.init.files.arrays import FORMAT, FORMAT_VERSION, EstimateArrays, load_a
 from hfb.init.files.camera import camera_arrays, one_camera
 from hfb.init.files.parameters import registered_params, stored_params
 from hfb.skeleton import NUM_JOINTS, require_smpl
+from hfb.storage import atomic_write
 from hfb.structures import Camera, InitialEstimate
 
 
@@ -66,18 +65,8 @@ def write_estimate(path: str | Path, estimate: InitialEstimate, frame: int = 0) 
     }
     if estimate.joint_sigma is not None:
         arrays["joint_sigma"] = _float32(estimate.joint_sigma)[None]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                np.savez_compressed(part, **arrays)  # type: ignore[arg-type]
-                part.close()
-                os.replace(part.name, path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise InputError(f"cannot write the estimate {path}: {error}") from error
+    with atomic_write(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return path
 
 

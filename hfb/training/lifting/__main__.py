@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.programs import LIFTING
-from hfb.training.lifting.cli import run
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; `args` instead of `sys.argv` where a test calls it."""
-    run(LIFTING, *LIFTING.choose(args))
+    with user_errors_as_one_line():
+        command, options = LIFTING.choose(args)
+    from hfb.training.lifting.cli import run
+
+    run(LIFTING, command, options)
 
 
 if __name__ == "__main__":

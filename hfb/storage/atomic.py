@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from hfb.errors import InputError
+from hfb.storage.unfinished import ASIDE, PART, discard, new_name, tidy
 
 
 @contextmanager
@@ -30,20 +29,20 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         InputError: if the folder cannot be made or written to; says which and why.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    part = new_name(path.parent, PART, path.suffix)
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            tidy(path.parent)
             yield part
             os.replace(part, path)
         except OSError as error:
-            reason = error.strerror or str(error)
             raise InputError(
-                f"cannot write {path}: {reason}; choose another output folder or free some space"
+                f"cannot write {path}: {_reason(error)}; choose another output folder or free some "
+                "space"
             ) from error
     finally:
-        with suppress(OSError):  # nothing to remove, or the folder itself is no folder
-            part.unlink()
+        discard(part)
 
 
 @contextmanager
@@ -51,28 +50,46 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give an empty folder to fill; on success it becomes `path`, on failure nothing is left.
 
     Args:
-        path: the folder to make; an old one is replaced.
+        path: the folder to make. An old one stays until the new one is whole, and for good if it
+            does not get so far.
 
     Yields:
-        The temporary folder, `.<name>.part` beside `path`.
+        The temporary folder, beside `path`.
 
     Raises:
         InputError: if it cannot be made or written to; says which and why.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
+    part = new_name(path.parent, PART)
     try:
         try:
-            shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-            part.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tidy(path.parent)
+            part.mkdir()
             yield part
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(part, path)
+            _swap(part, path)
         except OSError as error:
-            reason = error.strerror or str(error)
             raise InputError(
-                f"cannot write results to {path}: {reason}; choose another folder or free some "
-                "space"
+                f"cannot write results to {path}: {_reason(error)}; choose another folder or free "
+                "some space"
             ) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        discard(part)
+
+
+def _swap(part: Path, path: Path) -> None:
+    """Put a folder in the place of another; on failure the old one is back."""
+    if not os.path.lexists(path):
+        os.replace(part, path)
+        return
+    aside = new_name(path.parent, ASIDE)
+    try:
+        aside.mkdir()
+        os.replace(path, aside / path.name)
+        os.replace(part, path)
+    finally:
+        discard(aside)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
