@@ -201,7 +201,7 @@ PLACEHOLDERS = {"N": "3", "[x0,y0,x1,y1]": "[0,0,60,60]", "DIR": "out", "FOLDER"
 def test_options_are_known(capsys: pytest.CaptureFixture) -> None:
     """predict or test reads each of them, with a value of the kind that stands there."""
     options = [shlex.split(option) for option in OPTIONS if option.startswith("--")]
-    assert len(options) >= 15
+    assert len(options) >= 14
     main = importlib.import_module("run_hfb").main
     for words in options:
         typed = [PLACEHOLDERS.get(word, word) for word in words]

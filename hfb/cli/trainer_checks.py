@@ -48,6 +48,11 @@ def check_devices(devices: int | str | list[int], accelerator: Any = "cpu") -> N
         InputError: says how many there are.
     """
     is_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if accelerator in ("gpu", "cuda") and not torch.cuda.device_count():
+        raise InputError(
+            f"trainer.accelerator {accelerator}: there is no GPU here that PyTorch can use; leave "
+            "it out, or give cpu"
+        )
     if devices == "auto" or not (is_cpu or accelerator in ("gpu", "cuda")):
         return
     most = count_processors() if is_cpu else torch.cuda.device_count()

@@ -58,7 +58,7 @@ def _as_rgb(stored: Stored, name: str) -> Float[Tensor, "3 H W"]:
     if array.shape[-1] in (2, 4) and bool((array[..., -1] < array[..., -1].max()).any()):
         _logger.warning("%s is see-through in places: what is hidden there is taken, too", name)
     colour = array[..., :3] if array.shape[-1] >= 3 else array[..., :1].repeat(3, axis=-1)
-    if colour.size and colour.dtype == np.uint16 and colour.max() <= 255:
+    if colour.size and colour.dtype == np.uint16 and 0 < colour.max() <= 255:
         raise InputError(
             f"{name} has 16 bits, but its largest value is {colour.max()} of 65535: if these are "
             "8-bit values, save it with 8 bits"

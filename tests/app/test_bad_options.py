@@ -32,8 +32,8 @@ PREDICT = [
     ("--trainer.accelerator=nonsense", "invalid accelerator name"),
     ("--trainer.strategy=nonsense", "invalid strategy name"),
     ("--trainer.strategy=fsdp", "trainer's settings cannot be used: "),
-    ("--trainer.devices=-1", "trainer's settings cannot be used: "),
-    ("--trainer.devices=100000", "that many processes"),
+    ("--trainer.devices=-1", "trainer.devices -1 cannot be had"),
+    ("--trainer.devices=100000", "trainer.devices 100000 cannot be had"),
     ("--trainer.num_nodes=0", "`num_nodes` must be a positive integer"),
     ("--trainer.precision=16", "trainer.precision 16: everything here is computed in 32 bits"),
     ("--trainer.precision=64-true", "trainer.precision 64-true"),
@@ -168,7 +168,7 @@ def test_predict_refuses(option: str, part: str, places: dict, capsys: Any) -> N
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there(places: dict, capsys: Any) -> None:
     line = said(run_hfb, ["predict", "--trainer.accelerator=gpu"], capsys)
-    assert "No supported gpu backend found" in line
+    assert "trainer.accelerator gpu: there is no GPU here that PyTorch can use" in line
 
 
 @pytest.mark.parametrize(("run", "args", "part"), OTHERS)

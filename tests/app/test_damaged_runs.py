@@ -144,7 +144,7 @@ def test_what_stands_in_the_way_of_results_is_found_out_at_once(tmp_path: Path) 
 def test_more_processes_than_processors_are_refused(
     devices: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hfb.cli.lightning.count_processors", lambda: 2)
+    monkeypatch.setattr("hfb.cli.trainer_checks.count_processors", lambda: 2)
     with pytest.raises(InputError, match=r"trainer\.devices .* 2 processors here; give 1 to 2"):
         check_devices(devices)
 
@@ -153,6 +153,6 @@ def test_more_processes_than_processors_are_refused(
 def test_as_many_processes_as_processors_are_fine(
     devices: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hfb.cli.lightning.count_processors", lambda: 2)
+    monkeypatch.setattr("hfb.cli.trainer_checks.count_processors", lambda: 2)
     check_devices(devices)
     check_devices(devices, "auto")

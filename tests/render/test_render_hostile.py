@@ -153,14 +153,14 @@ def test_bad_cameras_are_named(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mode": "soft"}, "mode is 'soft'.*coverage, contour, dibr"),
-        ({"backend": "warp"}, "backend is 'warp'.*auto, torch, numba, kaolin"),
-        ({"num_threads": 0}, "num_threads is 0"),
-        ({"num_threads": True}, "num_threads is True"),
-        ({"knum": -1}, "knum is -1"),
-        ({"sigmainv": 0.0}, "sigmainv is 0.0"),
-        ({"boxlen": float("nan")}, "boxlen is nan"),
-        ({"contour_sigma_px": float("inf")}, "contour_sigma_px is inf"),
+        ({"mode": "soft"}, r"mode must be one of coverage, contour, dibr, got 'soft'"),
+        ({"backend": "warp"}, r"backend must be one of auto, torch, numba, kaolin, got 'warp'"),
+        ({"num_threads": 0}, r"num_threads must be .*, got 0"),
+        ({"num_threads": True}, r"num_threads must be .*, got True"),
+        ({"knum": -1}, r"knum must be .*, got -1"),
+        ({"sigmainv": 0.0}, r"sigmainv must be .*, got 0"),
+        ({"boxlen": float("nan")}, r"boxlen must be .*, got nan"),
+        ({"contour_sigma_px": float("inf")}, r"contour_sigma_px must be .*, got inf"),
     ],
 )
 def test_bad_settings_are_named(changes: dict[str, object], message: str) -> None:

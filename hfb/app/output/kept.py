@@ -104,6 +104,10 @@ def _check_metrics(metrics: object) -> None:
     if metrics["reblur_psnr_db"] is None or metrics["matte_iou"] is None:
         raise ValueError("metrics are missing")
     for name, value in metrics.items():
+        if name == "warnings":
+            if not isinstance(value, list) or not all(isinstance(code, str) for code in value):
+                raise ValueError("warnings are no list of codes")
+            continue
         values = value.values() if name == "per_joint_mm" and isinstance(value, dict) else [value]
         if not all(_is_number(entry) for entry in values):
             raise ValueError(f"{name} is no number")
