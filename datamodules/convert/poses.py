@@ -114,7 +114,8 @@ def _in_place(found: ToolPoses, drop_betas: bool, body: Path | None, path: Path)
     assert pelvis is not None, "each tool says one of the two"
     for row, place in enumerate(pelvis):
         focal = float(found.intrinsics[row, 0, 0])
-        check_in_view(place[None], focal, row, found.place_name, path)
+        side = float(found.sizes[row].max())
+        check_in_view(place[None], focal, side, row, found.place_name, path)
     is_other = drop_betas or found.model != "smpl"
     if is_shaped and body is None and found.trans is not None and is_other:
         _logger.warning(

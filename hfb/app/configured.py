@@ -81,7 +81,7 @@ def _read(name: str | Path) -> dict[str, Any]:
 
 def _model_of(layer: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of the module among those of a configuration."""
-    unknown = sorted(set(layer) - _OTHERS - {"model"})
+    unknown = sorted(str(name) for name in set(layer) - _OTHERS - {"model"})
     model = layer.get("model", {})
     if unknown or not isinstance(model, Mapping):
         raise InputError(

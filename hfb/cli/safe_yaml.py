@@ -19,6 +19,8 @@ MAX_VALUES = 20_000
 
 MAX_DEPTH = 50
 
+_NAMES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
 
 class UnsafeYamlError(yaml.YAMLError):
     """A document that is too large, too deep, or contains itself."""
@@ -60,8 +62,15 @@ def check_yaml(text: str) -> None:
 
 
 def _check_keys(node: yaml.Node | None) -> None:
-    """Refuse keys that stand twice in one mapping: the second would replace the first silently."""
+    """Refuse keys that are no text, or stand twice: the second would replace the first silently."""
     if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if key.tag not in _NAMES:
+                what = getattr(key, "value", key.id)
+                line = key.start_mark.line + 1
+                raise UnsafeYamlError(
+                    f"a setting is called {what} in line {line}: its name must be text"
+                )
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:

@@ -34,6 +34,8 @@ NEAREST_M = 0.1
 SMALLEST_PX = 2.0
 """Nobody whose height covers fewer pixels is seen at all."""
 HEIGHT_M = 1.7
+FARTHEST_SIDES = 10.0
+"""Nobody whose pelvis is seen more sides of the image away from the optical axis is in it."""
 ROTATION_TOLERANCE = 1e-2
 """How far R R^T may be from the identity: networks give half precision."""
 
@@ -113,30 +115,41 @@ def check_rotations(rotmat: NDArray[np.float64], name: str, path: str | Path) ->
 
 
 def check_in_view(
-    pelvis: NDArray[np.float64], focal: float, row: int, name: str, path: str | Path
+    pelvis: NDArray[np.float64],
+    focal: float,
+    side: float,
+    row: int,
+    name: str,
+    path: str | Path,
 ) -> None:
     """Raise unless a body stands where a camera can see one.
 
     Args:
         pelvis: (K, 3) of each hypothesis, camera frame (x right, y down, z forward), m.
         focal: focal length of the camera, px.
+        side: longer side of its image, px.
         row: of the file, for errors.
         name: of the entry, for errors.
         path: of the file, for errors.
 
     Raises:
-        InputError: if one lies behind the camera or too far away to be seen.
+        InputError: if one lies behind the camera, far beside it or too far away to be seen.
     """
-    for depth in pelvis[:, 2].tolist():
+    where = f"{path}: {name} of row {row} puts the body"
+    for across, down, depth in pelvis.tolist():
         if depth < NEAREST_M:
             raise InputError(
-                f"{path}: {name} of row {row} puts the body behind the camera (z = {depth:g} m); z "
-                "points forward and y down here, OpenGL's camera looks along -z: turn both"
+                f"{where} behind the camera (z = {depth:g} m); z points forward and y down here, "
+                "OpenGL's camera looks along -z: turn both"
             )
         if HEIGHT_M * focal / depth < SMALLEST_PX:
             raise InputError(
-                f"{path}: {name} of row {row} puts the body {depth:g} m away, where it covers less "
-                f"than {SMALLEST_PX:g} px"
+                f"{where} {depth:g} m away, where it covers less than {SMALLEST_PX:g} px"
+            )
+        beside = max(abs(across), abs(down)) * focal / depth
+        if beside > FARTHEST_SIDES * side:
+            raise InputError(
+                f"{where} {beside:g} px beside the optical axis, the image has {side:g} px"
             )
 
 

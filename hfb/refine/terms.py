@@ -108,7 +108,7 @@ def check_names(names: Iterable[str], where: str) -> None:
     Raises:
         InputError: that lists the terms there are.
     """
-    unknown = sorted(set(names) - set(_terms))
+    unknown = sorted(str(name) for name in set(names) - set(_terms))  # YAML has numbers as keys
     if unknown:
         raise InputError(
             f"{where}: no loss term {', '.join(unknown)}; there are {', '.join(_terms)}, and what "

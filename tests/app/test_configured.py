@@ -163,3 +163,12 @@ def test_settings_may_be_objects() -> None:
     model = configured_model(settings={"render": render, "stages": stages})
     assert model.render_settings == render
     assert model.refine_settings.stages == stages
+
+
+def test_keys_that_are_no_names_are_named(tmp_path: Path) -> None:
+    """YAML has numbers as keys."""
+    path = tmp_path / "it.yaml"
+    for key in ("-1", "null", "3.5", "yes"):
+        path.write_text(f"model:\n  refine:\n    weights:\n      {key}: 1.0\n      posse: 1\n")
+        with pytest.raises(InputError, match=f"a setting is called {key} .*its name must be text"):
+            configured_model(path)

@@ -195,7 +195,7 @@ def _deciding(text: str) -> dict[str, str]:
 
     def walk(value: object, name: str) -> None:
         if isinstance(value, dict) and value:
-            for key in sorted(value):
+            for key in sorted(value, key=str):
                 walk(value[key], f"{name}.{key}" if name else str(key))
         elif isinstance(value, list) and any(isinstance(v, dict) for v in value):
             for k, entry in enumerate(value):

@@ -124,7 +124,8 @@ def estimate_at(
     pelvis = params.transl + body.shape(params.betas)[1][:, 0]
     focal = float(own.focal.mean())
     place = "vertices" if arrays.is_mesh else arrays.place
-    check_in_view(pelvis.double().numpy(), focal, row, place, arrays.path)
+    side = float(max(own.height, own.width))
+    check_in_view(pelvis.double().numpy(), focal, side, row, place, arrays.path)
     transl = params.transl
     if own is not common:
         transl = transl + seen_by(pelvis, own, common) - pelvis

@@ -143,6 +143,8 @@ MIRRORED[1, 7, 2, 2] = -1.0
     [
         ({"trans": np.full((ROWS, 3), -3.5)}, r"trans of row 0 .*behind the camera \(z = -3.46"),
         ({"trans": np.full((ROWS, 3), 1e8)}, r"puts the body 1e\+08 m away"),
+        ({"trans": np.tile([1e30, 0, 4.0], (ROWS, 1))}, r"px beside the optical axis, the image"),
+        ({"trans": np.tile([0, -40.0, 4.0], (ROWS, 1))}, r"puts the body 4\d\d\d.* px beside"),
         ({"pelvis": np.zeros((ROWS, 3))}, r"pelvis of row 0 .*behind the camera \(z = 0 m\)"),
         ({"poses": MIRRORED}, "poses of row 1, joint 7 mirrors"),
         ({"poses": np.full((ROWS, 72), 1e30)}, r"poses\[0, 0\] is 1e\+30"),
