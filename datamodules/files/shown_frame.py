@@ -141,7 +141,10 @@ def _turned(array: np.ndarray, frame: av.VideoFrame, name: str) -> np.ndarray:
     The matrix (9 numbers, rows [a b u; c d v; x y w]) shows the pixel (x, y) at
     (a x + c y, b x + d y): what exchanges the axes is a transposition, then signs are mirrors.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV meets something beside the image that it does not know
+        return np.rot90(array, round(frame.rotation / 90) % 4)
     if matrix is None:
         return array
     a, b, _, c, d = struct.unpack_from("<5i", memoryview(matrix))  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from PIL import Image
 from videos import HEIGHT, WIDTH, write_clip
 
 from datamodules.files.clip_info import read_clip_info
+from datamodules.files.shown_frame import _turned
 from datamodules.files.video import median_background, read_video_frames
 from hfb.errors import InputError
 
@@ -73,6 +74,20 @@ def test_turns_and_mirrors(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(shown, coordinates_shown(stored, matrix))
     info = read_clip_info(clip)
     assert (info.height, info.width) == shown.shape[:2]
+
+
+def test_side_data_that_pyav_does_not_know() -> None:
+    """Some of FFmpeg's kinds have no name in PyAV: the turn is still known, by degrees."""
+
+    class Frame:
+        rotation = -90
+
+        @property
+        def side_data(self) -> None:
+            raise ValueError("31 is not a valid Type")
+
+    turned = _turned.__wrapped__(np.arange(6).reshape(2, 3), Frame(), "a.mp4")  # type: ignore[attr-defined]
+    assert turned.tolist() == [[3, 0], [4, 1], [5, 2]]
 
 
 def test_an_angle_that_is_no_quarter_turn(tmp_path: Path) -> None:
