@@ -16,6 +16,7 @@ from hfb.structures import BlurSample
 from real_footage.manifest import Case, Clip
 from real_footage.truth import Reader, Truth, frames_around, read_truth, truth_of, write_truth
 
+
 @dataclass(frozen=True)
 class Footage:
     """Where clips lie and what is kept of them.

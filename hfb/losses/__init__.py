@@ -2,6 +2,7 @@
 
 from hfb.losses.boundary import BoundaryState, boundary_loss
 from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
+from hfb.losses.landmarks import joint_sureness, joints_2d_loss
 from hfb.losses.regularisation import (
     anchor_stiffness,
     polynomial_loss,
@@ -22,6 +23,8 @@ __all__ = [
     "boundary_loss",
     "check_weights",
     "image_loss",
+    "joint_sureness",
+    "joints_2d_loss",
     "matting_loss",
     "pair_cosines",
     "polynomial_loss",

@@ -14,13 +14,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.geometry import rotmat_to_rotvec
+from hfb.geometry import project, rotmat_to_rotvec
 from hfb.losses import (
     TexelPairs,
     anchor_stiffness,
     background_loss,
     boundary_loss,
     image_loss,
+    joint_sureness,
+    joints_2d_loss,
     matting_loss,
     polynomial_loss,
     pose_anchor_loss,
@@ -40,6 +42,13 @@ from hfb.structures import Exposure, Layers
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
+_SEEN_JOINTS = [1, 2, 4, 5, 7, 8, 12, 15, 16, 17, 18, 19, 20, 21]
+"""Hips to ankles, neck and head, shoulders to wrists: what landmark detectors see."""
+
+_HEIGHT_M = 1.7
+_USUAL_ERROR = 1e-3
+"""Squared sRGB difference that a photo of a dressed person is explained to."""
+
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
 
@@ -58,6 +67,7 @@ class Prediction:
         layers: the single sub-frames, where a term needs them.
         motion: the polynomials.
         pose_rotmat: pose at each sub-frame time.
+        joints: at each sub-frame time, camera frame, m.
         betas: shape.
         texture: sRGB.
         gap: shut part of the frame time of each sequence; None where the exposures tell it.
@@ -68,6 +78,7 @@ class Prediction:
     layers: Layers | None
     motion: PolynomialMotion
     pose_rotmat: Float[Tensor, "P N J 3 3"]
+    joints: Float[Tensor, "P N J 3"]
     betas: Float[Tensor, "P K"]
     texture: Float[Tensor, "P 3 TH TW"]
     gap: Float[Tensor, " Q"] | None = None
@@ -83,6 +94,7 @@ class Context:
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
         body: the body model.
+        start_joints: joints of the start, camera frame, m.
         pose_prior: eq. 6, or None.
         motion_energy: eq. 10, or None.
         texel_pairs: eq. 5's neighbour table, or None.
@@ -94,6 +106,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     body: SmplBody
+    start_joints: Float[Tensor, "P J 3"]
     pose_prior: MixturePosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
@@ -233,6 +246,36 @@ def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     if sigma is not None:
         stiffness = anchor_stiffness(sigma, context.settings.anchor_sigma, _FIRMEST)
     return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
+
+
+@register_term("joints_2d", weight=0.0)
+def joints_2d_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The joints are where the start sees them at mid-exposure; not in the paper.
+
+    The likelihood of a photo whose noise is not known is its mean squared error to the power of
+    half its pixels: against it, what is known besides weighs by that error. A photo that the body
+    explains lets its joints go where it wants them, one that it cannot explain does not.
+    """
+    problem, settings = context.problem, context.settings
+    count = prediction.joints.shape[1]
+    middle = prediction.joints[:, (count - 1) // 2 : count // 2 + 1].mean(1)
+    seen, start = (
+        project(joints[:, _SEEN_JOINTS], problem.camera)
+        for joints in (middle, context.start_joints)
+    )
+    depth = context.start_joints[:, 0, 2]
+    height = _HEIGHT_M * problem.camera.focal.mean(-1) / depth
+    sureness = None
+    if problem.joint_sigma is not None and settings.joints_2d_sigma > 0:
+        sureness = joint_sureness(
+            context.start_joints,
+            context.body.parents,
+            problem.joint_sigma,
+            settings.joints_2d_sigma,
+        )[:, _SEEN_JOINTS]
+    error = image_loss(prediction.image, problem.image, problem.valid, _area(context)).detach()
+    held = joints_2d_loss(seen, start, height, sureness)
+    return held * (error / _USUAL_ERROR) ** settings.joints_2d_power
 
 
 @register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
