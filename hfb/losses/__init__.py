@@ -1,7 +1,13 @@
 """One function per term of the joint loss (eq. 3 to 9), and the weighted sum (eq. 11)."""
 
 from hfb.losses.boundary import BoundaryState, boundary_loss
-from hfb.losses.image import MattingKind, background_loss, image_loss, matting_loss
+from hfb.losses.image import (
+    MattingKind,
+    background_loss,
+    image_loss,
+    matting_loss,
+    robust_image_loss,
+)
 from hfb.losses.landmarks import joint_sureness, joints_2d_loss
 from hfb.losses.regularisation import (
     anchor_stiffness,
@@ -30,6 +36,7 @@ __all__ = [
     "polynomial_loss",
     "pose_anchor_loss",
     "pose_prior_loss",
+    "robust_image_loss",
     "shape_loss",
     "texel_pairs",
     "texture_smoothness_loss",

@@ -27,6 +27,7 @@ from hfb.losses import (
     polynomial_loss,
     pose_anchor_loss,
     pose_prior_loss,
+    robust_image_loss,
     shape_loss,
     texture_smoothness_loss,
 )
@@ -159,8 +160,12 @@ def _area(context: Context) -> Tensor | None:
 @register_term("image", weight=(3.0, 50.0, 50.0))
 def image_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The blurry image is explained: eq. 3."""
-    problem = context.problem
-    return image_loss(prediction.image, problem.image, problem.valid, _area(context))
+    problem, scale = context.problem, context.settings.image_robust
+    pair = (prediction.image, problem.image)
+    if scale > 0:
+        area = _area(context)
+        return robust_image_loss(*pair, scale, problem.alpha, problem.valid, area)
+    return image_loss(*pair, problem.valid, _area(context))
 
 
 @register_term("matting", weight=(1.0, 0.3, 0.3))
@@ -248,6 +253,23 @@ def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
+@register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
+def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The motions of consecutive photos meet: section 3.2.
+
+    The restriction at each boundary counts for the later of its two photos. Where the earlier one
+    has been refined before, only the later one is fitted, and it counts `_BORDER` times.
+    """
+    problem, sequences = context.problem, context.problem.sequences
+    assert sequences is not None
+    times = boundary_times(sequences, context.settings.gap_fraction, prediction.gap)
+    states = boundary_states(prediction.motion, prediction.betas, sequences, times, context.body)
+    first, second = sequences.pairs.unbind(1)
+    missed = boundary_loss(*states)
+    missed = torch.where(first < 0, _BORDER * missed, missed)
+    return prediction.betas.new_zeros(len(problem)).index_add(0, second, missed)
+
+
 @register_term("joints_2d", weight=0.0)
 def joints_2d_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The joints are where the start sees them at mid-exposure; not in the paper.
@@ -276,20 +298,3 @@ def joints_2d_term(prediction: Prediction, context: Context) -> Float[Tensor, " 
     error = image_loss(prediction.image, problem.image, problem.valid, _area(context)).detach()
     held = joints_2d_loss(seen, start, height, sureness)
     return held * (error / _USUAL_ERROR) ** settings.joints_2d_power
-
-
-@register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
-def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """The motions of consecutive photos meet: section 3.2.
-
-    The restriction at each boundary counts for the later of its two photos. Where the earlier one
-    has been refined before, only the later one is fitted, and it counts `_BORDER` times.
-    """
-    problem, sequences = context.problem, context.problem.sequences
-    assert sequences is not None
-    times = boundary_times(sequences, context.settings.gap_fraction, prediction.gap)
-    states = boundary_states(prediction.motion, prediction.betas, sequences, times, context.body)
-    first, second = sequences.pairs.unbind(1)
-    missed = boundary_loss(*states)
-    missed = torch.where(first < 0, _BORDER * missed, missed)
-    return prediction.betas.new_zeros(len(problem)).index_add(0, second, missed)

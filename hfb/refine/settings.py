@@ -29,6 +29,7 @@ _RANGES: dict[str, Range] = {
     "coefficient_l1": WEIGHT,
     "background_epsilon": (1e-9, 1e3),
     "anchor_sigma": (0.0, 100.0),
+    "image_robust": (0.0, 1e6),
     "joints_2d_sigma": (0.0, 100.0),
     "joints_2d_power": (0.0, 4.0),
     "start_noise": (0.0, 10.0),
@@ -138,6 +139,8 @@ class RefineSettings:
         anchor_sigma: uncertainty of a starting joint, rad, that the pose anchor holds with its
             weight; surer ones are held more firmly, others are freer. Starting poses that come
             without uncertainties have all joints held alike; 0 does so with all.
+        image_robust: squared differences of colour, in medians over the person, from which a pixel
+            is let go; 0: none is, as in eq. 3.
         joints_2d_sigma: uncertainty of the place of a starting joint, m, at which the term
             joints_2d counts it half; 0: all joints alike.
         joints_2d_power: how the term joints_2d grows with the photo's unexplained error: 1 as the
@@ -179,6 +182,7 @@ class RefineSettings:
     coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
     background_epsilon: float = 0.1
     anchor_sigma: float = 0.3
+    image_robust: float = 0.0
     joints_2d_sigma: float = 0.1
     joints_2d_power: float = 1.0
     start_noise: float = 0.03
