@@ -94,7 +94,7 @@ def test_a_fit_that_explains_nothing_says_so_and_keeps_its_files(
     run: Callable[..., Path], example: BlurSample, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     start = with_start(example).estimate
-    aside = replace(start, transl=start.transl + torch.tensor([40.0, 0.0, 0.0]))
+    aside = replace(start, transl=start.transl + torch.tensor([8.0, 0.0, 0.0]))
     write_estimate(tmp_path / "aside.hfbinit.npz", aside)
     with pytest.raises(SystemExit) as stop:
         run(estimate=tmp_path / "aside.hfbinit.npz")
