@@ -249,8 +249,8 @@ class BlurSample(Batch):
         exposure_is_known: False where only the openings of the shutter are known, not how long it
             stayed open.
         part: of which clip this is one photo, if it is.
-        background_known: 1 where the background was seen, 0 where it is filled in, so that nothing
-            is compared there; None: it was seen everywhere.
+        background_known: 1 where the background was seen, 0 where it is filled in and only what the
+            person covers is compared; None: it was seen everywhere.
     """
 
     shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate", "background_known")

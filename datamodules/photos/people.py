@@ -16,8 +16,12 @@ from hfb.init.detect.landmarks import Landmarks
 
 _logger = logging.getLogger("hfb")
 
-FindPeople = Callable[[np.ndarray, Sequence[Roi]], list[np.ndarray]]
-"""From an image (H, W, 3), uint8 sRGB, and upright squares of it to a mask (H, W) a person."""
+FindPeople = Callable[[np.ndarray, Sequence[Roi], float], list[np.ndarray]]
+"""From an image (H, W, 3), uint8 sRGB, upright squares of it and the least score of the detector
+to a mask (H, W) a person."""
+
+LIKELY, SURE = 0.5, 0.75
+"""Scores of the detector: people score .9 and more, chairs and shadows up to .7."""
 
 LIMB_WIDTH, HEAD_RADIUS = 0.17, 0.11
 """Of the masks, in heights of the person: wide enough for clothes, hair and a shadow's edge."""
@@ -44,11 +48,14 @@ def people_finder() -> FindPeople | None:
     except HfbError as error:
         _logger.info("people are not looked for in the clip: %s", error)
         return None
-    return lambda image, windows: find_people(network, image, windows)
+    return lambda image, windows, score: find_people(network, image, windows, score)
 
 
 def find_people(
-    network: BlazePose, image: UInt8[np.ndarray, "H W 3"], windows: Sequence[Roi]
+    network: BlazePose,
+    image: UInt8[np.ndarray, "H W 3"],
+    windows: Sequence[Roi],
+    min_score: float = LIKELY,
 ) -> list[Bool[np.ndarray, "H W"]]:
     """A mask for each person in some squares of an image.
 
@@ -56,10 +63,11 @@ def find_people(
         network: detector and landmark network.
         image: sRGB.
         windows: upright squares to look in; they may overlap.
+        min_score: of the detector, from which it is believed.
     """
     rois: list[Roi] = []
     for window in windows:
-        for person in network.detect(image, window)[:_MAX_PEOPLE]:
+        for person in network.detect(image, window, min_score)[:_MAX_PEOPLE]:
             roi = roi_from_points(person.hip, person.top)
             if not any(_is_same(roi, other) for other in rois):
                 rois.append(roi)

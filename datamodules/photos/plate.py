@@ -23,7 +23,7 @@ from datamodules.files.video import (
     read_video_frames,
     spread_frames,
 )
-from datamodules.photos.people import FindPeople, people_finder
+from datamodules.photos.people import LIKELY, SURE, FindPeople, people_finder
 from hfb.errors import InputError
 from hfb.files.images import read_image
 from hfb.init.detect.decoding import Roi
@@ -46,8 +46,10 @@ _SMALLEST = 32
 """Extent of a moving part, px, below which nobody would be found in it."""
 _MOVING_SHARE = 0.15
 """Share of a person's mask that must move some time: less, and they are part of the scene."""
-_LONG = 1.6
-"""Ratio of the sides of a moving part from which it is looked at in pieces, too."""
+_LONG, _MOST_PIECES = 1.6, 4
+"""Ratio of the sides of a moving part from which it is looked at in pieces, too; how many."""
+_MINOR = 0.25
+"""Extent of a moving part, in those of the largest, below which it is a shadow or a curtain."""
 _INPAINT_RADIUS = 5
 _TOLD_UNKNOWN = 0.002
 """Share of the picture that was never free from which it is said."""
@@ -128,10 +130,10 @@ def clip_plate(video: str | Path, find: FindPeople | None = None) -> Plate:
         return Plate(median_background(video), f"the median of {video}")
     people = np.zeros(frames.shape[:3], bool)
     for frame, mask in zip(frames, people, strict=True):
-        mask |= _moving_people(frame, find, windows, moves)
+        mask |= _moving_people(frame, find, windows, moves, LIKELY)
     scene, known = masked_median(frames, people)
     origin = f"frames of {video} without the people in them"
-    if _moving_people(scene, find, windows, moves).any():
+    if _moving_people(scene, find, windows, moves, SURE).any():
         _logger.warning(
             "the background made from %s still shows a person, who hardly moved: give an image of "
             "the empty scene (--data.background) or the number of an empty frame "
@@ -142,7 +144,7 @@ def clip_plate(video: str | Path, find: FindPeople | None = None) -> Plate:
     if unknown > _TOLD_UNKNOWN:
         _logger.warning(
             "%.1f %% of the background of %s were never seen without a person: they are filled in "
-            "from around and left out of the comparison",
+            "from around and compared only where the person covers them",
             100 * unknown,
             video,
         )
@@ -178,19 +180,20 @@ def windows_of(moves: Bool[np.ndarray, "H W"]) -> list[Roi]:
     joined = cv2.dilate(moves.astype(np.uint8), np.ones((near, near), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined)
     windows: list[Roi] = []
+    largest = max((max(width, height) for _, _, width, height, _ in stats[1:count]), default=0)
     for x, y, width, height, _ in stats[1:count]:
         long, short = float(max(width, height)), float(min(width, height))
-        if long < _SMALLEST:
+        if long < max(_SMALLEST, _MINOR * largest):
             continue
         centre = np.array([x + width / 2, y + height / 2])
         windows.append((*centre.tolist(), 1.3 * long, 0.0))
         if long < _LONG * short:
             continue
         along = np.array([1.0, 0.0] if width > height else [0.0, 1.0])
-        pieces = int(np.ceil(long / short))
+        pieces = min(int(np.ceil(long / short)), _MOST_PIECES)
         for step in np.linspace(-0.5, 0.5, pieces + 1):
             middle = centre + along * step * (long - short)
-            windows.append((*middle.tolist(), 1.6 * short, 0.0))
+            windows.append((*middle.tolist(), max(1.6 * short, long / pieces), 0.0))
     return windows
 
 
@@ -199,10 +202,11 @@ def _moving_people(
     find: FindPeople,
     windows: list[Roi],
     moves: Bool[np.ndarray, "H W"],
+    score: float,
 ) -> Bool[np.ndarray, "H W"]:
     """Mask of those people in an image who move at some time of the clip."""
     mask = np.zeros(image.shape[:2], bool)
-    for person in find(image, windows):
+    for person in find(image, windows, score):
         if person.any() and float(moves[person].mean()) > _MOVING_SHARE:
             mask |= person
     return mask

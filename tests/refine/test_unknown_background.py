@@ -1,4 +1,4 @@
-"""Where the background was never seen nothing is compared."""
+"""Where the background was never seen only what the person covers is compared."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from hfb.render import RenderSettings
 from hfb.structures import BlurSample, BodyIdentity, InitialEstimate
 
 
-def test_unknown_pixels_have_no_weight_and_keep_their_matte(known):
+def test_unknown_pixels_weigh_as_much_as_the_person_covers_them(known):
     problem = known.problem
     side = problem.image.shape[-1]
     seen = torch.ones(1, side, side)
@@ -31,9 +31,11 @@ def test_unknown_pixels_have_no_weight_and_keep_their_matte(known):
         replace(sample, background_known=None), estimate, problem.alpha[0], 64, 0.1
     )
     torch.testing.assert_close(built.alpha, plain.alpha)
-    assert float(built.valid.sum()) < float(plain.valid.sum())
-    assert torch.equal(built.valid[built.valid == 1.0], plain.valid[built.valid == 1.0])
-    assert built.alpha[built.valid == 0.0].max() > 0.5, "the person stands where nothing was seen"
+    unknown, covered = built.valid < 0.99 * plain.valid, built.alpha > 0.99
+    beyond_the_border = (built.valid - built.alpha).abs() > 1e-6
+    assert float(beyond_the_border[unknown].float().mean()) < 0.03
+    assert bool((built.valid[covered] > 0.99).all()), "they stand where it is unknown"
+    assert int((built.valid == 0.0).sum()) > 0.2 * built.valid.numel()
 
 
 def test_a_matte_found_again_stays_where_the_background_is_unknown(body, known, small_settings):
