@@ -2,11 +2,11 @@
 
     python benchmarks/bench_real.py --output outputs/real [--set refine.weights.pose=0.1]
 
-Each case of the manifest (`real_cases.yaml`) averages sharp frames of a clip into a blurry photo, or
-takes frames that are blurred of themselves, runs the product, and compares start and fit with the
-landmarks that the product's own networks read on the sharp frames. That truth is a detector's: good
-to about 2 % of the person's height, poor where one leg hides the other. Printed are a table and what
-a round is judged by; --output gets the table, a JSON file and a picture a photo.
+Each case of the manifest (`real_cases.yaml`) averages sharp frames of a clip into a blurry photo,
+or takes frames that are blurred of themselves, runs the product, and compares start and fit with
+the landmarks that the product's own networks read on the sharp frames. That truth is a detector's:
+good to about 2 % of the person's height, poor where one leg hides the other. Printed are a table
+and what a round is judged by; --output gets the table, a JSON file and a picture a photo.
 
 Choices are made by the half `tune` alone: --half tune.
 """

@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader
 from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
+from datamodules.photos.plate import video_background
 from datamodules.photos.samples import (
     only_region,
     sample_from_image,
     sample_from_video,
-    video_background,
     with_options,
 )
 from datamodules.sample_module import SampleDataModule
@@ -46,7 +46,8 @@ class CapturedDataModule(SampleDataModule):
             several blurry photos.
         clip: what to take of the whole clip, its settings.
         background_frame: frame of the clip that shows the scene without the person; if neither it
-            nor `background` is given, the median of the clip is taken.
+            nor `background` is given, the scene is made from frames of the whole clip, without
+            the people in them.
         example_seed: which built-in example to show when neither image nor video is given.
     """
 
@@ -137,9 +138,8 @@ class CapturedDataModule(SampleDataModule):
             )
         info = read_clip_info(video)
         frames = self.clip.frames(video, info.num_frames)
-        scene, origin = video_background(
-            video, self.background, self.background_frame, info.num_frames
-        )
+        plate = video_background(video, self.background, self.background_frame, info.num_frames)
+        scene = plate.scene
         first = average_frames(video, frames[: self.clip.average])
         if first.shape == scene.shape:  # if not, the first photo raises
             scene = matched_background(first[None], scene, video)
@@ -147,7 +147,8 @@ class CapturedDataModule(SampleDataModule):
             sample_id=sample_name(Path(video).stem),
             blurry=scene[None],
             background=scene,
-            source=f"{video}, background: {origin}",
+            source=f"{video}, background: {plate.origin}",
+            background_known=plate.known,
         )
         template = with_options(template, None, self.options["estimate"], self.options["camera"])
         region = self.region

@@ -249,9 +249,11 @@ class BlurSample(Batch):
         exposure_is_known: False where only the openings of the shutter are known, not how long it
             stayed open.
         part: of which clip this is one photo, if it is.
+        background_known: 1 where the background was seen, 0 where it is filled in and only what the
+            person covers is compared; None: it was seen everywhere.
     """
 
-    shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate")
+    shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate", "background_known")
 
     sample_id: str
     blurry: Float[Tensor, "T 3 H W"]
@@ -267,6 +269,7 @@ class BlurSample(Batch):
     estimate_path: str | None = None
     exposure_is_known: bool = True
     part: ClipPart | None = None
+    background_known: Float[Tensor, "1 H W"] | None = None
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

@@ -113,6 +113,8 @@ DATA_ROOMS = {
     "synthetic": GENERATOR,
     # A translation belongs to a body: where its root joint rests stands in the model's file.
     "convert": DATAMODULES | {"body"},
+    # People are masked out of a clip's background: found as the initialiser finds them.
+    "photos": DATAMODULES | {"init"},
     # Restoring sub-frames needs a matte and the method itself.
     "restore.py": DATAMODULES | {"matte", "baselines"},
     # Pairs to learn lifting from are drawn by the generator and read by the real detector.

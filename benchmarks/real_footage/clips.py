@@ -1,4 +1,4 @@
-"""The photos of a case, their plate and their truth, out of a clip; what is slow is kept in files."""
+"""Photos of a case, their plate and their truth, out of a clip; what is slow is kept in files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import median_background, read_video_frames
-from datamodules.photos.samples import only_region, sample_from_video, video_background
+from datamodules.photos.plate import video_background
+from datamodules.photos.samples import only_region, sample_from_video
 from hfb.export import write_image
 from hfb.files.images import read_image
 from hfb.structures import BlurSample
@@ -90,8 +91,8 @@ def plate_file(clip: Clip, footage: Footage) -> Path:
         scene, known = median_background(video), None
     else:
         frame = clip.plate if isinstance(clip.plate, int) else None
-        scene, _ = video_background(video, None, frame, read_clip_info(video).num_frames)
-        known = None
+        plate = video_background(video, None, frame, read_clip_info(video).num_frames)
+        scene, known = plate.scene, plate.known
     if known is not None:
         write_image(path.with_suffix(".known.png"), known)
     write_image(path, scene, bits=16)

@@ -19,7 +19,8 @@ from real_footage.runs import PhotoViews, limb_points
 
 SIDE = 420
 BONES = (
-    (0, 1), (0, 2), (2, 4), (1, 3), (3, 5), (0, 6), (1, 7), (6, 7), (6, 8), (8, 10), (7, 9), (9, 11),
+    (0, 1), (0, 2), (2, 4), (1, 3), (3, 5), (0, 6), (1, 7), (6, 7), (6, 8), (8, 10), (7, 9),
+    (9, 11),
 )  # fmt: skip
 GREEN, BLUE, RED = (0, 200, 0), (40, 110, 255), (230, 30, 30)
 LEFT_WRIST, LEFT_ANKLE = 4, 10
@@ -28,8 +29,9 @@ LEFT_WRIST, LEFT_ANKLE = 4, 10
 def write_picture(path: Path, case: Case, views: PhotoViews, pipeline: Pipeline) -> None:
     """Write the panels of one photo, side by side.
 
-    First, middle and last sharp frame with the landmarks (green), the start (blue) and the fit (red;
-    discs on the left wrist and ankle of truth and fit), the blurry photo, the fit blurred again.
+    First, middle and last sharp frame with the landmarks (green), the start (blue) and the fit
+    (red; discs on the left wrist and ankle of truth and fit), the blurry photo, the fit blurred
+    again.
 
     Args:
         path: PNG file.

@@ -132,7 +132,8 @@ def started_case(
 
     They always come from the files, so that a first run and a later one fit the same.
     """
-    folder = footage.cache / "starts" / footage.plate
+    plate = footage.plate if case.clip.plate == "made" else "given"
+    folder = footage.cache / "starts" / plate
     photos = frames_of(sample)
     paths = [folder / f"{case.name}-{k}.hfbinit.npz" for k in range(len(photos))]
     if not all(path.is_file() and _matte_path(path).is_file() for path in paths):

@@ -16,8 +16,8 @@ GOOD_START_PCT = 5.0
 """Start below which the fit has something to lose."""
 
 HEADER = (
-    "| case | frames | mid-exposure, % | ends, % | directions | length | facing, ° | PA, mm | PSNR, dB "
-    "| IoU matte | IoU sharp |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | frames | mid-exposure, % | ends, % | directions | length | facing, ° | PA, mm "
+    "| PSNR, dB | IoU matte | IoU sharp |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 Pairs = Sequence[PhotoOutcome]
 

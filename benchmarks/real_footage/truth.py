@@ -1,9 +1,9 @@
 """Landmarks read on the sharp frames: what stands in for the truth of a real clip.
 
-The detector takes one side of the body for the other now and then, whole, or in the arms or the legs
-alone. Between frames that lie a moment apart such an exchange is a jump that no body makes: each of
-the three groups of landmarks is followed through the frames, exchanged or not, whichever moves less,
-and what the detector said in most frames stands.
+The detector takes one side of the body for the other now and then, whole, or in the arms or the
+legs alone. Between frames that lie a moment apart such an exchange is a jump that no body makes:
+each of the three groups of landmarks is followed through the frames, exchanged or not, whichever
+moves less, and what the detector said in most frames stands.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _confidence(landmarks: Landmarks) -> float:
 
 
 def frames_around(exposure: range, num_frames: int) -> list[int]:
-    """The frames whose landmarks tell the motion: the photo's own; of a single one, with neighbours.
+    """The frames whose landmarks tell the motion: the photo's own, a single one's neighbours too.
 
     Args:
         exposure: frames of the photo.
@@ -171,6 +171,5 @@ def read_truth(path: Path, frames: Sequence[int], window: Window) -> Truth | Non
     if tuple(values["frames"]) != tuple(frames) or tuple(values.pop("window")) != tuple(window):
         return None
     start, stop = values["ends"].tolist()
-    return Truth(
-        values["times"], values["xy"], values["world"], (start, stop), tuple(values["frames"].tolist())
-    )  # fmt: skip
+    numbers = tuple(values["frames"].tolist())
+    return Truth(values["times"], values["xy"], values["world"], (start, stop), numbers)

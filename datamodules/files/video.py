@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.files.clip_info import ClipInfo, nothing_decoded, open_video, read_clip_info
@@ -156,6 +156,25 @@ def median_background(path: str | Path, num_samples: int = MEDIAN_FRAMES) -> Flo
         sRGB in [0, 1].
 
     Raises:
+        InputError: as `spread_frames`.
+    """
+    middle = median_of_frames(spread_frames(path, num_samples))
+    return torch.from_numpy(middle).permute(2, 0, 1).contiguous().float() / 255
+
+
+def spread_frames(
+    path: str | Path, num_samples: int = MEDIAN_FRAMES
+) -> UInt8[np.ndarray, "N H W 3"]:
+    """Frames spread evenly over the clip.
+
+    Args:
+        path: any video that FFmpeg reads.
+        num_samples: how many frames at most; made odd.
+
+    Returns:
+        sRGB, as shown; an odd number unless frames are damaged.
+
+    Raises:
         InputError: if the clip cannot be read, has fewer than three frames, or does not fit the
             memory.
     """
@@ -164,17 +183,26 @@ def median_background(path: str | Path, num_samples: int = MEDIAN_FRAMES) -> Flo
     count -= 1 - count % 2
     if count < 3:
         raise _too_short(path, info.num_frames)
-    check_memory(info.height, info.width, extra_bytes_per_pixel=6 * count)
+    # The frames, a mask of each, and what is sorted on the way.
+    check_memory(info.height, info.width, extra_bytes_per_pixel=7 * count)
     numbers = np.linspace(0, info.num_frames - 1, count).round().astype(int)
     sample = _sample_by_seeking if info.num_frames > SEEK_FROM else _sample_in_one_pass
     found = list(_of_one_size(sample(path, numbers, info), path))
     if len(found) < 3:  # of a damaged clip not every packet gives a frame
         raise _too_short(path, len(found))
-    stack = np.stack(found)
-    # row by row: the partial sort works on a copy
-    middle = len(stack) // 2
-    rows = [np.partition(stack[:, k], middle, axis=0)[middle] for k in range(stack.shape[1])]
-    return torch.from_numpy(np.stack(rows).astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+    return np.stack(found)
+
+
+def median_of_frames(frames: UInt8[np.ndarray, "N H W 3"]) -> UInt8[np.ndarray, "H W 3"]:
+    """Median of each place and channel; of an even number the upper one: always one of the values.
+
+    Args:
+        frames: of one size.
+    """
+    middle = len(frames) // 2
+    # Row by row: the partial sort works on a copy.
+    rows = [np.partition(frames[:, k], middle, axis=0)[middle] for k in range(frames.shape[1])]
+    return np.stack(rows)
 
 
 def _too_short(path: str | Path, num_frames: int) -> InputError:

@@ -8,17 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from datamodules.files.clip_info import ClipInfo, read_clip_info
 from datamodules.files.frame_times import uneven_steps
-from datamodules.files.video import (
-    average_frames,
-    median_background,
-    parse_frames,
-    read_video_frames,
-)
+from datamodules.files.video import average_frames, parse_frames
+from datamodules.photos.plate import outside_clip, video_background
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
 from hfb.files.exposure_match import matched_background
@@ -92,8 +86,8 @@ def sample_from_video(
         frames: which frames to average in linear light, START:STOP, or several such slices with
             commas between them: one blurry input frame each.
         background: image of the scene without the person.
-        background_frame: number of a frame of the clip without the person. With neither, the median
-            of frames spread over the clip is taken.
+        background_frame: number of a frame of the clip without the person. With neither, the
+            scene is made from frames spread over the clip, without the people in them.
         alpha: matte of the person, for a single input frame only.
         estimate: a `*.hfbinit.npz` with starting poses.
         camera: JSON with the intrinsics.
@@ -113,12 +107,12 @@ def sample_from_video(
     check_memory(info.height, info.width, len(slices), extra_bytes_per_pixel=48)
     for wanted in slices:
         if wanted[-1] >= info.num_frames:
-            raise _outside_clip(video, f"the frames {wanted.start}:{wanted.stop}", info.num_frames)
-    scene, origin = video_background(video, background, background_frame, info.num_frames)
+            raise outside_clip(video, f"the frames {wanted.start}:{wanted.stop}", info.num_frames)
+    plate = video_background(video, background, background_frame, info.num_frames)
     blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
     for frame in blurry:
-        check_pair(frame, scene, f"frames {frames} of {video}", origin)
-    scene = matched_background(blurry, scene, f"frames {frames} of {video}")
+        check_pair(frame, plate.scene, f"frames {frames} of {video}", plate.origin)
+    scene = matched_background(blurry, plate.scene, f"frames {frames} of {video}")
     for wanted in slices:
         _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
     exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])
@@ -129,7 +123,8 @@ def sample_from_video(
         background=scene,
         exposure=exposure.float(),
         fps=1.0 / float(first_end - info.times[slices[0].start]),
-        source=f"{video} frames {frames}, background: {origin}",
+        source=f"{video} frames {frames}, background: {plate.origin}",
+        background_known=plate.known,
     )
     return with_options(sample, alpha, estimate, camera)
 
@@ -215,34 +210,3 @@ def with_options(
     if camera is not None:
         sample = replace(sample, camera=read_camera(camera, height, width))
     return sample
-
-
-def video_background(
-    video: str | Path, image: str | Path | None, frame: int | None, num_frames: int
-) -> tuple[Float[Tensor, "3 H W"], str]:
-    """The clean scene of a clip and a word on where it is from.
-
-    Args:
-        video: the clip.
-        image: image of the scene, comes first.
-        frame: number of a frame without the person; with neither, the clip's median is taken.
-        num_frames: length of the clip.
-
-    Raises:
-        InputError: if a file cannot be used or the frame lies outside the clip.
-    """
-    if image is not None:
-        return read_image(image), str(image)
-    if frame is None:
-        return median_background(video), f"the median of {video}"
-    if not 0 <= frame < num_frames:
-        raise _outside_clip(video, f"background_frame {frame}", num_frames)
-    array = next(read_video_frames(video, range(frame, frame + 1)))
-    scene = torch.from_numpy(array).permute(2, 0, 1).contiguous().float() / 255
-    return scene, f"frame {frame} of {video}"
-
-
-def _outside_clip(video: str | Path, what: str, num_frames: int) -> InputError:
-    return InputError(
-        f"{what} lie outside the video {video}, which has {num_frames} frames: 0 … {num_frames - 1}"
-    )

@@ -84,8 +84,10 @@ class MatteRefresh(_AfterSteps):
             else refresh_alpha(problem.image[p], problem.background[p], problem.alpha[p], bodies[p])
             for p in range(len(problem))
         ]
-        # As at the start: where the crop reaches over the edge of the photo nothing is known.
-        alpha = (torch.stack(mattes) * problem.valid).to(module.problem.alpha)
+        # Where the crop reaches over the edge of the photo, or the background is not known, there
+        # is nothing to find a matte by: what was there at the start stays.
+        alpha = torch.lerp(problem.alpha, torch.stack(mattes), problem.valid)
+        alpha = alpha.to(module.problem.alpha)
         module.set_problem(replace(module.problem, alpha=alpha))
 
 

@@ -28,7 +28,8 @@ class RefineProblem(Batch):
         image: blurry crop, sRGB in [0, 1].
         background: clean crop, sRGB in [0, 1].
         alpha: matte of the crop.
-        valid: 1 inside the photo, 0 where the crop reaches over its edge.
+        valid: weight of each pixel in comparisons: 1 inside the photo, 0 where the crop reaches
+            over its edge, or the background is not known and not covered by the person.
         camera: cameras of the crops.
         start: static starting pose of each problem, camera frame.
         matte_is_given: True where the matte came with the photo and is not to be touched.
@@ -76,7 +77,13 @@ def build_problem(
     """
     height, width = alpha.shape[-2:]
     box = find_region(alpha[0] > ALPHA_FLOOR, margin)
-    valid = crop_valid(height, width, box, image_size)
+    inside = crop_valid(height, width, box, image_size)
+    own_alpha = crop_image(alpha, box, image_size, is_colour=False) * inside
+    valid = inside
+    if sample.background_known is not None:
+        known = crop_image(sample.background_known, box, image_size, is_colour=False)
+        # What the person covers does not depend on the background.
+        valid = torch.maximum(inside * known, own_alpha)
     count = min(num_starts, len(estimate))
     chosen = estimate.index(slice(count))
 
@@ -88,7 +95,7 @@ def build_problem(
         image=repeat(crop_image(sample.blurry[0], box, image_size)),
         background=repeat(crop_image(sample.background, box, image_size)),
         # Where the crop reaches over the edge of the photo nothing is known.
-        alpha=repeat(crop_image(alpha, box, image_size, is_colour=False) * valid),
+        alpha=repeat(own_alpha),
         valid=repeat(valid),
         camera=Camera.stack([crop_camera(estimate.camera, box, image_size)] * count),
         start=chosen.all_params(),
