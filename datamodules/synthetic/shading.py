@@ -98,7 +98,7 @@ class Finish:
     wrinkles: Float[Tensor, "2 TH TW"]
     creases: Float[Tensor, "N V 2"]
 
-    def at(self, chosen: slice) -> Finish:
+    def at(self, chosen: slice | list[int]) -> Finish:
         """The same at some of the times."""
         return Finish(self.gloss, self.shininess, self.wrinkles, self.creases[chosen])
 
