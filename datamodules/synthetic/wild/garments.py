@@ -161,7 +161,7 @@ def draw_covering(points: SurfacePoints, body: SmplBody, look: Look, mix: Mix) -
         rng, strength = mix.rng("looseness"), mix.strength("garments")
         cloth, depth = _cloth(points, look.cut, rng)
         thickness = strength * smoothed(cloth, body)
-        fold = depth * thickness
+        fold = depth * thickness * _patches(points, mix.rng("patches of folds"))
         hands_and_feet = points.share((20, 21, 22, 23, 7, 8, 10, 11))
         swing = strength * 1.3 * smoothed(cloth * (1 - hands_and_feet), body)
         phases, delay = _fold_phases(points, rng), float(rng.uniform(*_DELAY_S))
@@ -204,9 +204,26 @@ def _cloth(points: SurfacePoints, cut: Cut, rng: np.random.Generator) -> tuple[n
 
 
 def _fold_phases(points: SurfacePoints, rng: np.random.Generator) -> np.ndarray:
-    """Folds along and around the limbs, phases (V, 2) in rad, bent by a slow wobble."""
+    """Two systems of folds, phases (V, 2) in rad: aslant, each its own way, and not quite straight.
+
+    Rings all around a limb would look like tyres.
+    """
     x, y, z = points.position.T
-    wobble = np.sin(np.stack([9 * x + 14 * y, 13 * y + 8 * z]) + rng.uniform(0, 6, (2, 1)))
-    first = float(rng.uniform(55, 95)) * y + float(rng.uniform(15, 40)) * (x + z) + 1.5 * wobble[0]
-    second = float(rng.uniform(40, 80)) * (y - 0.6 * np.abs(x)) + 1.5 * wobble[1]
-    return np.stack([first, second], axis=1) + rng.uniform(0, 6, 2)
+    around = x + 0.7 * z
+    wobble = np.sin(
+        np.stack([11 * around + 9 * y, 8 * y - 14 * around]) + rng.uniform(0, 6, (2, 1))
+    )
+    waves = rng.uniform([50, 40], [85, 70])
+    tilts = rng.uniform(0.3, 1.3, 2) * rng.choice([[1.0, -1.0], [-1.0, 1.0]])
+    systems = [
+        wave * (y + tilt * around) + 2.0 * bent
+        for wave, tilt, bent in zip(waves, tilts, wobble, strict=True)
+    ]
+    return np.stack(systems, axis=1) + rng.uniform(0, 6, 2)
+
+
+def _patches(points: SurfacePoints, rng: np.random.Generator) -> np.ndarray:
+    """Where cloth folds (V,): in some places more than in others, 0.2 to 1."""
+    direction = rng.normal(0.0, 9.0, (3, 3))
+    waves = np.sin(points.position @ direction + rng.uniform(0, 6, 3)).mean(1)
+    return np.asarray(0.2 + 0.8 * ramp(-0.5, 0.5, waves))

@@ -24,7 +24,7 @@ _VIEWPOINTS = CameraRange(
     yaw_deg=(-100.0, 100.0),
     turned_share=0.25,
     focal=(0.85, 2.4),
-    height_m=(0.25, 3.0),
+    height_m=(0.3, 2.3),
     subject=(0.5, 0.82),
     roll_deg=2.5,
 )
