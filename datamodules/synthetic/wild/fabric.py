@@ -133,7 +133,7 @@ def paint(
             colour,
             topology,
             topology.hair_part,
-            Cloth(np.stack([tone, tone]), "heather", 1, 0),
+            Cloth(np.stack([tone, tone]), "heather", 1.0, 0.0),
             noise,
         )
     if look.shaft is not None:

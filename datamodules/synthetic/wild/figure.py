@@ -69,11 +69,10 @@ class Figure:
         bend = bend_of_skin(self.plan.body, params)
         angle = 2.5 * bend
         shown = (0.3 + 0.7 * bend)[..., None] * torch.stack([angle.cos(), angle.sin()], dim=-1)
-        creases = self.finish.creases * shown
-        missing = creases.new_zeros(len(creases), num_verts - creases.shape[1], 2)
-        missing[..., 0] = float(self.finish.creases.max())
-        whole = torch.cat([creases, missing], dim=1)
-        return Finish(self.finish.gloss, self.finish.shininess, self.finish.wrinkles, whole)
+        # The tubes have no joints of their own: their folds stay as they are.
+        tubes = shown.new_tensor([1.0, 0.0]).expand(len(shown), num_verts - shown.shape[1], 2)
+        creases = self.finish.creases * torch.cat([shown, tubes], dim=1)
+        return Finish(self.finish.gloss, self.finish.shininess, self.finish.wrinkles, creases)
 
 
 def draw_figure(plan: ScenePlan, outfit: str, mix: Mix) -> Figure:
@@ -116,5 +115,6 @@ def _finish(
     cloth: Float[Tensor, " V"] = torch.zeros(len(points.position))
     if covering is not None:
         cloth = (covering.fold_height / 0.006).clamp(0.0, 1.0)
+    cloth = torch.cat([cloth, torch.ones(len(extras.rest))])
     creases = (depth * cloth)[None, :, None].expand(1, -1, 2)
     return Finish(gloss, shininess, wrinkles, creases)

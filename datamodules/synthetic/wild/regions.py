@@ -120,7 +120,10 @@ class Cut:
     is_one_piece: bool = False
 
 
-def ramp(low: float | Array, high: float | Array, values: Array) -> Array:
+Number = float | np.floating | Array
+
+
+def ramp(low: Number, high: Number, values: Array) -> Array:
     """0 below `low`, 1 above `high`, a straight line between."""
     return np.clip((values - low) / (np.asarray(high) - low), 0.0, 1.0)
 
