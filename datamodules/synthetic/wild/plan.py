@@ -28,7 +28,7 @@ _VIEWPOINTS = CameraRange(
     subject=(0.5, 0.82),
     roll_deg=2.5,
 )
-_SUBFRAMES, _STEP_PX = (24, 72), 2.5
+_SUBFRAMES, _STEP_PX = (28, 88), 2.0
 # Offsets of the joints, rad: neck and limbs; the legs less, they carry the body.
 _OFFSETS = {0.16: (12, 13, 14, 15, 16, 17, 18, 19, 20, 21), 0.09: (1, 2, 3, 4, 5, 6, 7, 8, 9)}
 
@@ -111,7 +111,7 @@ def _offsets(mix: Mix) -> Float[Tensor, "24 3 3"]:
 
 
 def _subframes(plan: ScenePlan) -> int:
-    """So many that the fastest joint jumps by a few pixels from one to the next."""
+    """So many that the fastest joint moves by two pixels between them, if that is affordable."""
     params, _, _ = pose_photo(plan.body, plan.betas, plan.shot, _SUBFRAMES[0])
     joints = plan.body.joints(BodyParams(plan.betas[None], params.pose_rotmat, params.transl))
     points = project(joints, plan.shot.placed.camera)
