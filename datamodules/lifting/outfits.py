@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from datamodules.synthetic.shading import TexelMap, map_texels
+from datamodules.synthetic.texels import TexelMap, map_texels
 from hfb.body import SmplBody, load_texture, texture_names
 from hfb.formation import srgb_to_linear
 

@@ -19,7 +19,7 @@ from datamodules.mocap.files import iterate_mocap
 from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
 from datamodules.synthetic.shading import Light
-from datamodules.synthetic.world.background import photograph, procedural_background
+from datamodules.synthetic.world.background import photograph, procedural_place
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
@@ -247,7 +247,7 @@ def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"
             lamp=torch.full((3,), 0.6),
             ambient=torch.full((3,), 0.6),
         )
-        images.append(procedural_background(placed, light, rng))
+        images.append(procedural_place(placed, light, rng).image)
     if folder is not None:
         images += [photograph(folder, size, size, rng) for _ in range(_NUM_PHOTOS)]
     return (linear_to_srgb(torch.stack(images)).clamp(0, 1) * 255).round().byte()

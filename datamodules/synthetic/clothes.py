@@ -58,17 +58,22 @@ class Garments:
     ) -> Float[Tensor, "S V 3"]:
         """Along the posed normals: thickness, and folds that deepen where a joint bends."""
         normals = vertex_normals(body(params).verts, body.faces)
-        angle = rotmat_to_rotvec(params.pose_rotmat[:, 1:]).norm(dim=-1)
-        bend = torch.zeros(len(angle), body.weights.shape[1]).to(angle)
-        bend[:, 1:] = angle
-        # A bone's bend creases the cloth on both sides of its joint.
-        parents = torch.tensor(body.parents[1:])
-        bend = bend.index_add(1, parents, angle, alpha=0.5)
-        creased = torch.tanh(0.8 * bend @ body.weights.T)
+        creased = bend_of_skin(body, params)
         # Folds wander as the joint bends: their phase moves with the angle.
         ripple = torch.sin(self.phase + 2.5 * creased)
         amount = self.thickness + self.fold_height * creased * ripple
         return normals * amount.clamp(min=0.0).unsqueeze(-1)
+
+
+def bend_of_skin(body: SmplBody, params: BodyParams) -> Float[Tensor, "S V"]:
+    """How much the joints around each vertex are bent, 0 to 1: cloth is creased there."""
+    angle = rotmat_to_rotvec(params.pose_rotmat[:, 1:]).norm(dim=-1)
+    bend = torch.zeros(len(angle), body.weights.shape[1]).to(angle)
+    bend[:, 1:] = angle
+    # A bone's bend creases the cloth on both sides of its joint.
+    parents = torch.tensor(body.parents[1:])
+    bend = bend.index_add(1, parents, angle, alpha=0.5)
+    return torch.tanh(0.8 * bend @ body.weights.T)
 
 
 def draw_garments(body: SmplBody, betas: Float[Tensor, " K"], rng: np.random.Generator) -> Garments:
@@ -100,7 +105,7 @@ def draw_garments(body: SmplBody, betas: Float[Tensor, " K"], rng: np.random.Gen
     legs_and_torso = _cover(weights, [0, 1, 2, 3])
     cover = cover + hangs * legs_and_torso * float(rng.uniform(0.0, 0.025))
     bare = _cover(weights, list(_BARE))
-    cover = _smoothed(cover * (1.0 - bare), body)
+    cover = smoothed(cover * (1.0 - bare), body)
     # Folds along and around the limb, rad a metre.
     waves = float(rng.uniform(60.0, 110.0)), float(rng.uniform(15.0, 40.0))
     phase = waves[0] * verts[:, 1] + waves[1] * (verts[:, 0] + verts[:, 2])
@@ -144,12 +149,14 @@ def _sleeve(
     return _cover(weights, [upper, lower]) * inside * (thickness + flare * towards_hem)
 
 
-def _smoothed(values: Float[Tensor, " V"], body: SmplBody) -> Float[Tensor, " V"]:
+def smoothed(
+    values: Float[Tensor, " V"], body: SmplBody, rounds: int = _SMOOTHING_ROUNDS
+) -> Float[Tensor, " V"]:
     """Values averaged over neighbouring vertices, so that a hem is a step but not a spike."""
     count = values.new_zeros(len(values))
     for k in range(3):
         count.index_add_(0, body.faces[:, k], values.new_full((len(body.faces),), 2.0))
-    for _ in range(_SMOOTHING_ROUNDS):
+    for _ in range(rounds):
         total = values.new_zeros(len(values))
         for k in range(3):
             for other in ((k + 1) % 3, (k + 2) % 3):

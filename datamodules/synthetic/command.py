@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jsonargparse import auto_cli
 from rich.console import Console
 
 from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
+from datamodules.synthetic.wild.settings import WorldSettings
 from datamodules.synthetic.writer import Made, Slot, make_all, slots_of, write_sheets
 from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
@@ -29,8 +30,9 @@ class Command:
     Attributes:
         output: the data set's split, a folder; one folder a sample is made in it. A stopped run
             goes on where it was.
-        protocol: procedural (needs no data), bt_amass (needs --mocap) or bc_cape (clothed; takes
-            --cape or --mocap, else procedural actions).
+        protocol: procedural (needs no data), bt_amass (needs --mocap), bc_cape (clothed; takes
+            --cape or --mocap, else procedural actions) or wild (photos as wrong as the world:
+            loose clothes, shadows, noise, ghosts in the background; takes --mocap).
         seed: equal seeds give equal files; without bins the seed of the first sample.
         num_samples: how many samples, where there are no bins.
         per_bin: how many samples in each bin of the blur rate: one number, or one for each bin.
@@ -49,6 +51,10 @@ class Command:
             null: the shipped outfits.
         body: free_body, or the path of a SMPL model file.
         workers: processes; 0: one a processor.
+        world: of the protocol wild: chance and strength of each ingredient, for example
+            `--world.shadow.chance 0`.
+        only: of the protocol wild: these ingredients in every photo and no others.
+        without: of the protocol wild: all but these ingredients.
     """
 
     output: Path
@@ -69,6 +75,9 @@ class Command:
     texture_folder: Path | None = None
     body: str = "free_body"
     workers: int = 0
+    world: WorldSettings = field(default_factory=WorldSettings)
+    only: list[str] | None = None
+    without: list[str] | None = None
 
     def __post_init__(self) -> None:
         of_command = {"num_samples": LIMIT, "per_bin": (0, LIMIT[1]), "workers": (0, 4096)}
@@ -101,7 +110,17 @@ def recipe_of(command: Command) -> Recipe:
         background_folder=command.background_folder,
         texture_folder=command.texture_folder,
         body=command.body,
+        world=_world_of(command),
     )
+
+
+def _world_of(command: Command) -> WorldSettings:
+    world = command.world
+    if command.protocol != "wild" and (world != WorldSettings() or command.only or command.without):
+        raise InputError("--world, --only and --without are for --protocol wild")
+    if command.only is not None:
+        world = world.only(command.only)
+    return world if command.without is None else world.without(command.without)
 
 
 def generate(command: Command, console: Console) -> list[Made]:

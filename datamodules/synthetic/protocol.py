@@ -1,4 +1,7 @@
-"""The paper's two synthetic test sets as recipes: whose motion, which exposures, which clothes."""
+"""Data sets as recipes: whose motion, which exposures, which clothes.
+
+Two are the paper's; `wild` has what photos of real people have and rendered bodies have not.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,14 @@ from datamodules.synthetic.movement.mocap_action import random_mocap_action, val
 from datamodules.synthetic.movement.procedural import MotionSource, numpy_generator
 from datamodules.synthetic.scene import ScenePlan, default_body, plan_scene
 from datamodules.synthetic.shot import BLUR_RATE, GAP, IMAGE_SIDE, NUM_FRAMES, SyntheticSettings
+from datamodules.synthetic.wild.plan import plan_wild_scene
+from datamodules.synthetic.wild.settings import WorldSettings
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.formation import BLUR_RATE_BINS
 from hfb.ranges import SEED, Range, check_settings
 
-ProtocolName = Literal["procedural", "bt_amass", "bc_cape"]
+ProtocolName = Literal["procedural", "bt_amass", "bc_cape", "wild"]
 Subjects = Literal["val", "train", "all"]
 
 SUBFRAME_HZ = 600.0
@@ -37,6 +42,7 @@ _CAPE_EXPOSURE_S = (2 / 60, 30 / 60)
 _FACING = CameraRange(yaw_deg=(-60.0, 60.0), turned_share=0.0)
 _MAX_PLANS = 80
 _SHOTS_A_PLAN = 3
+_PROCEDURAL_SHARE = 0.3  # of wild photos, where there is motion capture
 _TEXTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
@@ -57,7 +63,7 @@ class Recipe:
     """What a data set is made of; equal recipes give equal bytes.
 
     Attributes:
-        protocol: procedural actions, BT-AMASS, or BC-CAPE.
+        protocol: procedural actions, BT-AMASS, BC-CAPE, or photos as wrong as the world.
         seed: of everything.
         height: image rows.
         width: image columns.
@@ -71,6 +77,7 @@ class Recipe:
         background_folder: photographs; procedural places where None.
         texture_folder: textures for the body's own UV layout, for example SURREAL's for SMPL.
         body: "free_body", or a SMPL model file.
+        world: what may be in the photos of the protocol wild.
     """
 
     protocol: ProtocolName = "procedural"
@@ -87,6 +94,7 @@ class Recipe:
     background_folder: Path | None = None
     texture_folder: Path | None = None
     body: str = "free_body"
+    world: WorldSettings = field(default_factory=WorldSettings)
 
     def __post_init__(self) -> None:
         check_settings(self, "", RANGES)
@@ -120,14 +128,17 @@ class Recipe:
         )
         if self.protocol == "procedural":
             return settings
+        settings = replace(
+            settings, exposure_s=_EXPOSURE_S, camera=_FACING, max_attempts=_SHOTS_A_PLAN
+        )
+        if self.protocol == "wild":
+            return settings
         is_amass = self.protocol == "bt_amass"
         return replace(
             settings,
             exposure_s=_EXPOSURE_S if is_amass else _CAPE_EXPOSURE_S,
             exposure_grid_hz=_AMASS_HZ if is_amass else _CAPE_HZ,
             subframe_hz=SUBFRAME_HZ,
-            camera=_FACING,
-            max_attempts=_SHOTS_A_PLAN,
         )
 
 
@@ -149,8 +160,11 @@ def plan_in_bin(recipe: Recipe, number: int, index: int) -> ScenePlan:
         seed = _seed(recipe.seed, recipe.protocol, number, index, attempt)
         generator = torch.Generator().manual_seed(seed)
         source, clothes = _draw_source(recipe, body, generator)
-        betas = clothes.betas if isinstance(clothes, CapeClothes) else None
-        plan = plan_scene(settings, seed, body, source, clothes, betas)
+        if recipe.protocol == "wild":
+            plan = plan_wild_scene(settings, recipe.world, seed, body, source)
+        else:
+            betas = clothes.betas if isinstance(clothes, CapeClothes) else None
+            plan = plan_scene(settings, seed, body, source, clothes, betas)
         if low <= plan.blur_rate < high:
             return plan
     raise InputError(
@@ -185,6 +199,8 @@ def _draw_source(
         clothes = draw_garments(body, torch.zeros(body.num_betas), rng)
     if recipe.protocol == "procedural" or recipe.mocap is None:
         return None, clothes
+    if recipe.protocol == "wild" and rng.random() < _PROCEDURAL_SHARE:
+        return None, None
     library = _library(recipe.mocap, recipe.subjects)
     return random_mocap_action(library.draw(rng, seconds), generator, seconds), clothes
 

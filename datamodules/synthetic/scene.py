@@ -19,24 +19,18 @@ from torch import Tensor
 from datamodules.synthetic.camera_placement import SceneCamera
 from datamodules.synthetic.clothes import Clothes
 from datamodules.synthetic.movement.procedural import MotionSource, numpy_generator
+from datamodules.synthetic.person import dressed_verts, pose_photo, true_target
 from datamodules.synthetic.sensor import Sensor
-from datamodules.synthetic.shading import (
-    Light,
-    TexelMap,
-    map_texels,
-    random_light,
-    shaded_exposure,
-)
+from datamodules.synthetic.shading import Light, random_light, shaded_exposure
 from datamodules.synthetic.shot import Shot, SyntheticSettings, choose_shot
-from datamodules.synthetic.world.background import background_image
+from datamodules.synthetic.texels import TexelMap, map_texels
+from datamodules.synthetic.world.background import Place, draw_place
 from hfb.body import SmplBody, load_body, load_texture, texture_names
 from hfb.formation import blur_rate, composite_exposure, srgb_to_linear
-from hfb.motion import subframe_times
-from hfb.render import hard_silhouettes
-from hfb.skeleton import NUM_JOINTS
-from hfb.structures import BlurSample, BodyParams, Exposure, Mesh, Target
+from hfb.structures import BlurSample, Exposure, Mesh, Target
 
-_BACKGROUND_FRAMES = 8
+BACKGROUND_FRAMES = 8
+"""Images averaged into the background, as one does with a tripod."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ def plan_scene(
     )
     betas = drawn if betas is None else betas
     shot = choose_shot(settings, body, betas, generator, rng, source)
-    target = _truth(settings, body, betas, shot, clothes)
+    target = true_target(body, betas, shot, clothes, settings.num_truth)
     assert target.silhouettes is not None
     rate = float(blur_rate(target.silhouettes).mean())
     return ScenePlan(settings, seed, body, betas, shot, clothes, target, rate, generator, rng)
@@ -164,36 +158,86 @@ def draw_scene(
     Raises:
         InputError: if an outfit of the settings does not exist.
     """
-    settings, shot, generator, rng = plan.settings, plan.shot, plan.generator, plan.rng
-    light = random_light(shot.placed.world_to_camera, rng)
-    outfit = _choose_outfit(settings, rng)
-    exposures, instants = _expose_body(plan, light, outfit, keep_sharp)
-    background = background_image(shot.placed, light, rng, settings.background_folder)
+    shot, generator = plan.shot, plan.generator
+    around = draw_surroundings(plan)
+    exposures, instants = _expose_body(plan, around.light, around.outfit, keep_sharp)
+    background, sensor = around.place.image, around.sensor
+    photos = [
+        sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures
+    ]
+    plate = sensor.expose(background, generator, frames=BACKGROUND_FRAMES)
+    sample = sample_of(plan, photos, plate, around.outfit, sample_id)
+    sharp = [composite_exposure(instant, background) for instant in instants]
+    stacked = torch.stack(sharp) if sharp else background.new_zeros(0, *background.shape)
+    return SyntheticScene(
+        sample, exposures[0], background, sensor, shot.placed, Path(around.outfit).stem, stacked
+    )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is drawn at random besides the person.
+
+    Attributes:
+        light: falls on person and place.
+        outfit: name or path of the texture.
+        place: what is behind the person.
+        sensor: the camera's noise.
+    """
+
+    light: Light
+    outfit: str
+    place: Place
+    sensor: Sensor
+
+
+def draw_surroundings(plan: ScenePlan) -> Surroundings:
+    """Light, outfit, place and noise; uses up the plan's numbers for them.
+
+    Raises:
+        InputError: if there is no photograph where there should be some.
+    """
+    settings, placed, rng = plan.settings, plan.shot.placed, plan.rng
+    light = random_light(placed.world_to_camera, rng)
+    names = settings.outfits or texture_names()
+    outfit = names[int(rng.integers(len(names)))]
+    place = draw_place(placed, light, rng, settings.background_folder)
     sensor = Sensor(
         full_well=float(np.exp(rng.uniform(*np.log(settings.full_well)))),
         read_noise=float(rng.uniform(*settings.read_noise)),
     )
+    return Surroundings(light, outfit, place, sensor)
+
+
+def sample_of(
+    plan: ScenePlan,
+    photos: list[Float[Tensor, "3 H W"]],
+    plate: Float[Tensor, "3 H W"],
+    outfit: str,
+    sample_id: str | None,
+) -> BlurSample:
+    """The sample of drawn photos.
+
+    Args:
+        plan: what they show.
+        photos: sRGB.
+        plate: the background as a method gets it, sRGB.
+        outfit: name or path of the texture.
+        sample_id: from motion and seed if None.
+    """
+    shot = plan.shot
     duration = shot.window.duration
     opened = torch.tensor(shot.openings) - shot.window.start
-    photos = [
-        sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures
-    ]
-    outfit_name = Path(outfit).stem
-    sample = BlurSample(
+    return BlurSample(
         sample_id=sample_id or scene_name(shot.source.name, plan.seed),
         blurry=torch.stack(photos),
-        background=sensor.expose(background, generator, frames=_BACKGROUND_FRAMES),
+        background=plate,
         camera=shot.placed.camera,
         target=plan.target,
         blur_rate=plan.blur_rate,
         exposure=torch.stack([opened, opened + duration], dim=1),
         fps=1.0 / (duration + shot.gap_s),
-        source=f"synthetic: {shot.source.name}, {outfit_name}, seed {plan.seed}",
-    )
-    sharp = [composite_exposure(instant, background) for instant in instants]
-    stacked = torch.stack(sharp) if sharp else background.new_zeros(0, *background.shape)
-    return SyntheticScene(
-        sample, exposures[0], background, sensor, shot.placed, outfit_name, stacked
+        source=f"synthetic: {shot.source.name}, {Path(outfit).stem}, seed {plan.seed}",
     )
 
 
@@ -209,41 +253,9 @@ def default_body() -> SmplBody:
 
 
 @lru_cache(maxsize=2)
-def _texels_of(body: SmplBody, height: int, width: int) -> TexelMap:
+def texels_of(body: SmplBody, height: int, width: int) -> TexelMap:
+    """Which point of a body each texel of a texture shows, found once."""
     return map_texels(body.faces, body.uv, body.faces_uv, height, width)
-
-
-def _pelvis_rest(body: SmplBody, betas: Float[Tensor, " K"]) -> Float[Tensor, " 3"]:
-    eye = torch.eye(3).expand(1, NUM_JOINTS, 3, 3)
-    return body.joints(BodyParams(betas[None], eye, betas.new_zeros(1, 3)))[0, 0]
-
-
-def _choose_outfit(settings: SyntheticSettings, rng: np.random.Generator) -> str:
-    names = settings.outfits or texture_names()
-    return names[int(rng.integers(len(names)))]
-
-
-def _posed(
-    body: SmplBody, betas: Float[Tensor, " K"], shot: Shot, num: int, photo: int = 0
-) -> tuple[BodyParams, Float[Tensor, " S"], Float[Tensor, " S"]]:
-    """Camera-frame pose at `num` sub-frames of an exposure.
-
-    Returns:
-        The pose; its times since the first opening of the shutter and since the motion's start, s.
-    """
-    opening = shot.openings[photo]
-    times = subframe_times(num).double() * shot.window.duration + opening
-    rotmat, transl = shot.source.window(body, betas, times)
-    rotmat, transl = shot.placed.place_body(rotmat, transl, _pelvis_rest(body, betas))
-    return BodyParams(betas[None], rotmat, transl), (times - shot.window.start).float(), times
-
-
-def _dressed(
-    body: SmplBody, params: BodyParams, times: Float[Tensor, " S"], clothes: Clothes | None
-) -> Float[Tensor, "S V 3"]:
-    """Vertices of the body with its clothes on."""
-    verts = body(params).verts
-    return verts if clothes is None else verts + clothes.offsets(body, params, times)
 
 
 def _expose_body(
@@ -252,12 +264,12 @@ def _expose_body(
     """The exposures, and single instants of the first one (none unless asked for)."""
     settings, body, shot = plan.settings, plan.body, plan.shot
     albedo = srgb_to_linear(load_texture(outfit))
-    texels = _texels_of(body, *albedo.shape[-2:])
+    texels = texels_of(body, *albedo.shape[-2:])
     num = settings.subframes_of(shot.window.duration)
     parts = []
     for photo in range(shot.num_frames):
-        params, _, times = _posed(body, plan.betas, shot, num, photo)
-        verts = _dressed(body, params, times, plan.clothes)
+        params, _, times = pose_photo(body, plan.betas, shot, num, photo)
+        verts = dressed_verts(body, params, times, plan.clothes)
         parts.append(Mesh(verts, body.faces, body.uv, body.faces_uv, albedo))
     chosen = (0, (num - 1) // 2, num - 1) if keep_sharp else ()
     parts += [replace(parts[0], verts=parts[0].verts[k : k + 1]) for k in chosen]
@@ -266,27 +278,3 @@ def _expose_body(
         for part in parts
     ]
     return exposures[: shot.num_frames], exposures[shot.num_frames :]
-
-
-def _truth(
-    settings: SyntheticSettings,
-    body: SmplBody,
-    betas: Float[Tensor, " K"],
-    shot: Shot,
-    clothes: Clothes | None,
-) -> Target:
-    """Pose, joints (of the body under its clothes) and silhouettes (with them) of each photo."""
-    photos = [
-        _posed(body, betas, shot, settings.num_truth, photo) for photo in range(shot.num_frames)
-    ]
-    posed = [body(params) for params, _, _ in photos]
-    dressed = [_dressed(body, params, times, clothes) for params, _, times in photos]
-    camera = shot.placed.camera
-    return Target(
-        joints=torch.stack([p.joints for p in posed]),
-        times=torch.stack([since for _, since, _ in photos]),
-        pose_rotmat=torch.stack([params.pose_rotmat for params, _, _ in photos]),
-        transl=torch.stack([params.transl for params, _, _ in photos]),
-        betas=betas,
-        silhouettes=torch.stack([hard_silhouettes(v, body.faces, camera) for v in dressed]),
-    )

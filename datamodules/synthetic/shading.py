@@ -6,16 +6,16 @@ of the texture. The fit knows nothing of this, it has one texture for all sub-fr
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from scipy.ndimage import distance_transform_edt
-from scipy.sparse import csr_matrix
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, normalize
 
+from datamodules.synthetic.texels import TexelMap
 from hfb.geometry import vertex_normals
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import Camera, Exposure, Mesh
@@ -67,75 +67,6 @@ def random_light(world_to_camera: Float[Tensor, "3 3"], rng: np.random.Generator
     )
 
 
-@dataclass(frozen=True)
-class TexelMap:
-    """Which point of the surface each texel shows.
-
-    Attributes:
-        from_verts: sparse (height·width, V) float32: barycentric weights of each texel's face, so
-            that its product with vertex values is their interpolation over the texture.
-        height: texture rows.
-        width: texture columns.
-    """
-
-    from_verts: csr_matrix
-    height: int
-    width: int
-
-
-def map_texels(
-    faces: Int[Tensor, "F 3"],
-    uv: Float[Tensor, "U 2"],
-    faces_uv: Int[Tensor, "F 3"],
-    height: int,
-    width: int,
-) -> TexelMap:
-    """Find the surface point of every texel; texels outside all faces take their nearest one's.
-
-    Args:
-        faces: vertex indices.
-        uv: texture coordinates in [0, 1], v up.
-        faces_uv: indices into `uv`.
-        height: texture rows; row 0 is v = 1.
-        width: texture columns.
-    """
-    size = np.array([width, height])
-    corners = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)[faces_uv.numpy()] * size
-    low = np.clip(np.floor(corners.min(1) - 0.5), 0, size - 1).astype(np.int64)
-    high = np.clip(np.ceil(corners.max(1) + 0.5), 1, size).astype(np.int64)
-    extent = high - low
-    count = extent[:, 0] * extent[:, 1]
-    face = np.repeat(np.arange(len(corners)), count)
-    local = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    column = low[face, 0] + local % extent[face, 0]
-    row = low[face, 1] + local // extent[face, 0]
-    weights = _barycentric(np.stack([column, row], axis=1) + 0.5, corners[face])
-    inside = weights.min(axis=1) >= -1e-6
-    face_of = np.full((height, width), -1)
-    face_of[row[inside], column[inside]] = face[inside]
-    weights_of = np.zeros((height, width, 3))
-    weights_of[row[inside], column[inside]] = weights[inside]
-    nearest = distance_transform_edt(face_of < 0, return_distances=False, return_indices=True)
-    face_of, weights_of = face_of[tuple(nearest)], weights_of[tuple(nearest)]
-    columns = faces.numpy()[face_of.ravel()].ravel()
-    starts = np.arange(0, len(columns) + 1, 3)
-    shape = (height * width, int(faces.max()) + 1)
-    values = weights_of.ravel().astype(np.float32)
-    return TexelMap(csr_matrix((values, columns, starts), shape), height, width)
-
-
-def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Barycentric coordinates (P, 3) of points (P, 2) in triangles (P, 3, 2)."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    ab, ac, ap = b - a, c - a, points - a
-    det = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
-    det = np.where(np.abs(det) < 1e-12, np.inf, det)
-    v = (ap[:, 0] * ac[:, 1] - ap[:, 1] * ac[:, 0]) / det
-    w = (ab[:, 0] * ap[:, 1] - ab[:, 1] * ap[:, 0]) / det
-    outside = ~np.isfinite(det)
-    return np.where(outside[:, None], -1.0, np.stack([1 - v - w, v, w], axis=1))
-
-
 def irradiance(normals: Float[Tensor, "*B 3"], light: Light) -> Float[Tensor, "*B 3"]:
     """Linear RGB irradiance on surfaces with the given normals (Lambert, no cast shadows)."""
     towards, sky = _light_shares(normals, light)
@@ -149,6 +80,84 @@ def _light_shares(
     share = 0.5 * (1 + normals @ light.up)
     sky = light.ground_share + (1 - light.ground_share) * share
     return (normals @ light.direction).clamp(min=0.0), sky
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What the surface does with light besides scattering it evenly.
+
+    Attributes:
+        gloss: strength of the highlight of each vertex, share of the lamp.
+        shininess: exponent of the highlight: the higher, the smaller it is.
+        wrinkles: two patterns of fine folds over the texture, mean 0.
+        creases: how much of the two patterns each vertex shows at each time.
+    """
+
+    gloss: Float[Tensor, " V"]
+    shininess: float
+    wrinkles: Float[Tensor, "2 TH TW"]
+    creases: Float[Tensor, "N V 2"]
+
+    def at(self, chosen: slice | list[int]) -> Finish:
+        """The same at some of the times."""
+        return Finish(self.gloss, self.shininess, self.wrinkles, self.creases[chosen])
+
+
+@dataclass(frozen=True)
+class LitLayers:
+    """Some lit sub-frames, on the part of the image that the body ever touches.
+
+    Attributes:
+        first: number of the first of them.
+        corner: left and top of the part, px.
+        rgb: premultiplied linear RGB.
+        alpha: silhouettes.
+        visible_faces: faces seen in any of them.
+    """
+
+    first: int
+    corner: tuple[int, int]
+    rgb: Float[Tensor, "n 3 h w"]
+    alpha: Float[Tensor, "n 1 h w"]
+    visible_faces: Bool[Tensor, " F"]
+
+
+def lit_layers(
+    mesh: Mesh,
+    camera: Camera,
+    light: Light,
+    texels: TexelMap,
+    supersampling: int = 2,
+    finish: Finish | None = None,
+) -> Iterator[LitLayers]:
+    """Lit sub-frames, a few at a time, anti-aliased by supersampling.
+
+    Args:
+        mesh: one body at N times, without other axes; its texture is the linear albedo in [0, 1].
+        camera: full image.
+        light: in the camera frame.
+        texels: of this mesh's texture.
+        supersampling: samples per pixel along each axis.
+        finish: highlights and folds; none if None.
+    """
+    x0, y0, height, width = _bounding_crop(mesh.verts, camera)
+    fine = camera.crop(
+        float(x0), float(y0), float(supersampling), height * supersampling, width * supersampling
+    )
+    for first in range(0, len(mesh.verts), _CHUNK):
+        chosen = slice(first, first + _CHUNK)
+        verts = mesh.verts[chosen]
+        own = None if finish is None else finish.at(chosen)
+        lit = _lit_textures(verts, mesh, light, texels, own)
+        chunk = Mesh(verts[:, None], mesh.faces, mesh.uv, mesh.faces_uv, lit)
+        seen = render_exposure(chunk, fine, RenderSettings())
+        yield LitLayers(
+            first,
+            (x0, y0),
+            avg_pool2d(seen.rgb, supersampling),
+            avg_pool2d(seen.alpha, supersampling),
+            seen.visible_faces.any(0),
+        )
 
 
 def shaded_exposure(
@@ -168,37 +177,61 @@ def shaded_exposure(
     Returns:
         Premultiplied linear RGB (clipped to [0, 1]), alpha, and the faces seen.
     """
-    x0, y0, height, width = _bounding_crop(mesh.verts, camera)
-    fine = camera.crop(
-        float(x0), float(y0), float(supersampling), height * supersampling, width * supersampling
-    )
-    rgb = mesh.verts.new_zeros(3, height, width)
-    alpha = mesh.verts.new_zeros(1, height, width)
-    visible = torch.zeros(len(mesh.faces), dtype=torch.bool)
+    return average_lit(lit_layers(mesh, camera, light, texels, supersampling), mesh, camera)
+
+
+def average_lit(layers: Iterable[LitLayers], mesh: Mesh, camera: Camera) -> Exposure:
+    """The exposure that sub-frames add up to, on the full image.
+
+    Args:
+        layers: all sub-frames of the mesh.
+        mesh: what they show.
+        camera: full image.
+    """
     num = len(mesh.verts)
-    for verts in mesh.verts.split(_CHUNK):
-        lit = _lit_textures(verts, mesh, light, texels)
-        chunk = Mesh(verts[:, None], mesh.faces, mesh.uv, mesh.faces_uv, lit)
-        seen = render_exposure(chunk, fine, RenderSettings())
-        rgb = rgb + avg_pool2d(seen.rgb, supersampling).sum(0) / num
-        alpha = alpha + avg_pool2d(seen.alpha, supersampling).sum(0) / num
-        visible |= seen.visible_faces.any(0)
-    full_rgb = rgb.new_zeros(3, camera.height, camera.width)
-    full_alpha = rgb.new_zeros(1, camera.height, camera.width)
-    full_rgb[:, y0 : y0 + height, x0 : x0 + width] = rgb
-    full_alpha[:, y0 : y0 + height, x0 : x0 + width] = alpha.clamp(0.0, 1.0)
-    return Exposure(rgb=full_rgb, alpha=full_alpha, visible_faces=visible)
+    rgb = mesh.verts.new_zeros(3, camera.height, camera.width)
+    alpha = mesh.verts.new_zeros(1, camera.height, camera.width)
+    visible = torch.zeros(len(mesh.faces), dtype=torch.bool)
+    for part in layers:
+        (x0, y0), (height, width) = part.corner, part.alpha.shape[-2:]
+        rgb[:, y0 : y0 + height, x0 : x0 + width] += part.rgb.sum(0) / num
+        alpha[:, y0 : y0 + height, x0 : x0 + width] += part.alpha.sum(0) / num
+        visible |= part.visible_faces
+    return Exposure(rgb=rgb, alpha=alpha.clamp(0.0, 1.0), visible_faces=visible)
 
 
 def _lit_textures(
-    verts: Float[Tensor, "N V 3"], mesh: Mesh, light: Light, texels: TexelMap
+    verts: Float[Tensor, "N V 3"],
+    mesh: Mesh,
+    light: Light,
+    texels: TexelMap,
+    finish: Finish | None,
 ) -> Float[Tensor, "N 3 TH TW"]:
-    """Albedo times irradiance; the two shares of light are interpolated from the vertices."""
-    shares = _light_shares(vertex_normals(verts, mesh.faces), light)
-    baked = texels.from_verts @ torch.cat(shares).T.contiguous().numpy()
-    planes = torch.from_numpy(baked).T.reshape(2, len(verts), 1, texels.height, texels.width)
+    """Albedo times irradiance; the shares of light are interpolated from the vertices."""
+    normals = vertex_normals(verts, mesh.faces)
+    values = list(_light_shares(normals, light))
+    if finish is not None:
+        values += [*finish.creases.unbind(-1), _highlights(verts, normals, light, finish)]
+    baked = texels.from_verts @ torch.cat(values).T.contiguous().numpy()
+    planes = torch.from_numpy(baked).T.reshape(
+        len(values), len(verts), 1, texels.height, texels.width
+    )
     lit = planes[0] * light.lamp[:, None, None] + planes[1] * light.ambient[:, None, None]
-    return lit.mul_(mesh.texture).clamp_(0.0, 1.0)
+    lit.mul_(mesh.texture)
+    if finish is not None:
+        lit.mul_(1 + planes[2] * finish.wrinkles[0] + planes[3] * finish.wrinkles[1])
+        lit.add_(planes[4] * light.lamp[:, None, None])
+    return lit.clamp_(0.0, 1.0)
+
+
+def _highlights(
+    verts: Float[Tensor, "N V 3"], normals: Float[Tensor, "N V 3"], light: Light, finish: Finish
+) -> Float[Tensor, "N V"]:
+    """The lamp's mirror image on a slightly rough surface (Blinn and Phong), share of the lamp."""
+    halfway = normalize(light.direction - normalize(verts, dim=-1), dim=-1)
+    facing = (normals * halfway).sum(-1).clamp(min=0.0)
+    lit = (normals @ light.direction > 0).to(facing)
+    return finish.gloss * lit * facing**finish.shininess
 
 
 def _bounding_crop(verts: Float[Tensor, "N V 3"], camera: Camera) -> tuple[int, int, int, int]:

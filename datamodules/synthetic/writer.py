@@ -18,6 +18,8 @@ from datamodules.files.sample_record import RECORD_NAME
 from datamodules.files.workers import worker_pool
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
 from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene, scene_name
+from datamodules.synthetic.wild.draw import WildScene, draw_wild_scene
+from datamodules.synthetic.wild.record import write_world
 from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write, write_image
 from hfb.files.images import read_image
@@ -108,6 +110,8 @@ def make_slot(recipe: Recipe, folder: Path, slot: Slot) -> Made:
     (target / RECORD_NAME).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
     write_image(target / PREVIEW_NAME, preview_of(scene))
+    if isinstance(scene, WildScene):
+        write_world(target, scene)
     write_sample(target, scene.sample, body_of(recipe.body).identity)
     sample = scene.sample
     exposure_ms = 1000 * float(sample.exposure[0, 1])
@@ -143,7 +147,12 @@ def _scene_of(recipe: Recipe, slot: Slot) -> SyntheticScene:
         plan = plan_scene(recipe.settings(), _seed_of(recipe, slot), body_of(recipe.body))
         return draw_scene(plan, keep_sharp=True)
     plan = plan_in_bin(recipe, slot.number, slot.index)
-    scene = draw_scene(plan, keep_sharp=True, sample_id=_name_in_bin(recipe, slot))
+    name = _name_in_bin(recipe, slot)
+    scene: SyntheticScene
+    if recipe.protocol == "wild":
+        scene = draw_wild_scene(plan, recipe.world, keep_sharp=True, sample_id=name)
+    else:
+        scene = draw_scene(plan, keep_sharp=True, sample_id=name)
     source = f"{recipe.protocol}, recipe seed {recipe.seed}: {scene.sample.source}"
     return replace(scene, sample=scene.sample.with_changes(source=source))
 
@@ -189,7 +198,10 @@ def keep_recipe(recipe: Recipe, folder: Path) -> None:
     Raises:
         InputError: if the folder holds samples of another recipe, or cannot be written.
     """
-    text = json.dumps(asdict(recipe), indent=1, default=str) + "\n"
+    content = asdict(recipe)
+    if recipe.protocol != "wild":
+        del content["world"]
+    text = json.dumps(content, indent=1, default=str) + "\n"
     path = folder / RECIPE_NAME
     if path.is_file():
         kept = path.read_text(errors="replace")

@@ -32,9 +32,22 @@ _SUPERSAMPLING = 2
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
-def background_image(
+@dataclass(frozen=True)
+class Place:
+    """What is behind the person.
+
+    Attributes:
+        image: linear RGB in [0, 1].
+        world: what was traced; None: a photograph.
+    """
+
+    image: Float[Tensor, "3 H W"]
+    world: World | None = None
+
+
+def draw_place(
     placed: SceneCamera, light: Light, rng: np.random.Generator, folder: Path | None = None
-) -> Float[Tensor, "3 H W"]:
+) -> Place:
     """A background: a photograph of the folder, or a procedural place if there is none.
 
     Args:
@@ -43,15 +56,12 @@ def background_image(
         rng: source of randomness.
         folder: holds photographs.
 
-    Returns:
-        Linear RGB in [0, 1].
-
     Raises:
         InputError: if the folder holds no photograph.
     """
     if folder is not None:
-        return photograph(Path(folder), placed.camera.height, placed.camera.width, rng)
-    return procedural_background(placed, light, rng)
+        return Place(photograph(Path(folder), placed.camera.height, placed.camera.width, rng))
+    return procedural_place(placed, light, rng)
 
 
 def photograph(
@@ -84,18 +94,13 @@ def photograph(
 
 
 @torch.no_grad()
-def procedural_background(
-    placed: SceneCamera, light: Light, rng: np.random.Generator
-) -> Float[Tensor, "3 H W"]:
+def procedural_place(placed: SceneCamera, light: Light, rng: np.random.Generator) -> Place:
     """Draw a room or an outdoor place and trace it.
 
     Args:
         placed: the camera; the person stands where it looks.
         light: in the camera frame.
         rng: source of randomness.
-
-    Returns:
-        Linear RGB in [0, 1].
     """
     camera = placed.camera
     forward = placed.world_to_camera[2].numpy()
@@ -103,22 +108,23 @@ def procedural_background(
     draw = indoor_world if rng.random() < 0.55 else outdoor_world
     world = draw(centre, forward, placed.subject_m, rng)
     pixel_m = 1 / (_SUPERSAMPLING * float(camera.focal[0]))
-    rgb = trace(world, centre, _rays(placed), _Lamp.of(placed, light), pixel_m)
+    rays = pixel_rays(placed, _SUPERSAMPLING)
+    rgb = trace(world, centre, rays, _Lamp.of(placed, light), pixel_m)
     rows, columns = camera.height, camera.width
     image = rgb.reshape(rows, _SUPERSAMPLING, columns, _SUPERSAMPLING, 3).mean(axis=(1, 3))
     # Exposure metering, and a lens that is focused on the person.
     image = image * np.clip(rng.uniform(0.16, 0.30) / image.mean(), 0.6, 2.5)
     defocus = float(rng.uniform(0.0, 1.2))
     image = gaussian_filter(np.clip(image, 0.0, 1.0), (defocus, defocus, 0))
-    return torch.from_numpy(image).permute(2, 0, 1).float().contiguous()
+    return Place(torch.from_numpy(image).permute(2, 0, 1).float().contiguous(), world)
 
 
-def _rays(placed: SceneCamera) -> Array:
+def pixel_rays(placed: SceneCamera, supersampling: int = 1) -> Array:
     """Unit rays in the world, (3, P) float32, row by row of the supersampled image."""
     camera = placed.camera
     y, x = np.meshgrid(
-        (np.arange(camera.height * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING,
-        (np.arange(camera.width * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING,
+        (np.arange(camera.height * supersampling, dtype=np.float32) + 0.5) / supersampling,
+        (np.arange(camera.width * supersampling, dtype=np.float32) + 0.5) / supersampling,
         indexing="ij",
     )
     focal, principal = camera.focal.numpy(), camera.principal_point.numpy()
@@ -153,6 +159,23 @@ class _Lamp:
         return towards * self.lamp + sky * self.ambient
 
 
+def first_hits(world: World, centre: Array, rays: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Distance (P,) of what each ray hits first, m, and its number among the solids; -1: the sky.
+
+    Args:
+        world: what is there.
+        centre: where the rays start (3,), m.
+        rays: unit directions (3, P).
+    """
+    nearest = np.full(rays.shape[1], np.inf, dtype=rays.dtype)
+    owner = np.full(rays.shape[1], -1)
+    for index, solid in enumerate(world.solids):
+        distance = solid.intersect(centre, rays)
+        closer = distance < nearest
+        nearest[closer], owner[closer] = distance[closer], index
+    return nearest, owner
+
+
 def trace(world: World, centre: Array, rays: Array, lamp: _Lamp, pixel_m: float) -> Array:
     """Linear RGB (P, 3) of unit rays (3, P) from `centre` (3,).
 
@@ -163,12 +186,7 @@ def trace(world: World, centre: Array, rays: Array, lamp: _Lamp, pixel_m: float)
         lamp: the light.
         pixel_m: width of a sample at a distance of 1 m.
     """
-    nearest = np.full(rays.shape[1], np.inf, dtype=rays.dtype)
-    owner = np.full(rays.shape[1], -1)
-    for index, solid in enumerate(world.solids):
-        distance = solid.intersect(centre, rays)
-        closer = distance < nearest
-        nearest[closer], owner[closer] = distance[closer], index
+    nearest, owner = first_hits(world, centre, rays)
     rgb = np.empty((rays.shape[1], 3), dtype=rays.dtype)
     free = np.flatnonzero(owner < 0)
     rgb[free] = world.sky(rays[:, free])

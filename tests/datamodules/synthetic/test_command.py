@@ -55,3 +55,39 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([f"--output={tmp_path}", "--num_samples=1"])
     assert "unknown origin" in capsys.readouterr().err
+
+
+def test_help_lists_the_wild_protocol_and_its_ingredients(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "{procedural,bt_amass,bc_cape,wild}" in text
+    assert "--world.shadow.chance" in text
+    assert "--without" in text
+
+
+def test_ingredients_of_the_world_reach_the_recipe(tmp_path, capsys, monkeypatch):
+    recipes = []
+
+    def make_all(recipe, folder, slots, workers, on_made):
+        recipes.append(recipe.world)
+        return []
+
+    monkeypatch.setattr(command, "make_all", make_all)
+    wild = [f"--output={tmp_path}", "--protocol=wild"]
+    main([*wild, "--world.ghost.strength=2", "--without=[shadow]"])
+    main([*wild, "--only=[ghost, hair]"])
+    assert recipes[0].ghost.strength == 2.0
+    assert recipes[0].shadow.chance == 0.0
+    assert recipes[0].hair.chance > 0.0
+    assert {n for n in recipes[1].names() if getattr(recipes[1], n).chance > 0} == {"ghost", "hair"}
+    for mistake, part in (
+        ([*wild, "--only=[rain]"], "there is no ingredient 'rain'"),
+        ([*wild, "--world.ghost.chance=2"], "chance"),
+        ([f"--output={tmp_path}", "--without=[ghost]"], "are for --protocol wild"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(mistake)
+        assert stop.value.code == 2
+        assert part in " ".join(capsys.readouterr().err.split())

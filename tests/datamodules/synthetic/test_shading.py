@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.synthetic.shading import Light, irradiance, map_texels, shaded_exposure
+from datamodules.synthetic.shading import Light, irradiance, shaded_exposure
+from datamodules.synthetic.texels import map_texels
 from hfb.structures import Camera, Mesh
 
 LIGHT = Light(

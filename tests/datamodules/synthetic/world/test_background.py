@@ -5,7 +5,7 @@ from PIL import Image
 
 from datamodules.synthetic.camera_placement import SceneCamera
 from datamodules.synthetic.shading import Light
-from datamodules.synthetic.world.background import background_image, photograph
+from datamodules.synthetic.world.background import draw_place, photograph
 from hfb.errors import InputError
 from hfb.formation import linear_to_srgb
 from hfb.structures import Camera
@@ -18,7 +18,7 @@ def test_backgrounds_are_textured_bounded_and_repeatable():
     camera = Camera(torch.tensor([200.0, 200.0]), torch.tensor([64.0, 80.0]), 160, 128)
     axes = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
     placed = SceneCamera(camera, axes, torch.tensor([0.0, 1.4, 4.0]), subject_m=4.0)
-    images = [background_image(placed, light, np.random.default_rng(s)) for s in (0, 0, 1, 2, 3)]
+    images = [draw_place(placed, light, np.random.default_rng(s)).image for s in (0, 0, 1, 2, 3)]
     torch.testing.assert_close(images[0], images[1], atol=0, rtol=0)
     for image in images:
         assert image.shape == (3, 160, 128)
