@@ -39,7 +39,7 @@ from hfb.app.configured import configured_model
 from hfb.app.pipeline import Pipeline
 from hfb.cli.display import Display
 from hfb.errors import HfbError, InputError
-from hfb.evaluate.records import digest_of
+from hfb.evaluate.records import digest_of, guard_of
 from hfb.evaluate.trust import warnings_of_result
 from hfb.export import atomic_write
 from hfb.init import write_estimate
@@ -179,6 +179,7 @@ def _fit(started: Any, pipeline: Pipeline) -> Row:
         "blur_rate": started.sample.blur_rate,
         "seconds": result.seconds,
         "warnings": [warning.code for warning in warnings_of_result(result)],
+        "guard": guard_of(result)[0],
     }
 
 

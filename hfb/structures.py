@@ -150,6 +150,19 @@ class BodyIdentity:
 
 
 @dataclass(frozen=True)
+class SeenLandmarks(Batch):
+    """Where a detector saw the parts of a body, one row a hypothesis.
+
+    Attributes:
+        xy: of the M channels of `hfb.init.register.correspondence.CHANNEL_NAMES`, in the image, px.
+        trust: how far each is believed, in [0, 1]: relative inverse variances.
+    """
+
+    xy: Float[Tensor, "K M 2"]
+    trust: Float[Tensor, "K M"]
+
+
+@dataclass(frozen=True)
 class InitialEstimate(Batch):
     """Starting poses of one blurry image, best first.
 
@@ -162,6 +175,7 @@ class InitialEstimate(Batch):
         body: the body that the betas belong to.
         source: who made it.
         joint_sigma: uncertainty of each joint rotation, rad, if known.
+        landmarks: what the hypotheses were made from, in pixels of the full image, if known.
         unlifted: what the hypotheses would be without lifting, where these are lifted ones.
     """
 
@@ -175,6 +189,7 @@ class InitialEstimate(Batch):
     body: BodyIdentity
     source: str
     joint_sigma: Float[Tensor, "K J"] | None = None
+    landmarks: SeenLandmarks | None = None
     unlifted: InitialEstimate | None = None
 
     def __len__(self) -> int:

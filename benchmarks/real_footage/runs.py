@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hfb.app.pipeline import Pipeline
 from hfb.body import SmplBody
+from hfb.evaluate.records import Record, guard_of
 from hfb.evaluate.results import FitMetrics, SampleResult
 from hfb.export import write_image
 from hfb.files.mattes import read_matte
@@ -54,10 +55,12 @@ class PhotoOutcome:
     Attributes:
         start: measures of the starting pose at rest.
         fit: measures of the fit.
+        guard: what the product says of the fit against its start.
     """
 
     start: Measures
     fit: Measures
+    guard: Record
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def run_case(case: Case, footage: Footage, pipeline: Pipeline, reader: Reader) -
             PhotoOutcome(
                 _measured(photo.initial, photo.initial_metrics, case, truth, mask, pipeline.body),
                 _measured(photo.refinement, photo.metrics, case, truth, mask, pipeline.body),
+                guard_of(photo)[0],
             )
         )
         views.append(PhotoViews(photo, sharp, truth))

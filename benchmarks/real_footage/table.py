@@ -139,5 +139,8 @@ def record(outcome: CaseOutcome) -> dict[str, Any]:
     return {
         "name": outcome.name,
         "seconds": outcome.seconds,
-        "photos": [{"start": asdict(p.start), "fit": asdict(p.fit)} for p in outcome.photos],
+        "photos": [
+            {"start": asdict(p.start), "fit": asdict(p.fit), "guard": p.guard}
+            for p in outcome.photos
+        ],
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hfb.baselines import ObjectEstimate
 from hfb.evaluate.evidence import FitEvidence
+from hfb.evaluate.guard import Verdict
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.result import Refinement
 
@@ -71,6 +72,7 @@ class FittedFrame:
         metrics: how well it explains the photo and, where it is known, the truth.
         seconds: its share of the time of the fit.
         evidence: what tells whether it is to be believed (`hfb.evaluate.trust`).
+        guard: whether it is better than its start, by what the fit did not optimise.
     """
 
     item: InitialisedFrame
@@ -78,6 +80,7 @@ class FittedFrame:
     metrics: FitMetrics
     seconds: float
     evidence: FitEvidence
+    guard: Verdict
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class SampleResult:
         object_estimate: what a method without joints found; `refinement` is the start then.
         unlifted_metrics: of the plain registration, where the start was lifted and there is truth.
         evidence: of a fit of one photo: what tells whether it is to be believed.
+        guard: of a fit of one photo: whether it is better than its start.
     """
 
     item: InitialisedFrame
@@ -110,3 +114,4 @@ class SampleResult:
     object_estimate: ObjectEstimate | None = None
     unlifted_metrics: FitMetrics | None = None
     evidence: FitEvidence | None = None
+    guard: Verdict | None = None

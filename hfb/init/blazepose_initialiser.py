@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from hfb.body import SmplBody
@@ -24,6 +24,7 @@ from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
 from hfb.init.lift.consensus import find_consensus, mean_of, with_first
 from hfb.init.lift.lift import lift_outputs
 from hfb.init.lift.network import LiftingNetwork
+from hfb.init.register.correspondence import channels_of, roi_around
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.init.register.priors import MixtureQuadratic
 from hfb.init.register.registration import (
@@ -35,7 +36,7 @@ from hfb.init.register.registration import (
 from hfb.matte import foreground_mask, nobody_found
 from hfb.prior import MixturePosePrior
 from hfb.ranges import check_value
-from hfb.structures import BodyParams, Camera, InitialEstimate
+from hfb.structures import BodyParams, Camera, InitialEstimate, SeenLandmarks
 
 _log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class BlazePoseInitialiser(Initialiser):
             # The network has chosen among the guesses already: it goes first whatever the overlap.
             score[0] = score.max() + 1e-3
         order = score.argsort(descending=True)
-        device = body.template.device
+        device, seen = body.template.device, fitted.landmarks
         return InitialEstimate(
             betas=fitted.betas[order].to(device),
             pose_rotmat=fitted.pose_rotmat[order].to(device),
@@ -183,6 +184,7 @@ class BlazePoseInitialiser(Initialiser):
             body=body.identity,
             source=source,
             joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
+            landmarks=None if seen is None else seen.index(order).to(device),
         )
 
     def _register(
@@ -255,16 +257,31 @@ class BlazePoseInitialiser(Initialiser):
         mask = foreground_mask(image, background)
         if not bool(mask.any()):
             raise nobody_found(image, background)
-        if self._network is None:
-            self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
-        pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-        guesses = search_landmarks(
-            self._network, np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), mask.cpu().numpy()
-        )
+        guesses = search_landmarks(self._networks(), _pixels(image), mask.cpu().numpy())
         if guesses[0].score < self.min_score:
             score = f"what moved does not look like one (score {guesses[0].score:.2f})"
             raise nobody_found(image, background, score)
         return guesses
+
+    def read_again(
+        self, images: Float[Tensor, "B 3 H W"], near: SeenLandmarks
+    ) -> SeenLandmarks | None:
+        """Landmarks of the person in other images; see `Initialiser.read_again`.
+
+        Args:
+            images: sRGB in [0, 1], one row of the result each.
+            near: where the person is (one row), px of the images.
+        """
+        roi = roi_around(near.xy[0].double().cpu().numpy())
+        found = [self._networks().landmarks(_pixels(image), roi) for image in images]
+        return channels_of(
+            _stack([guess.xy for guess in found]), _stack([guess.visibility for guess in found])
+        )
+
+    def _networks(self) -> BlazePose:
+        if self._network is None:
+            self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
+        return self._network
 
     def _select(self, guesses: list[Landmarks]) -> list[Landmarks]:
         """The best, its side-swapped twins, then others that differ from all before."""
@@ -280,6 +297,12 @@ class BlazePoseInitialiser(Initialiser):
             if min(distances) > _MIN_DISTANCE * extent and guess.score > 0.5 * best.score:
                 chosen.append(guess)
         return chosen[: self.num_hypotheses]
+
+
+def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
+    """What the networks read."""
+    pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 
 def _stack(arrays: list[np.ndarray]) -> Tensor:

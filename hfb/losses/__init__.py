@@ -8,7 +8,7 @@ from hfb.losses.image import (
     matting_loss,
     robust_image_loss,
 )
-from hfb.losses.landmarks import joint_sureness, joints_2d_loss
+from hfb.losses.landmarks import landmark_loss
 from hfb.losses.regularisation import (
     anchor_stiffness,
     polynomial_loss,
@@ -29,8 +29,7 @@ __all__ = [
     "boundary_loss",
     "check_weights",
     "image_loss",
-    "joint_sureness",
-    "joints_2d_loss",
+    "landmark_loss",
     "matting_loss",
     "pair_cosines",
     "polynomial_loss",

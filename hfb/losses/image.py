@@ -13,8 +13,8 @@ MattingKind = Literal["iou", "l1", "l2"]
 
 # Pixels: lets two empty mattes agree (0/0 = 1) and changes no other value visibly.
 _EMPTY_MATTE = 1e-6
-_LEAST_ERROR = 3 * (2.0 / 255.0) ** 2
-"""Squared difference of a pixel, over three channels, that noise alone makes."""
+_LEAST_LIMIT = 0.03
+"""Squared difference, over three channels, that no pixel is let go for: a tenth in each."""
 
 
 def image_loss(
@@ -70,8 +70,8 @@ def robust_image_loss(
     squared = (preds - target).square().sum(-3, keepdim=True)
     with torch.no_grad():
         own = torch.where(person > 0.5, squared, torch.nan).flatten(-3)
-        usual = torch.nan_to_num(own.nanmedian(-1).values, nan=1.0).clamp(min=_LEAST_ERROR)
-        limit = scale * usual[..., None, None, None]
+        usual = torch.nan_to_num(own.nanmedian(-1).values, nan=1.0)
+        limit = (scale * usual).clamp(min=_LEAST_LIMIT)[..., None, None, None]
     channels = preds.shape[-3]
     return _mean_over_pixels(squared / (1.0 + squared / limit) / channels, weight, area)
 

@@ -14,15 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.geometry import project, rotmat_to_rotvec
+from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
     TexelPairs,
     anchor_stiffness,
     background_loss,
     boundary_loss,
     image_loss,
-    joint_sureness,
-    joints_2d_loss,
+    landmark_loss,
     matting_loss,
     polynomial_loss,
     pose_anchor_loss,
@@ -33,6 +32,7 @@ from hfb.losses import (
 )
 from hfb.motion import PolynomialMotion
 from hfb.prior import MixturePosePrior
+from hfb.refine.landmark_target import LandmarkTarget
 from hfb.refine.motion_energy import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.sequence.boundaries import boundary_states, boundary_times
@@ -43,12 +43,8 @@ from hfb.structures import Exposure, Layers
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
-_SEEN_JOINTS = [1, 2, 4, 5, 7, 8, 12, 15, 16, 17, 18, 19, 20, 21]
-"""Hips to ankles, neck and head, shoulders to wrists: what landmark detectors see."""
-
-_HEIGHT_M = 1.7
-_USUAL_ERROR = 1e-3
-"""Squared sRGB difference that a photo of a dressed person is explained to."""
+_MOST_NOISE = 50.0
+"""Factor beyond which priors do not grow: before there is a texture nothing is explained."""
 
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
@@ -69,6 +65,7 @@ class Prediction:
         motion: the polynomials.
         pose_rotmat: pose at each sub-frame time.
         joints: at each sub-frame time, camera frame, m.
+        verts: the same.
         betas: shape.
         texture: sRGB.
         gap: shut part of the frame time of each sequence; None where the exposures tell it.
@@ -80,6 +77,7 @@ class Prediction:
     motion: PolynomialMotion
     pose_rotmat: Float[Tensor, "P N J 3 3"]
     joints: Float[Tensor, "P N J 3"]
+    verts: Float[Tensor, "P N V 3"]
     betas: Float[Tensor, "P K"]
     texture: Float[Tensor, "P 3 TH TW"]
     gap: Float[Tensor, " Q"] | None = None
@@ -95,11 +93,11 @@ class Context:
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
         body: the body model.
-        start_joints: joints of the start, camera frame, m.
         pose_prior: eq. 6, or None.
         motion_energy: eq. 10, or None.
         texel_pairs: eq. 5's neighbour table, or None.
         pair_cosines: eq. 5's cosines for the starting pose, or None.
+        landmarks: where the detector saw the person, or None.
     """
 
     problem: RefineProblem
@@ -107,11 +105,11 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     body: SmplBody
-    start_joints: Float[Tensor, "P J 3"]
     pose_prior: MixturePosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None
+    landmarks: LandmarkTarget | None = None
 
 
 def available_weights(weights: Mapping[str, float], context: Context) -> dict[str, float]:
@@ -213,7 +211,7 @@ def shape_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     return shape_loss(prediction.betas)
 
 
-@register_term("motion", weight=0.002)
+@register_term("motion", weight=0.002, is_prior=True)
 def motion_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The motion is slow and simple: eq. 8."""
     settings = context.settings
@@ -244,7 +242,7 @@ def adversarial_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return context.motion_energy(prediction.motion)
 
 
-@register_term("pose_anchor", weight=0.03)
+@register_term("pose_anchor", weight=0.03, is_prior=True)
 def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The pose stays where it started; not in the paper, see `pose_anchor_loss`."""
     sigma, stiffness = context.problem.joint_sigma, None
@@ -270,31 +268,47 @@ def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
     return prediction.betas.new_zeros(len(problem)).index_add(0, second, missed)
 
 
-@register_term("joints_2d", weight=0.0)
-def joints_2d_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """The joints are where the start sees them at mid-exposure; not in the paper.
+@register_term(
+    "landmarks", weight=30.0, is_prior=True, needs=lambda context: context.landmarks is not None
+)
+def landmark_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The body is where the detector saw it at mid-exposure; not in the paper.
+
+    The detector sees a mean over the exposure. Held to that, a body in curved motion goes astray at
+    mid-exposure, and its motion grows.
+    """
+    target = context.landmarks
+    assert target is not None
+    count = prediction.joints.shape[1]
+    middle = slice((count - 1) // 2, count // 2 + 1)
+    joints, verts = prediction.joints[:, middle], prediction.verts[:, middle]
+    seen = target.seen(joints, verts, context.problem.camera).mean(1)
+    held = landmark_loss(seen, target.xy, target.height, target.trust)
+    # A photo that is explained better than most outweighs any detector.
+    return held * _unexplained(prediction, context).clamp(max=1.0)
+
+
+def prior_strength(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """How much what is known besides the photo weighs: more where the photo is not explained.
 
     The likelihood of a photo whose noise is not known is its mean squared error to the power of
-    half its pixels: against it, what is known besides weighs by that error. A photo that the body
-    explains lets its joints go where it wants them, one that it cannot explain does not.
+    half its pixels: against it, all that is known besides weighs by that error. A photo that the
+    body explains moves the body where it wants it, one that it cannot explain does not. Not in the
+    paper.
+
+    Args:
+        prediction: the forward model at this step.
+        context: what it is compared with.
+
+    Returns:
+        Factors of the terms that are priors, at least 1; without gradient.
     """
+    return _unexplained(prediction, context).clamp(1.0, _MOST_NOISE)
+
+
+@torch.no_grad()
+def _unexplained(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The photo's error in noise levels, to the power of the settings."""
     problem, settings = context.problem, context.settings
-    count = prediction.joints.shape[1]
-    middle = prediction.joints[:, (count - 1) // 2 : count // 2 + 1].mean(1)
-    seen, start = (
-        project(joints[:, _SEEN_JOINTS], problem.camera)
-        for joints in (middle, context.start_joints)
-    )
-    depth = context.start_joints[:, 0, 2]
-    height = _HEIGHT_M * problem.camera.focal.mean(-1) / depth
-    sureness = None
-    if problem.joint_sigma is not None and settings.joints_2d_sigma > 0:
-        sureness = joint_sureness(
-            context.start_joints,
-            context.body.parents,
-            problem.joint_sigma,
-            settings.joints_2d_sigma,
-        )[:, _SEEN_JOINTS]
-    error = image_loss(prediction.image, problem.image, problem.valid, _area(context)).detach()
-    held = joints_2d_loss(seen, start, height, sureness)
-    return held * (error / _USUAL_ERROR) ** settings.joints_2d_power
+    error = image_loss(prediction.image, problem.image, problem.valid, _area(context))
+    return (error / settings.noise_level) ** settings.noise_power

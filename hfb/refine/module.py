@@ -17,13 +17,22 @@ from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
-from hfb.refine.energy import Context, Prediction, available_weights, loss_terms, needs_layers
+from hfb.refine.energy import (
+    Context,
+    Prediction,
+    available_weights,
+    loss_terms,
+    needs_layers,
+    prior_strength,
+)
 from hfb.refine.initial_motion import first_velocities
+from hfb.refine.landmark_target import landmark_target
 from hfb.refine.motion_energy import MotionEnergy
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
 from hfb.refine.sequence.boundaries import Gap, neighbour_velocities
 from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
+from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
 
@@ -85,17 +94,19 @@ class RefineModule(pl.LightningModule):
         cosines = None
         if texel_pairs is not None:
             cosines = pair_cosines(texel_pairs, _start_face_normals(body, problem.start))
+        with torch.no_grad():
+            target = landmark_target(problem, body)
         self.context = Context(
             problem=problem,
             settings=settings,
             background=srgb_to_linear(problem.background) if is_linear else problem.background,
             start_coeffs=self._base.coeffs,
             body=body,
-            start_joints=body.joints(problem.start),
             pose_prior=pose_prior,
             motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
+            landmarks=target,
         )
         self.history: list[dict[str, Tensor]] = []
 
@@ -185,6 +196,7 @@ class RefineModule(pl.LightningModule):
             motion=motion,
             pose_rotmat=pose_rotmat,
             joints=posed.joints,
+            verts=posed.verts,
             betas=betas,
             texture=texture,
             gap=self.gap,
@@ -209,7 +221,15 @@ class RefineModule(pl.LightningModule):
         """Eq. 11 and its unweighted terms, one value a problem."""
         weights = self.weights
         terms = loss_terms(prediction, self.context, weights)
-        return weighted_sum(terms, weights), terms
+        stage = self.settings.stages[self.settings.stage_index(self.global_step)]
+        if not stage.raise_priors:
+            return weighted_sum(terms, weights), terms
+        strength, known = prior_strength(prediction, self.context), known_terms()
+        scaled = {
+            name: weight * strength if weight > 0.0 and known[name].is_prior else weight
+            for name, weight in weights.items()
+        }
+        return weighted_sum(terms, scaled), terms
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step on all problems; the batch is only a counter."""

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from hfb.batch import Batch
 from hfb.errors import ShapeError
+from hfb.init.register.correspondence import CHANNEL_NAMES
 from hfb.matte import crop_camera, crop_image, crop_valid, find_region, paste_crop
+from hfb.matte.region import CropBox
 from hfb.refine.sequence.boundaries import Sequences
-from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate
+from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate, SeenLandmarks
 
 ALPHA_FLOOR = 0.05
 """Matte below which a pixel does not count as the person's when the crop is laid out."""
@@ -35,6 +37,8 @@ class RefineProblem(Batch):
         matte_is_given: True where the matte came with the photo and is not to be touched.
         joint_sigma: uncertainty of each joint of the start, rad; NaN where unknown; None: nowhere
             known.
+        landmarks: where a detector saw the person, px of the crop; trust NaN where it is not known;
+            None: nowhere known.
         sequences: which problems are consecutive photos of one person; None: none are.
     """
 
@@ -47,6 +51,7 @@ class RefineProblem(Batch):
     start: BodyParams
     matte_is_given: tuple[bool, ...]
     joint_sigma: Float[Tensor, "P J"] | None = None
+    landmarks: SeenLandmarks | None = None
     sequences: Sequences | None = None
 
     def __len__(self) -> int:
@@ -101,7 +106,17 @@ def build_problem(
         start=chosen.all_params(),
         matte_is_given=(sample.alpha is not None,) * count,
         joint_sigma=chosen.joint_sigma,
+        landmarks=_in_crop(chosen, box, image_size),
     )
+
+
+def _in_crop(estimate: InitialEstimate, box: CropBox, image_size: int) -> SeenLandmarks | None:
+    """The landmarks of an estimate in pixels of the crop."""
+    seen = estimate.landmarks
+    if seen is None:
+        return None
+    corner = seen.xy.new_tensor([box.x0, box.y0])
+    return replace(seen, xy=(seen.xy - corner) * (image_size / box.size))
 
 
 def full_matte(
@@ -131,6 +146,8 @@ def join_problems(problems: Sequence[RefineProblem]) -> RefineProblem:
         raise ShapeError(f"join_problems: crops of different sides {sorted(sizes)}")
     if any(problem.joint_sigma is not None for problem in problems):
         problems = [_with_sigma(problem) for problem in problems]
+    if any(problem.landmarks is not None for problem in problems):
+        problems = [_with_landmarks(problem) for problem in problems]
     return RefineProblem.cat([problem.alone() for problem in problems])
 
 
@@ -140,3 +157,12 @@ def _with_sigma(problem: RefineProblem) -> RefineProblem:
         return problem
     unknown = torch.full_like(problem.start.pose_rotmat[..., 0, 0], torch.nan)
     return replace(problem, joint_sigma=unknown)
+
+
+def _with_landmarks(problem: RefineProblem) -> RefineProblem:
+    """The problem with landmarks, none of which is known where it has none."""
+    if problem.landmarks is not None:
+        return problem
+    trust = problem.image.new_full((len(problem), len(CHANNEL_NAMES)), torch.nan)
+    xy = problem.image.new_zeros(*trust.shape, 2)
+    return replace(problem, landmarks=SeenLandmarks(xy, trust))

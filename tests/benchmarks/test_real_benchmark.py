@@ -207,7 +207,7 @@ def outcome(real, name: str, mids: list[tuple[float, float]], right: int = 1):
     def one(mid: float, ends: float):
         return real.measures.Measures(mid, ends, ends, 2, right, 0.5, 10.0, 50.0)
 
-    photos = tuple(real.runs.PhotoOutcome(one(a, 4.0), one(b, 3.0)) for a, b in mids)
+    photos = tuple(real.runs.PhotoOutcome(one(a, 4.0), one(b, 3.0), {"risk": 0.5}) for a, b in mids)
     return real.runs.CaseOutcome(name, photos, 1.0)
 
 

@@ -159,7 +159,7 @@ def test_background_loss_gives_the_silhouette_no_gradient(generator):
 
 def test_far_pixels_are_let_go(generator):
     target = torch.rand(2, 3, 8, 8, generator=generator)
-    preds = target + 0.05
+    preds = target + 0.2
     person = torch.ones(2, 1, 8, 8)
     plain = image_loss(preds, target)
     near = robust_image_loss(preds, target, 1e9, person)
@@ -173,9 +173,17 @@ def test_far_pixels_are_let_go(generator):
     torch.testing.assert_close(found, plain * (63 * 0.9 + 9.0) / 64, rtol=1e-3, atol=0)
 
 
+def test_small_differences_are_never_let_go(generator):
+    target = torch.rand(1, 3, 8, 8, generator=generator)
+    preds = target + 1e-4
+    preds[:, :, 0, 0] += 0.05
+    found = robust_image_loss(preds, target, 9.0, torch.ones(1, 1, 8, 8))
+    torch.testing.assert_close(found, image_loss(preds, target), rtol=0.25, atol=0)
+
+
 def test_robust_gradients(generator):
     target = torch.rand(1, 3, 4, 4, generator=generator, dtype=torch.float64)
-    preds = (target + 0.1 * torch.randn(1, 3, 4, 4, generator=generator)).requires_grad_()
+    preds = (target + 0.2 * torch.randn(1, 3, 4, 4, generator=generator)).requires_grad_()
     person = torch.ones(1, 1, 4, 4, dtype=torch.float64)
     (gradient,) = torch.autograd.grad(robust_image_loss(preds, target, 4.0, person).sum(), preds)
     squared = (preds - target).square().sum(-3, keepdim=True).detach()

@@ -81,7 +81,7 @@ def test_terms_that_lack_what_they_need_are_left_out(body, known, small_settings
     settings = small_settings.with_weights(adversarial=1.0)
     module = RefineModule(body, known.problem, settings, RenderSettings())
     weights = settings.weights_of(0)
-    missing = {"texture", "pose", "adversarial", "boundary"}
+    missing = {"texture", "pose", "adversarial", "boundary", "landmarks"}
     expected = {name: 0.0 if name in missing else value for name, value in weights.items()}
     assert available_weights(weights, module.context) == expected
     assert module.weights == expected

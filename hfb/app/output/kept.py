@@ -108,9 +108,20 @@ def _check_metrics(metrics: object) -> None:
             if not isinstance(value, list) or not all(isinstance(code, str) for code in value):
                 raise ValueError("warnings are no list of codes")
             continue
+        if name == "guard":
+            _check_guard(value)
+            continue
         values = value.values() if name == "per_joint_mm" and isinstance(value, dict) else [value]
         if not all(_is_number(entry) for entry in values):
             raise ValueError(f"{name} is no number")
+
+
+def _check_guard(photos: object) -> None:
+    """Raise unless it holds a risk for each photo that was judged."""
+    if not isinstance(photos, list) or not all(
+        isinstance(photo, dict) and _is_number(photo.get("risk", "")) for photo in photos
+    ):
+        raise ValueError("guard is no list of verdicts")
 
 
 def _is_number(value: object) -> bool:

@@ -33,6 +33,8 @@ _LARGEST = {
     "vertices": MAX_METRES,
     "score": np.inf,
     "joint_sigma": MAX_TURN,
+    "landmarks": np.inf,
+    "landmark_trust": 1.0,
     "K": np.inf,
     "image_size": np.inf,
     "pixel_center": 1.0,

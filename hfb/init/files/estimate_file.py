@@ -9,6 +9,9 @@ image; of files with a camera a row, all rows are moved to the first one's.
 
 Instead of the three, methods that find meshes (METRO) give `vertices` (T, V, 3) or (T, K, V, 3) of
 the body's topology, camera frame, m: the body is registered to them when the file is read.
+
+What a detector saw may be there, too: `landmarks` (T, K, 46), x and y in pixels of the image of 23
+channels (`hfb.init.register.correspondence.CHANNEL_NAMES`), and `landmark_trust` (T, K, 23).
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ from hfb.geometry import rotmat_to_rotvec, seen_by
 from hfb.init.files.arrays import FORMAT, FORMAT_VERSION, EstimateArrays, load_arrays
 from hfb.init.files.camera import camera_arrays, one_camera
 from hfb.init.files.parameters import registered_params, stored_params
+from hfb.init.register.correspondence import CHANNEL_NAMES
 from hfb.skeleton import NUM_JOINTS, require_smpl
 from hfb.storage import atomic_write
-from hfb.structures import Camera, InitialEstimate
+from hfb.structures import Camera, InitialEstimate, SeenLandmarks
 
 
 def write_estimate(path: str | Path, estimate: InitialEstimate, frame: int = 0) -> Path:
@@ -65,6 +69,9 @@ def write_estimate(path: str | Path, estimate: InitialEstimate, frame: int = 0) 
     }
     if estimate.joint_sigma is not None:
         arrays["joint_sigma"] = _float32(estimate.joint_sigma)[None]
+    if estimate.landmarks is not None:
+        arrays["landmarks"] = _float32(estimate.landmarks.xy.flatten(-2))[None]
+        arrays["landmark_trust"] = _float32(estimate.landmarks.trust)[None]
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return path
@@ -144,6 +151,7 @@ def estimate_at(
         body=body.identity,
         source=arrays.text("source") or arrays.path.name,
         joint_sigma=_joint_sigma(arrays, row, count),
+        landmarks=_landmarks(arrays, row, count),
     )
 
 
@@ -161,3 +169,18 @@ def _joint_sigma(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor |
             f"{arrays.path}: joint_sigma of row {row} must be {count} x {NUM_JOINTS} numbers >= 0"
         )
     return torch.from_numpy(sigma[:, :NUM_JOINTS].copy()).float()
+
+
+def _landmarks(arrays: EstimateArrays, row: int, count: int) -> SeenLandmarks | None:
+    """Where a detector saw the channels, if the file says so."""
+    if not {"landmarks", "landmark_trust"} <= set(arrays.values):
+        return None
+    xy, trust = (arrays.hypotheses(key, row) for key in ("landmarks", "landmark_trust"))
+    number = len(CHANNEL_NAMES)
+    if xy.shape != (count, 2 * number) or trust.shape != (count, number) or (trust < 0).any():
+        raise InputError(
+            f"{arrays.path}: landmarks and landmark_trust of row {row} must be {count} x "
+            f"{2 * number} and {count} x {number} numbers, the trust in [0, 1]"
+        )
+    places, weights = (torch.from_numpy(values.copy()).float() for values in (xy, trust))
+    return SeenLandmarks(places.unflatten(-1, (number, 2)), weights)

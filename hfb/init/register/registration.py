@@ -29,7 +29,7 @@ from hfb.init.register.lifted_prior import LiftedStart, lifted_term
 from hfb.init.register.priors import JointLimits, PosePrior
 from hfb.init.register.sparse_body import SparseBody
 from hfb.ranges import WEIGHT, Range, check_settings
-from hfb.structures import Camera
+from hfb.structures import Camera, SeenLandmarks
 
 _RANGES: dict[str, Range] = {
     "sigma_image": (1e-5, 1e6),
@@ -90,6 +90,7 @@ class Registration:
         transl: smplx's transl, camera frame, m.
         cost: what was minimised, half squared standard deviations.
         error_px: mean distance of the 2D landmarks, px; zero for meshes.
+        landmarks: what was explained; None for meshes.
     """
 
     betas: Float[Tensor, "K S"]
@@ -97,6 +98,7 @@ class Registration:
     transl: Float[Tensor, "K 3"]
     cost: Float[Tensor, " K"]
     error_px: Float[Tensor, " K"]
+    landmarks: SeenLandmarks | None = None
 
 
 def register_landmarks(
@@ -152,9 +154,10 @@ def register_landmarks(
     distance = (project(table.from_points @ points, seen) - seen.xy).norm(dim=-1)
     weight = seen.image_weight
     error_px = (distance * weight).sum(-1) / weight.sum(-1)
+    trust = (seen.world_weight * settings.sigma_world).square()
     return Registration(
         state.betas.float(), state.rotmat.float(), state.transl.float(), cost.float(),
-        error_px.float(),
+        error_px.float(), SeenLandmarks(seen.xy.float(), trust.float()),
     )  # fmt: skip
 
 

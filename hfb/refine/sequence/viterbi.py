@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.init.register.correspondence import legs_exchanged
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion, reverse
 from hfb.refine.sequence.boundaries import BoundaryTimes, Sequences, boundary_states
@@ -173,12 +174,13 @@ def _with_legs_exchanged(estimate: InitialEstimate) -> InitialEstimate:
     pose = estimate.pose_rotmat[:, order]
     # A rotation seen in the mirror x -> -x.
     pose[:, _LEGS] = pose[:, _LEGS] * mirror[:, None] * mirror
-    sigma = estimate.joint_sigma
+    sigma, seen = estimate.joint_sigma, estimate.landmarks
     exchanged = replace(
         estimate,
         pose_rotmat=pose,
         score=estimate.score - SWAPPED_LEGS_COST,
         joint_sigma=None if sigma is None else sigma[:, order],
+        landmarks=None if seen is None else legs_exchanged(seen),
     )
     return InitialEstimate.cat([estimate, exchanged])
 

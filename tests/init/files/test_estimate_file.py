@@ -10,7 +10,14 @@ from hfb.errors import BodyModelError, InputError
 from hfb.geometry import project, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser, read_estimate, read_timed_estimates, write_estimate
 from hfb.refine.initialise import initialise_frame
-from hfb.structures import BlurSample, BodyIdentity, BodyParams, Camera, InitialEstimate
+from hfb.structures import (
+    BlurSample,
+    BodyIdentity,
+    BodyParams,
+    Camera,
+    InitialEstimate,
+    SeenLandmarks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +44,10 @@ def estimate(generator, body):
         body=body.identity,
         source="a test",
         joint_sigma=torch.rand(3, 24, generator=generator),
+        landmarks=SeenLandmarks(
+            200.0 * torch.rand(3, 23, 2, generator=generator),
+            torch.rand(3, 23, generator=generator),
+        ),
     )
 
 
@@ -56,6 +67,8 @@ def test_round_trip_keeps_every_hypothesis(written, estimate, body):
     back = read_estimate(written, body, (240, 200))
     for name in ("betas", "pose_rotmat", "transl", "score", "joint_sigma"):
         torch.testing.assert_close(getattr(back, name), getattr(estimate, name))
+    torch.testing.assert_close(back.landmarks.xy, estimate.landmarks.xy)
+    torch.testing.assert_close(back.landmarks.trust, estimate.landmarks.trust)
     torch.testing.assert_close(back.camera.focal, estimate.camera.focal)
     torch.testing.assert_close(back.camera.principal_point, estimate.camera.principal_point)
     assert (back.camera.height, back.camera.width) == (240, 200)
@@ -81,7 +94,7 @@ def test_files_from_elsewhere_have_one_pose_a_frame(written, tmp_path, body):
     path = changed(
         written,
         tmp_path / "b.npz",
-        drop=("score", "joint_sigma", "body_name", "body_sha256"),
+        drop=("score", "joint_sigma", "landmarks", "body_name", "body_sha256"),
         poses=np.zeros((4, 72), np.float32),
         trans=np.arange(12, dtype=np.float32).reshape(4, 3),
         betas=np.arange(16, dtype=np.float32),
@@ -99,7 +112,15 @@ def test_files_from_elsewhere_have_one_pose_a_frame(written, tmp_path, body):
 
 
 def test_amass_file_asks_for_a_camera(written, tmp_path, estimate, body):
-    drop = ("K", "format", "format_version", "joint_sigma", "score", "surface_model_type")
+    drop = (
+        "K",
+        "format",
+        "format_version",
+        "joint_sigma",
+        "landmarks",
+        "score",
+        "surface_model_type",
+    )
     path = changed(
         written,
         tmp_path / "amass_poses.npz",
@@ -169,7 +190,16 @@ def meshes(body, generator):
 
 
 def with_vertices(written, target, vertices, **entries):
-    drop = ("poses", "trans", "betas", "joint_sigma", "score", "body_name", "body_sha256")
+    drop = (
+        "poses",
+        "trans",
+        "betas",
+        "joint_sigma",
+        "landmarks",
+        "score",
+        "body_name",
+        "body_sha256",
+    )
     return changed(written, target, drop=drop, vertices=np.asarray(vertices), **entries)
 
 
@@ -229,7 +259,9 @@ def test_other_bodies_are_refused_by_name(written, tmp_path, body, estimate):
     other.parents = body.parents[:22]
     with pytest.raises(BodyModelError, match=r"an estimate file needs SMPL's 24 joints.* has 22"):
         read_estimate(written, other)
-    cut = replace(estimate, pose_rotmat=estimate.pose_rotmat[:, :22], joint_sigma=None)
+    cut = replace(
+        estimate, pose_rotmat=estimate.pose_rotmat[:, :22], joint_sigma=None, landmarks=None
+    )
     with pytest.raises(BodyModelError, match=r"an estimate file needs SMPL's 24 joints.* has 22"):
         write_estimate(tmp_path / "cut.npz", cut)
 
