@@ -19,7 +19,7 @@ from datamodules.photos.samples import (
 )
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
-from hfb.files.exposure_match import matched_background
+from hfb.files.background_match import Background, matched_background
 from hfb.files.sample_checks import sample_name
 from hfb.ranges import SEED, check_value
 from hfb.structures import BlurSample
@@ -139,16 +139,16 @@ class CapturedDataModule(SampleDataModule):
         info = read_clip_info(video)
         frames = self.clip.frames(video, info.num_frames)
         plate = video_background(video, self.background, self.background_frame, info.num_frames)
-        scene = plate.scene
+        behind = Background(plate.scene, plate.known)
         first = average_frames(video, frames[: self.clip.average])
-        if first.shape == scene.shape:  # if not, the first photo raises
-            scene = matched_background(first[None], scene, video)
+        if first.shape == behind.scene.shape:  # if not, the first photo raises
+            behind = matched_background(first[None], behind, video)
         template = BlurSample(
             sample_id=sample_name(Path(video).stem),
-            blurry=scene[None],
-            background=scene,
+            blurry=behind.scene[None],
+            background=behind.scene,
             source=f"{video}, background: {plate.origin}",
-            background_known=plate.known,
+            background_known=behind.known,
         )
         template = with_options(template, None, self.options["estimate"], self.options["camera"])
         region = self.region

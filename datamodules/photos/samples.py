@@ -14,8 +14,8 @@ from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import average_frames, parse_frames
 from datamodules.photos.plate import outside_clip, video_background
 from hfb.errors import InputError
+from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
-from hfb.files.exposure_match import matched_background
 from hfb.files.images import (
     existing_file,
     read_exposure_time,
@@ -42,7 +42,7 @@ def sample_from_image(
     Args:
         image: the photo.
         background: the same scene without the person, same camera, same size; brought to the
-            photo's exposure where a gain explains the difference.
+            photo's view and tones where it differs a little.
         alpha: matte of the person, same size; estimated later if absent.
         estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
         camera: JSON with the intrinsics; guessed later if absent.
@@ -57,15 +57,16 @@ def sample_from_image(
     blurry = read_image(image)
     scene = read_image(background)
     check_pair(blurry, scene, str(image), str(background))
-    scene = matched_background(blurry[None], scene, str(image))
+    matched = matched_background(blurry[None], Background(scene), str(image))
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
         sample_id=sample_name(Path(image).stem),
         blurry=blurry[None],
-        background=scene,
+        background=matched.scene,
         exposure=torch.tensor([[0.0, exposure]]),
         fps=1.0 / exposure,
         source=str(image),
+        background_known=matched.known,
     )
     return with_options(sample, alpha, estimate, camera)
 
@@ -112,7 +113,9 @@ def sample_from_video(
     blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
     for frame in blurry:
         check_pair(frame, plate.scene, f"frames {frames} of {video}", plate.origin)
-    scene = matched_background(blurry, plate.scene, f"frames {frames} of {video}")
+    behind = matched_background(
+        blurry, Background(plate.scene, plate.known), f"frames {frames} of {video}"
+    )
     for wanted in slices:
         _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
     exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])
@@ -120,11 +123,11 @@ def sample_from_video(
     sample = BlurSample(
         sample_id=sample_name(f"{Path(video).stem}_{frames}"),
         blurry=blurry,
-        background=scene,
+        background=behind.scene,
         exposure=exposure.float(),
         fps=1.0 / float(first_end - info.times[slices[0].start]),
         source=f"{video} frames {frames}, background: {plate.origin}",
-        background_known=plate.known,
+        background_known=behind.known,
     )
     return with_options(sample, alpha, estimate, camera)
 

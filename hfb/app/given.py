@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from hfb.errors import InputError
+from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
-from hfb.files.exposure_match import matched_background
 from hfb.files.images import image_pixels, read_exposure_time, read_image
 from hfb.files.intrinsics import camera_of_matrix
 from hfb.files.mattes import checked_matte, matte_of_image, read_matte
@@ -58,8 +58,8 @@ def sample_of(
         if background is not None:
             scene = image_of(background, "the background")
             check_pair(sample.blurry[0], scene, sample.sample_id, "the background")
-            scene = matched_background(sample.blurry, scene, sample.sample_id)
-            sample = replace(sample, background=scene)
+            behind = matched_background(sample.blurry, Background(scene), sample.sample_id)
+            sample = replace(sample, background=behind.scene, background_known=behind.known)
     else:
         sample = _sample_of_images(photo, background)
     height, width = sample.blurry.shape[-2:]
@@ -91,7 +91,7 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     for k, image in enumerate(images):
         check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
     blurry, first = torch.stack(images), photos[0]
-    scene = matched_background(blurry, scene, _name(first, "the photo"))
+    behind = matched_background(blurry, Background(scene), _name(first, "the photo"))
     is_file = isinstance(first, str | Path)
     is_single = len(images) == 1
     noted = read_exposure_time(first) if is_file and is_single else None
@@ -100,7 +100,8 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     return BlurSample(
         sample_id=sample_name(Path(first).stem) if is_file else _name_of_pixels(images[0]),
         blurry=blurry,
-        background=scene,
+        background=behind.scene,
+        background_known=behind.known,
         exposure=torch.stack([opening, opening + exposure], -1),
         fps=1.0 / exposure,
         source=str(first) if is_file else "memory",
