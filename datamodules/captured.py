@@ -17,9 +17,11 @@ from datamodules.photos.samples import (
     sample_from_video,
     with_options,
 )
+from datamodules.photos.steady import steadier_of
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.background_match import Background, matched_background
+from hfb.files.camera_motion import as_pixels
 from hfb.files.sample_checks import sample_name
 from hfb.ranges import SEED, check_value
 from hfb.structures import BlurSample
@@ -143,6 +145,7 @@ class CapturedDataModule(SampleDataModule):
         first = average_frames(video, frames[: self.clip.average])
         if first.shape == behind.scene.shape:  # if not, the first photo raises
             behind = matched_background(first[None], behind, video)
+        steady = steadier_of(video, frames, as_pixels(behind.scene))
         template = BlurSample(
             sample_id=sample_name(Path(video).stem),
             blurry=behind.scene[None],
@@ -153,7 +156,7 @@ class CapturedDataModule(SampleDataModule):
         template = with_options(template, None, self.options["estimate"], self.options["camera"])
         region = self.region
         prepare = None if region is None else (lambda sample: only_region(sample, region))
-        return ClipPhotos(video, self.clip, template, prepare)
+        return ClipPhotos(video, self.clip, template, prepare, steady)
 
     def _read(self) -> BlurSample:
         if self.image is not None:

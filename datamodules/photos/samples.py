@@ -13,6 +13,7 @@ from datamodules.files.clip_info import ClipInfo, read_clip_info
 from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import average_frames, parse_frames
 from datamodules.photos.plate import outside_clip, video_background
+from datamodules.photos.steady import steadier_of
 from hfb.errors import InputError
 from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
@@ -80,7 +81,7 @@ def sample_from_video(
     estimate: str | Path | None = None,
     camera: str | Path | None = None,
 ) -> BlurSample:
-    """Make a long exposure out of a clip of a camera that stands still.
+    """Make a long exposure out of a clip of a camera that stands still, or moves a little.
 
     Args:
         video: the clip.
@@ -110,12 +111,15 @@ def sample_from_video(
         if wanted[-1] >= info.num_frames:
             raise outside_clip(video, f"the frames {wanted.start}:{wanted.stop}", info.num_frames)
     plate = video_background(video, background, background_frame, info.num_frames)
-    blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
+    used = range(slices[0].start, slices[-1].stop)
+    steady = steadier_of(video, used, slices[0][(len(slices[0]) - 1) // 2])
+    blurry = torch.stack([average_frames(video, wanted, steady) for wanted in slices])
     for frame in blurry:
         check_pair(frame, plate.scene, f"frames {frames} of {video}", plate.origin)
-    behind = matched_background(
-        blurry, Background(plate.scene, plate.known), f"frames {frames} of {video}"
-    )
+    behind = Background(plate.scene, plate.known)
+    behind = matched_background(blurry, behind, f"frames {frames} of {video}")
+    if steady is not None:
+        behind = behind.without(1.0 - steady.take_known())
     for wanted in slices:
         _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
     exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])

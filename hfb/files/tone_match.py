@@ -173,7 +173,7 @@ def _line(level: np.ndarray, ratio: np.ndarray) -> tuple[float, float, float]:
     """Offset and slope on which most blocks lie, and the level of the offset."""
     middle = float(np.median(level))
     low, high = np.quantile(level, [0.05, 0.95])
-    slopes = np.zeros(1)
+    slopes: np.ndarray = np.zeros(1)
     if high - low > _MIN_RANGE:
         count = round(_STEEPEST / _SLOPE_STEP)
         slopes = _SLOPE_STEP * np.arange(-count, count + 1)

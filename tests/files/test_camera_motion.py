@@ -6,7 +6,8 @@ import pytest
 import torch
 from wall_scenes import photo_of, textured_scene
 
-from hfb.files.camera_motion import CameraMotion, as_pixels, find_motion, seen_after
+from hfb.files.camera_motion import CameraMotion, as_pixels, seen_after, seen_before
+from hfb.files.find_motion import find_motion
 
 HEIGHT, WIDTH = 240, 320
 SCENE = textured_scene(HEIGHT, WIDTH)
@@ -87,6 +88,20 @@ def test_what_comes_from_outside_is_not_known() -> None:
     assert not bool(inside[..., :5].any())
     assert not bool(inside[:, -2:].any())
     assert bool(inside[:, :-2, 5:].all())
+
+
+def test_there_and_back() -> None:
+    motion = motion_of(4.0, -3.0, 1.0)
+    shown, _ = seen_after(SCENE, motion)
+    back, known = seen_before(as_pixels(shown), motion)
+    difference = np.abs(back.astype(int) - as_pixels(SCENE))[known].mean()
+    assert difference < 1.5
+    assert 0.9 < known.mean() < 1.0
+
+
+def test_one_motion_after_another() -> None:
+    both = motion_of(4.0, -3.0, 0.0).then(motion_of(1.0, 1.0, 0.0))
+    np.testing.assert_allclose(both.shift_px, (5.0, -2.0), atol=1e-9)
 
 
 def test_words() -> None:
