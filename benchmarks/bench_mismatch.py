@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.photos.no_background import sample_without_background
 from datamodules.synthetic.data_module import embedded_example
 from hfb.app.configured import configured_model
 from hfb.app.given import sample_of
@@ -100,11 +99,9 @@ def given_samples(
         if kind == "with":
             made = sample_of(photo, background, sample.camera)
         elif kind == "none":
-            made = replace(
-                sample_without_background(sample.blurry[0], sample.sample_id), camera=sample.camera
-            )
+            made = sample_of(photo, camera=sample.camera)
         else:
-            made = replace(sample_of(photo, sample.background, sample.camera))
+            made = sample_of(photo, sample.background, sample.camera)
             made = replace(made, background=background, background_known=None)
         yield kind, replace(made, exposure=sample.exposure, fps=sample.fps, **truth)
 

@@ -31,9 +31,10 @@ class CapturedDataModule(SampleDataModule):
     """Your own photo or clip; with neither, a small built-in example.
 
     Args:
-        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...); needs
-            `background`.
-        background: image of the same scene without the person, same camera, size and exposure.
+        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...).
+        background: image of the same scene without the person, same camera, size and exposure;
+            moved and brightened to match where it differs a little. A photo without one is taken
+            apart by a network's mask of the person, which is rougher.
         alpha: matte of the person as a grey image of the same size, white where the person is, or
             a cut-out with an alpha channel; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
@@ -103,11 +104,6 @@ class CapturedDataModule(SampleDataModule):
         _refuse(example, "which chooses a built-in example, together with a photo or clip of yours")
         if self.image is not None:
             _refuse(of_video, "which belong to a video, not to an image")
-            if self.background is None:
-                raise InputError(
-                    f"the image {self.image} needs a background: give an image of the same scene "
-                    "without the person (--data.background)"
-                )
         elif self.background is not None and self.background_frame is not None:
             raise InputError("give either a background image or a background_frame, not both")
         elif self.frames is not None:
@@ -160,8 +156,9 @@ class CapturedDataModule(SampleDataModule):
 
     def _read(self) -> BlurSample:
         if self.image is not None:
-            assert self.background is not None, "checked when the options came"
-            return sample_from_image(self.image, self.background, **self.options)
+            return sample_from_image(
+                self.image, self.background, **self.options, region=self.region
+            )
         if self.video is not None:
             if isinstance(self.frames, int):
                 # YAML 1.1 takes 40:49 for a number in base 60

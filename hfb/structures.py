@@ -251,6 +251,8 @@ class BlurSample(Batch):
         part: of which clip this is one photo, if it is.
         background_known: 1 where the background was seen, 0 where it is filled in and only what the
             person covers is compared; None: it was seen everywhere.
+        background_is_made_up: True where no background was given: the matte is a network's mask,
+            and what it hides is filled in.
     """
 
     shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate", "background_known")
@@ -270,6 +272,7 @@ class BlurSample(Batch):
     exposure_is_known: bool = True
     part: ClipPart | None = None
     background_known: Float[Tensor, "1 H W"] | None = None
+    background_is_made_up: bool = False
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

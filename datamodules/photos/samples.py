@@ -25,6 +25,7 @@ from hfb.files.images import (
 from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
+from hfb.init.detect.without_background import without_background
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
@@ -33,20 +34,23 @@ _logger = logging.getLogger("hfb")
 
 def sample_from_image(
     image: str | Path,
-    background: str | Path,
+    background: str | Path | None = None,
     alpha: str | Path | None = None,
     estimate: str | Path | None = None,
     camera: str | Path | None = None,
+    region: tuple[int, int, int, int] | None = None,
 ) -> BlurSample:
     """Read a blurry photo and what belongs to it.
 
     Args:
         image: the photo.
         background: the same scene without the person, same camera, same size; brought to the
-            photo's view and tones where it differs a little.
+            photo's view and tones where it differs a little. If absent, it is made up, see
+            `hfb.init.detect.without_background`.
         alpha: matte of the person, same size; estimated later if absent.
         estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
         camera: JSON with the intrinsics; guessed later if absent.
+        region: where the person is, if there is no background and several people.
 
     Returns:
         The sample of one frame; its exposure is the one in the photo's EXIF data, else 1/30 s.
@@ -54,22 +58,25 @@ def sample_from_image(
     Raises:
         InputError: if a file cannot be used; see `read_image`, `read_matte`, `read_camera` and
             `check_pair`.
+        NoPersonError: if there is no background, and nobody is found without one.
     """
     blurry = read_image(image)
-    scene = read_image(background)
-    check_pair(blurry, scene, str(image), str(background))
-    matched = matched_background(blurry[None], Background(scene), str(image))
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
         sample_id=sample_name(Path(image).stem),
         blurry=blurry[None],
-        background=matched.scene,
+        background=blurry,
         exposure=torch.tensor([[0.0, exposure]]),
         fps=1.0 / exposure,
         source=str(image),
-        background_known=matched.known,
     )
-    return with_options(sample, alpha, estimate, camera)
+    sample = with_options(sample, alpha, estimate, camera)
+    if background is None:
+        return without_background(sample, str(image), region)
+    scene = read_image(background)
+    check_pair(blurry, scene, str(image), str(background))
+    matched = matched_background(blurry[None], Background(scene), str(image))
+    return replace(sample, background=matched.scene, background_known=matched.known)
 
 
 def sample_from_video(
