@@ -26,12 +26,22 @@ class Camera(Batch):
         principal_point: where the optical axis meets the image, px.
         height: image rows.
         width: image columns.
+        up: unit vector away from the ground, camera frame; None: not known, the camera is level.
     """
 
     focal: Float[Tensor, "*B 2"]
     principal_point: Float[Tensor, "*B 2"]
     height: int
     width: int
+    up: Float[Tensor, "*B 3"] | None = None
+
+    @property
+    def vertical(self) -> Float[Tensor, "*B 3"]:
+        """`up`, or that of a level camera."""
+        if self.up is not None:
+            return self.up
+        level = self.focal.new_tensor([0.0, -1.0, 0.0])
+        return level.expand(*self.focal.shape[:-1], 3).contiguous()
 
     def crop(self, x0: float, y0: float, scale: float, height: int, width: int) -> Camera:
         """The same camera seen through a crop that starts at (x0, y0) and is scaled by `scale`.
@@ -49,6 +59,7 @@ class Camera(Batch):
             principal_point=(self.principal_point - corner) * scale,
             height=height,
             width=width,
+            up=self.up,
         )
 
 

@@ -93,7 +93,7 @@ class RefineModule(pl.LightningModule):
             body=body,
             start_joints=body.joints(problem.start),
             pose_prior=pose_prior,
-            motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
+            motion_energy=MotionEnergy(motion_prior, problem.camera.up) if motion_prior else None,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
         )
