@@ -41,9 +41,10 @@ class CapturedDataModule(SampleDataModule):
         region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
-            px; if not given, the focal length is guessed from the image size.
-        video: clip of a camera that stands still, instead of `image`: each frame is a photo, and
-            all are refined together, in windows.
+            px, and how far it looks down, "pitch_deg"; if not given, the focal length is guessed
+            from the image size and the camera taken to be level.
+        video: clip of a camera that stands still or moves a little, instead of `image`: each frame
+            is a photo, and all are refined together, in windows.
         frames: frames of the clip to average into one blurry photo, START:STOP (40:49 takes the
             nine frames 40 ... 48), instead of the whole clip; several with commas between them are
             several blurry photos.

@@ -166,7 +166,10 @@ def steadied(
         raise _moves(video, farthest, None)
     result, outside = frames.copy(), np.zeros(frames.shape[:3], bool)
     for number, motion in enumerate(path):
-        if motion is not None and not motion.is_still:
+        if motion is None:
+            # Seen from nobody knows where.
+            outside[number] = True
+        elif not motion.is_still:
             moved, inside = seen_before(frames[number], motion)
             result[number] = np.where(inside[..., None], moved, reference)
             outside[number] = ~inside

@@ -63,8 +63,8 @@ def _vertical(path: Path, record: dict[str, Any]) -> Float[Tensor, " 3"] | None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not abs(value) <= limit:
             raise InputError(
-                f"{name} in the camera file {path} is {value!r}: give degrees from {-limit:.0f} "
-                f"to {limit:.0f}"
+                f"{name} in the camera file {path} is {value!r:.40}: give degrees from "
+                f"{-limit:.0f} to {limit:.0f}"
             )
         angles.append(math.radians(value))
     pitch, roll = angles
