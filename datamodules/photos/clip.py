@@ -20,6 +20,7 @@ from datamodules.files.video import mean_in_linear_light, parse_frames, read_vid
 from datamodules.photos.samples import tell_about
 from datamodules.photos.steady import Steadier
 from hfb.errors import InputError
+from hfb.files.background_match import in_tones_of
 from hfb.files.images import size_text
 from hfb.files.memory import check_memory
 from hfb.ranges import check_settings
@@ -118,6 +119,7 @@ class ClipPhotos(Dataset[BlurSample]):
             )
         self._decoder: Iterator[np.ndarray] | None = None
         self._next = 0
+        self._is_light_told = False
 
     def __len__(self) -> int:
         return len(self.frames) // self.settings.average
@@ -157,7 +159,16 @@ class ClipPhotos(Dataset[BlurSample]):
                 f"{self.video} is {size_text(photo)} px, its background {size_text(background)} "
                 "px; both must come from the same camera at the same size"
             )
-        return photo
+        toned = in_tones_of(background, photo)
+        if toned is not photo and not self._is_light_told:
+            _logger.warning(
+                "the light of %s changes, from frame %d on at the latest: photos are brought to "
+                "the tones of its background",
+                self.video,
+                self.frames[index * count],
+            )
+            self._is_light_told = True
+        return toned
 
     def _known(self) -> Float[Tensor, "1 H W"] | None:
         """Where the scene is known in the photo that was read last."""

@@ -144,6 +144,26 @@ def _same_tone(blurry: Tensor, given: Background, name: str) -> Background:
     return replace(given, scene=scene).without(lost_to_clipping(given.scene, scene))
 
 
+def in_tones_of(
+    scene: Float[Tensor, "3 H W"], photo: Float[Tensor, "3 H W"]
+) -> Float[Tensor, "3 H W"]:
+    """A photo of a clip as the scene's exposure would have shown it: what is worn keeps its colour.
+
+    Args:
+        scene: the clip's background, sRGB.
+        photo: in whose light it differs, sRGB.
+
+    Returns:
+        The same tensor if nothing differs, or nothing can be told.
+    """
+    curve = find_tone(scene[None], photo)
+    if curve is None or curve.change < _SMALLEST_CHANGE:
+        return photo
+    if curve.share < _MIN_SHARE or curve.gained < _LEAST_GAINED:
+        return photo
+    return curve(photo)
+
+
 def _bend_in_words(curve: ToneCurve) -> str:
     if curve.bend() <= _GAIN_BEND:
         return ""

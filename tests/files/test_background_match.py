@@ -7,7 +7,7 @@ import torch
 from wall_scenes import exposed, photo_of, textured_scene
 
 from hfb.errors import InputError
-from hfb.files.background_match import Background, matched_background
+from hfb.files.background_match import Background, in_tones_of, matched_background
 from hfb.files.camera_motion import CameraMotion, seen_after
 
 HEIGHT, WIDTH = 240, 320
@@ -106,3 +106,13 @@ def test_white_that_hides_how_bright_it_is_is_not_known(caplog: pytest.LogCaptur
     found, _ = match(photo_of(SCENE), Background(given), caplog)
     assert found.known is not None
     torch.testing.assert_close(found.known[0] < 1, (given >= 0.995).any(0))
+
+
+def test_a_photo_of_a_clip_is_brought_to_the_tones_of_its_scene() -> None:
+    photo = photo_of(SCENE, 0.2)[0]
+    assert in_tones_of(SCENE, photo) is photo
+    mended = in_tones_of(SCENE, photo**1.3)
+    # The person, too.
+    assert float((mended - photo).abs().mean()) < 0.005
+    other = textured_scene(HEIGHT, WIDTH, seed=7)
+    assert in_tones_of(other, photo) is photo

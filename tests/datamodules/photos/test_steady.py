@@ -88,6 +88,21 @@ def test_photos_of_a_shaken_clip_have_one_view(tmp_path: Path) -> None:
         assert float(difference.mean()) < 0.02
 
 
+def test_photos_of_a_clip_whose_light_changes_have_one_tone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frames = frames_at(STILL, person=60)
+    for number in range(7, COUNT):
+        frames[number] = (255 * (frames[number] / 255) ** 0.8).round()
+    clip = write_clip(tmp_path / "clip.mkv", frames)
+    with caplog.at_level(logging.WARNING, "hfb"):
+        photos = [p for (p,) in CapturedDataModule(video=str(clip)).predict_dataloader()]
+    assert caplog.text.count("changes, from frame 7 on at the latest") == 1
+    assert torch.equal(photos[3].blurry[0], torch.from_numpy(frames[3]).permute(2, 0, 1) / 255)
+    last = torch.from_numpy(frames_at(STILL, person=60)[-1]).permute(2, 0, 1) / 255
+    assert float((photos[-1].blurry[0] - last).abs().mean()) < 0.005
+
+
 def test_the_scene_of_a_shaken_clip_is_sharp(tmp_path: Path) -> None:
     made = clip_plate(clip_of(tmp_path, SHAKEN))
     expected = frames_at([SHAKEN[COUNT // 2]])[0] / 255
