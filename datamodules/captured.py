@@ -17,9 +17,11 @@ from datamodules.photos.samples import (
     sample_from_video,
     with_options,
 )
+from datamodules.photos.steady import steadier_of
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
-from hfb.files.exposure_match import matched_background
+from hfb.files.background_match import Background, matched_background
+from hfb.files.camera_motion import as_pixels
 from hfb.files.sample_checks import sample_name
 from hfb.ranges import SEED, check_value
 from hfb.structures import BlurSample
@@ -29,18 +31,20 @@ class CapturedDataModule(SampleDataModule):
     """Your own photo or clip; with neither, a small built-in example.
 
     Args:
-        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...); needs
-            `background`.
-        background: image of the same scene without the person, same camera, size and exposure.
+        image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...).
+        background: image of the same scene without the person, same camera, size and exposure;
+            moved and brightened to match where it differs a little. A photo without one is taken
+            apart by a network's mask of the person, which is rougher.
         alpha: matte of the person as a grey image of the same size, white where the person is, or
             a cut-out with an alpha channel; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
         region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
-            px; if not given, the focal length is guessed from the image size.
-        video: clip of a camera that stands still, instead of `image`: each frame is a photo, and
-            all are refined together, in windows.
+            px, and how far it looks down, "pitch_deg"; if not given, the focal length is guessed
+            from the image size and the camera taken to be level.
+        video: clip of a camera that stands still or moves a little, instead of `image`: each frame
+            is a photo, and all are refined together, in windows.
         frames: frames of the clip to average into one blurry photo, START:STOP (40:49 takes the
             nine frames 40 ... 48), instead of the whole clip; several with commas between them are
             several blurry photos.
@@ -101,11 +105,6 @@ class CapturedDataModule(SampleDataModule):
         _refuse(example, "which chooses a built-in example, together with a photo or clip of yours")
         if self.image is not None:
             _refuse(of_video, "which belong to a video, not to an image")
-            if self.background is None:
-                raise InputError(
-                    f"the image {self.image} needs a background: give an image of the same scene "
-                    "without the person (--data.background)"
-                )
         elif self.background is not None and self.background_frame is not None:
             raise InputError("give either a background image or a background_frame, not both")
         elif self.frames is not None:
@@ -139,26 +138,28 @@ class CapturedDataModule(SampleDataModule):
         info = read_clip_info(video)
         frames = self.clip.frames(video, info.num_frames)
         plate = video_background(video, self.background, self.background_frame, info.num_frames)
-        scene = plate.scene
+        behind = Background(plate.scene, plate.known)
         first = average_frames(video, frames[: self.clip.average])
-        if first.shape == scene.shape:  # if not, the first photo raises
-            scene = matched_background(first[None], scene, video)
+        if first.shape == behind.scene.shape:  # if not, the first photo raises
+            behind = matched_background(first[None], behind, video)
+        steady = steadier_of(video, frames, as_pixels(behind.scene))
         template = BlurSample(
             sample_id=sample_name(Path(video).stem),
-            blurry=scene[None],
-            background=scene,
+            blurry=behind.scene[None],
+            background=behind.scene,
             source=f"{video}, background: {plate.origin}",
-            background_known=plate.known,
+            background_known=behind.known,
         )
         template = with_options(template, None, self.options["estimate"], self.options["camera"])
         region = self.region
         prepare = None if region is None else (lambda sample: only_region(sample, region))
-        return ClipPhotos(video, self.clip, template, prepare)
+        return ClipPhotos(video, self.clip, template, prepare, steady)
 
     def _read(self) -> BlurSample:
         if self.image is not None:
-            assert self.background is not None, "checked when the options came"
-            return sample_from_image(self.image, self.background, **self.options)
+            return sample_from_image(
+                self.image, self.background, **self.options, region=self.region
+            )
         if self.video is not None:
             if isinstance(self.frames, int):
                 # YAML 1.1 takes 40:49 for a number in base 60

@@ -238,6 +238,25 @@ def heading_rotation(root_rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
+def upright_rotation(up: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
+    """The smallest turn that makes a camera level: it takes `up` to -y.
+
+    Exactly the identity of a level camera; of one that stands on its head a half turn about z.
+
+    Args:
+        up: unit vector away from the ground, camera frame.
+    """
+    x, y, z = up.unbind(-1)
+    cosine, zero = -y, torch.zeros_like(x)
+    # Cross product of up and -y as a matrix.
+    rows = [zero, x, zero, -x, zero, -z, zero, z, zero]
+    cross = torch.stack(rows, -1).unflatten(-1, (3, 3))
+    one = torch.eye(3).to(up)
+    turn = one + cross + cross @ cross / (1.0 + cosine).clamp(min=1e-6)[..., None, None]
+    is_on_its_head = (cosine < -0.9999)[..., None, None]
+    return torch.where(is_on_its_head, one * up.new_tensor([-1.0, -1.0, 1.0]), turn)
+
+
 def face_normals(
     verts: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]
 ) -> Float[Tensor, "*B F 3"]:

@@ -26,12 +26,22 @@ class Camera(Batch):
         principal_point: where the optical axis meets the image, px.
         height: image rows.
         width: image columns.
+        up: unit vector away from the ground, camera frame; None: not known, the camera is level.
     """
 
     focal: Float[Tensor, "*B 2"]
     principal_point: Float[Tensor, "*B 2"]
     height: int
     width: int
+    up: Float[Tensor, "*B 3"] | None = None
+
+    @property
+    def vertical(self) -> Float[Tensor, "*B 3"]:
+        """`up`, or that of a level camera."""
+        if self.up is not None:
+            return self.up
+        level = self.focal.new_tensor([0.0, -1.0, 0.0])
+        return level.expand(*self.focal.shape[:-1], 3).contiguous()
 
     def crop(self, x0: float, y0: float, scale: float, height: int, width: int) -> Camera:
         """The same camera seen through a crop that starts at (x0, y0) and is scaled by `scale`.
@@ -49,6 +59,7 @@ class Camera(Batch):
             principal_point=(self.principal_point - corner) * scale,
             height=height,
             width=width,
+            up=self.up,
         )
 
 
@@ -266,6 +277,8 @@ class BlurSample(Batch):
         part: of which clip this is one photo, if it is.
         background_known: 1 where the background was seen, 0 where it is filled in and only what the
             person covers is compared; None: it was seen everywhere.
+        background_is_made_up: True where no background was given: the matte is a network's mask,
+            and what it hides is filled in.
     """
 
     shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate", "background_known")
@@ -285,6 +298,7 @@ class BlurSample(Batch):
     exposure_is_known: bool = True
     part: ClipPart | None = None
     background_known: Float[Tensor, "1 H W"] | None = None
+    background_is_made_up: bool = False
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

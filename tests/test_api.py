@@ -61,6 +61,13 @@ def test_a_fit_tells_what_is_wrong_with_it(fitted: hfb.Fit, files: dict[str, Pat
     assert fit(files, estimate=aside).warnings[0].endswith("[outside_picture]")
 
 
+def test_a_photo_alone_is_fitted_and_says_that_it_is_rougher(files: dict[str, Path]) -> None:
+    found = fit(files, background=None)
+    assert found.result.item.sample.background_is_made_up
+    assert found.warnings[-1].endswith("a network's mask: rougher [no_background]")
+    assert found.joints().isfinite().all()
+
+
 KINDS = {
     "str": str,
     "array": lambda path: np.asarray(Image.open(path)),

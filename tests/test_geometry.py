@@ -22,6 +22,7 @@ from hfb.geometry import (
     rotmat_to_rotvec,
     rotvec_to_rotmat,
     seen_by,
+    upright_rotation,
     vertex_normals,
 )
 from hfb.structures import Camera
@@ -212,3 +213,17 @@ def test_a_body_is_as_large_and_at_the_same_pixel_for_another_camera(generator):
     torch.testing.assert_close(project(moved, second), project(points, first))
     torch.testing.assert_close(second.focal / moved[:, 2:], first.focal / points[:, 2:])
     torch.testing.assert_close(seen_by(moved, second, first), points)
+
+
+def test_a_camera_is_set_upright():
+    up = torch.nn.functional.normalize(
+        torch.tensor([[0.1, -1, 0.3], [-1, 0, 0], [0, 0, 1.0]]), dim=-1
+    )
+    turn = upright_rotation(up)
+    level = torch.tensor([0.0, -1.0, 0.0])
+    torch.testing.assert_close((turn @ up[..., None])[..., 0], level.expand(3, 3))
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).expand(3, 3, 3))
+    assert torch.equal(upright_rotation(level), torch.eye(3))
+    head = upright_rotation(-level)
+    torch.testing.assert_close(head @ -level, level)
+    assert float(torch.linalg.det(head)) == 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -101,12 +101,17 @@ def _of_one_size(frames: Iterable[np.ndarray], path: str | Path) -> Iterator[np.
         yield frame
 
 
-def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
+def average_frames(
+    path: str | Path,
+    frames: range,
+    prepare: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]] | None = None,
+) -> Float[Tensor, "3 H W"]:
     """The blurry image that a longer exposure would have taken.
 
     Args:
         path: any video that FFmpeg reads.
         frames: numbers of the frames, from 0.
+        prepare: what is done to the frames before they are averaged.
 
     Returns:
         sRGB in [0, 1].
@@ -114,7 +119,8 @@ def average_frames(path: str | Path, frames: range) -> Float[Tensor, "3 H W"]:
     Raises:
         InputError: as `read_video_frames`.
     """
-    return mean_in_linear_light(read_video_frames(path, frames))
+    images = read_video_frames(path, frames)
+    return mean_in_linear_light(images if prepare is None else prepare(images))
 
 
 def mean_in_linear_light(frames: Iterable[np.ndarray]) -> Float[Tensor, "3 H W"]:

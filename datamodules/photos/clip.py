@@ -18,7 +18,9 @@ from datamodules.files.clip_info import read_clip_info
 from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import mean_in_linear_light, parse_frames, read_video_frames
 from datamodules.photos.samples import tell_about
+from datamodules.photos.steady import Steadier
 from hfb.errors import InputError
+from hfb.files.background_match import in_tones_of
 from hfb.files.images import size_text
 from hfb.files.memory import check_memory
 from hfb.ranges import check_settings
@@ -85,6 +87,7 @@ class ClipPhotos(Dataset[BlurSample]):
         settings: what of it is taken.
         template: name, background, camera and source; its images are not used.
         prepare: what is done to each photo.
+        steady: moves frames to one view, where the camera moves.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class ClipPhotos(Dataset[BlurSample]):
         settings: ClipSettings,
         template: BlurSample,
         prepare: Callable[[BlurSample], BlurSample] | None = None,
+        steady: Steadier | None = None,
     ) -> None:
         info = read_clip_info(video)
         check_memory(info.height, info.width, 1)
@@ -100,6 +104,7 @@ class ClipPhotos(Dataset[BlurSample]):
         self.settings = settings
         self.template = template
         self.prepare = prepare
+        self.steady = steady
         self.fps = info.fps
         self.times = info.times
         self.frames = settings.frames(video, info.num_frames)
@@ -114,6 +119,7 @@ class ClipPhotos(Dataset[BlurSample]):
             )
         self._decoder: Iterator[np.ndarray] | None = None
         self._next = 0
+        self._is_light_told = False
 
     def __len__(self) -> int:
         return len(self.frames) // self.settings.average
@@ -136,6 +142,7 @@ class ClipPhotos(Dataset[BlurSample]):
             exposure_is_known=share is not None,
             fps=self.fps / self.settings.average,
             part=ClipPart(number=index, total=len(self), first_frame=first),
+            background_known=self._known(),
         )
         return sample if self.prepare is None else self.prepare(sample)
 
@@ -143,7 +150,8 @@ class ClipPhotos(Dataset[BlurSample]):
         count = self.settings.average
         if self._decoder is None or index != self._next:
             self._decoder = read_video_frames(self.video, self.frames[index * count :])
-        photo = mean_in_linear_light(islice(self._decoder, count))
+        frames = islice(self._decoder, count)
+        photo = mean_in_linear_light(frames if self.steady is None else self.steady(frames))
         self._next = index + 1
         background = self.template.background
         if photo.shape != background.shape:
@@ -151,4 +159,21 @@ class ClipPhotos(Dataset[BlurSample]):
                 f"{self.video} is {size_text(photo)} px, its background {size_text(background)} "
                 "px; both must come from the same camera at the same size"
             )
-        return photo
+        toned = in_tones_of(background, photo)
+        if toned is not photo and not self._is_light_told:
+            _logger.warning(
+                "the light of %s changes, from frame %d on at the latest: photos are brought to "
+                "the tones of its background",
+                self.video,
+                self.frames[index * count],
+            )
+            self._is_light_told = True
+        return toned
+
+    def _known(self) -> Float[Tensor, "1 H W"] | None:
+        """Where the scene is known in the photo that was read last."""
+        known = self.template.background_known
+        if self.steady is None:
+            return known
+        seen = self.steady.take_known()
+        return seen if known is None else known * seen

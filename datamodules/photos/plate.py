@@ -8,6 +8,7 @@ What is never free is filled in from around, and marked as not known.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from datamodules.files.video import (
     spread_frames,
 )
 from datamodules.photos.people import LIKELY, SURE, FindPeople, people_finder
+from datamodules.photos.steady import steadied
 from hfb.errors import InputError
 from hfb.files.images import read_image
 from hfb.init.detect.decoding import Roi
@@ -120,15 +122,16 @@ def clip_plate(video: str | Path, find: FindPeople | None = None) -> Plate:
             plain median of the frames is taken.
 
     Raises:
-        InputError: as `spread_frames`.
+        InputError: as `spread_frames`, or if the camera moves farther than can be undone.
     """
-    frames = spread_frames(video, PEOPLE_FRAMES)
+    frames, outside = steadied(spread_frames(video, PEOPLE_FRAMES), video)
     moves = moving_places(frames)
     windows = windows_of(moves)
     find = find or (people_finder() if windows else None)
-    if find is None or not windows:
+    if outside is None and (find is None or not windows):
         return Plate(median_background(video), f"the median of {video}")
-    people = np.zeros(frames.shape[:3], bool)
+    find = find or _nobody
+    people = np.zeros(frames.shape[:3], bool) if outside is None else outside
     for frame, mask in zip(frames, people, strict=True):
         mask |= _moving_people(frame, find, windows, moves, LIKELY)
     scene, known = masked_median(frames, people)
@@ -150,6 +153,11 @@ def clip_plate(video: str | Path, find: FindPeople | None = None) -> Plate:
         )
     share = None if known.all() else torch.from_numpy(known[None]).float()
     return Plate(_as_image(scene), origin, share)
+
+
+def _nobody(image: np.ndarray, windows: Sequence[Roi], score: float) -> list[np.ndarray]:
+    """What finds people where the networks are missing."""
+    return []
 
 
 def moving_places(frames: UInt8[np.ndarray, "N H W 3"]) -> Bool[np.ndarray, "H W"]:

@@ -13,9 +13,10 @@ from datamodules.files.clip_info import ClipInfo, read_clip_info
 from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import average_frames, parse_frames
 from datamodules.photos.plate import outside_clip, video_background
+from datamodules.photos.steady import steadier_of
 from hfb.errors import InputError
+from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
-from hfb.files.exposure_match import matched_background
 from hfb.files.images import (
     existing_file,
     read_exposure_time,
@@ -24,6 +25,7 @@ from hfb.files.images import (
 from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
+from hfb.init.detect.without_background import without_background
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
@@ -32,20 +34,23 @@ _logger = logging.getLogger("hfb")
 
 def sample_from_image(
     image: str | Path,
-    background: str | Path,
+    background: str | Path | None = None,
     alpha: str | Path | None = None,
     estimate: str | Path | None = None,
     camera: str | Path | None = None,
+    region: tuple[int, int, int, int] | None = None,
 ) -> BlurSample:
     """Read a blurry photo and what belongs to it.
 
     Args:
         image: the photo.
         background: the same scene without the person, same camera, same size; brought to the
-            photo's exposure where a gain explains the difference.
+            photo's view and tones where it differs a little. If absent, it is made up, see
+            `hfb.init.detect.without_background`.
         alpha: matte of the person, same size; estimated later if absent.
         estimate: a `*.hfbinit.npz` with starting poses; found later if absent.
         camera: JSON with the intrinsics; guessed later if absent.
+        region: where the person is, if there is no background and several people.
 
     Returns:
         The sample of one frame; its exposure is the one in the photo's EXIF data, else 1/30 s.
@@ -53,21 +58,25 @@ def sample_from_image(
     Raises:
         InputError: if a file cannot be used; see `read_image`, `read_matte`, `read_camera` and
             `check_pair`.
+        NoPersonError: if there is no background, and nobody is found without one.
     """
     blurry = read_image(image)
-    scene = read_image(background)
-    check_pair(blurry, scene, str(image), str(background))
-    scene = matched_background(blurry[None], scene, str(image))
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
         sample_id=sample_name(Path(image).stem),
         blurry=blurry[None],
-        background=scene,
+        background=blurry,
         exposure=torch.tensor([[0.0, exposure]]),
         fps=1.0 / exposure,
         source=str(image),
     )
-    return with_options(sample, alpha, estimate, camera)
+    sample = with_options(sample, alpha, estimate, camera)
+    if background is None:
+        return without_background(sample, str(image), region)
+    scene = read_image(background)
+    check_pair(blurry, scene, str(image), str(background))
+    matched = matched_background(blurry[None], Background(scene), str(image))
+    return replace(sample, background=matched.scene, background_known=matched.known)
 
 
 def sample_from_video(
@@ -79,7 +88,7 @@ def sample_from_video(
     estimate: str | Path | None = None,
     camera: str | Path | None = None,
 ) -> BlurSample:
-    """Make a long exposure out of a clip of a camera that stands still.
+    """Make a long exposure out of a clip of a camera that stands still, or moves a little.
 
     Args:
         video: the clip.
@@ -109,10 +118,15 @@ def sample_from_video(
         if wanted[-1] >= info.num_frames:
             raise outside_clip(video, f"the frames {wanted.start}:{wanted.stop}", info.num_frames)
     plate = video_background(video, background, background_frame, info.num_frames)
-    blurry = torch.stack([average_frames(video, wanted) for wanted in slices])
+    used = range(slices[0].start, slices[-1].stop)
+    steady = steadier_of(video, used, slices[0][(len(slices[0]) - 1) // 2])
+    blurry = torch.stack([average_frames(video, wanted, steady) for wanted in slices])
     for frame in blurry:
         check_pair(frame, plate.scene, f"frames {frames} of {video}", plate.origin)
-    scene = matched_background(blurry, plate.scene, f"frames {frames} of {video}")
+    behind = Background(plate.scene, plate.known)
+    behind = matched_background(blurry, behind, f"frames {frames} of {video}")
+    if steady is not None:
+        behind = behind.without(1.0 - steady.take_known())
     for wanted in slices:
         _tell_uneven(video, wanted, info.times[wanted.start : wanted.stop + 1])
     exposure = torch.tensor([[info.times[s.start], info.times[s.stop]] for s in slices])
@@ -120,11 +134,11 @@ def sample_from_video(
     sample = BlurSample(
         sample_id=sample_name(f"{Path(video).stem}_{frames}"),
         blurry=blurry,
-        background=scene,
+        background=behind.scene,
         exposure=exposure.float(),
         fps=1.0 / float(first_end - info.times[slices[0].start]),
         source=f"{video} frames {frames}, background: {plate.origin}",
-        background_known=plate.known,
+        background_known=behind.known,
     )
     return with_options(sample, alpha, estimate, camera)
 

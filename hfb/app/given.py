@@ -15,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from hfb.errors import InputError
+from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
-from hfb.files.exposure_match import matched_background
 from hfb.files.images import image_pixels, read_exposure_time, read_image
 from hfb.files.intrinsics import camera_of_matrix
 from hfb.files.mattes import checked_matte, matte_of_image, read_matte
 from hfb.files.sample_checks import check_pair, sample_name
+from hfb.init.detect.without_background import without_background
 from hfb.structures import BlurSample, Camera, InitialEstimate
 
 FRAME_TIME_S = 1 / 30
@@ -40,7 +41,8 @@ def sample_of(
     Args:
         photo: a path, a numpy array (H, W, 3), a tensor (3, H, W), a PIL image, a list of these in
             the order of time, or a `BlurSample` that has all of it.
-        background: the same scene without the person, likewise.
+        background: the same scene without the person, likewise; of a single photo it may be left
+            out, which is rougher.
         camera: a `Camera`, a 3 x 3 matrix in px, or the path of a JSON file; None: guessed.
         alpha: matte of the person of each photo, (H, W) in place of (H, W, 3); None: estimated.
         estimate: starting poses: the path of a `*.hfbinit.npz`, or an `InitialEstimate`; None:
@@ -58,8 +60,8 @@ def sample_of(
         if background is not None:
             scene = image_of(background, "the background")
             check_pair(sample.blurry[0], scene, sample.sample_id, "the background")
-            scene = matched_background(sample.blurry, scene, sample.sample_id)
-            sample = replace(sample, background=scene)
+            behind = matched_background(sample.blurry, Background(scene), sample.sample_id)
+            sample = replace(sample, background=behind.scene, background_known=behind.known)
     else:
         sample = _sample_of_images(photo, background)
     height, width = sample.blurry.shape[-2:]
@@ -70,6 +72,8 @@ def sample_of(
         if len(mattes) != len(sample.blurry):
             raise InputError(f"{len(sample.blurry)} photos, but {len(mattes)} mattes")
         sample = replace(sample, alpha=torch.stack(mattes))
+    if background is None and not isinstance(photo, BlurSample):
+        sample = without_background(sample, _name(_several(photo)[0], "the photo"))
     if isinstance(estimate, InitialEstimate):
         sample = replace(sample, estimate=estimate)
     elif estimate is not None:
@@ -81,17 +85,15 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     photos = _several(photo)
     if not photos:
         raise InputError("no photo was given")
-    if background is None:
+    if background is None and len(photos) > 1:
         raise InputError(
-            "a background is needed: an image of the same scene without the person, same camera "
-            "and size (background=…)"
+            f"{len(photos)} photos need a background: an image of the same scene without the "
+            "person, same camera and size (background=…); only a single photo does without"
         )
     images = [image_of(one, f"photo {k}") for k, one in enumerate(photos)]
-    scene = image_of(background, "the background")
-    for k, image in enumerate(images):
-        check_pair(image, scene, _name(photos[k], f"photo {k}"), _name(background, "background"))
-    blurry, first = torch.stack(images), photos[0]
-    scene = matched_background(blurry, scene, _name(first, "the photo"))
+    first = photos[0]
+    names = [_name(photo, f"photo {k}") for k, photo in enumerate(photos)]
+    blurry, behind = _with_scene(images, names, background, _name(first, "the photo"))
     is_file = isinstance(first, str | Path)
     is_single = len(images) == 1
     noted = read_exposure_time(first) if is_file and is_single else None
@@ -100,12 +102,26 @@ def _sample_of_images(photo: Any, background: Any) -> BlurSample:
     return BlurSample(
         sample_id=sample_name(Path(first).stem) if is_file else _name_of_pixels(images[0]),
         blurry=blurry,
-        background=scene,
+        background=behind.scene,
+        background_known=behind.known,
         exposure=torch.stack([opening, opening + exposure], -1),
         fps=1.0 / exposure,
         source=str(first) if is_file else "memory",
         exposure_is_known=is_single,
     )
+
+
+def _with_scene(
+    images: list[Tensor], names: list[str], background: Any, name: str
+) -> tuple[Float[Tensor, "T 3 H W"], Background]:
+    """The photos as one tensor, and what is behind the person; the photo itself if not given."""
+    if background is None:
+        return torch.stack(images), Background(images[0])
+    scene = image_of(background, "the background")
+    for image, own in zip(images, names, strict=True):
+        check_pair(image, scene, own, _name(background, "background"))
+    blurry = torch.stack(images)
+    return blurry, matched_background(blurry, Background(scene), name)
 
 
 def _name_of_pixels(image: Float[Tensor, "3 H W"]) -> str:

@@ -51,6 +51,11 @@ class FitWarning:
         return f"{self.text} [{self.code}]"
 
 
+_NO_BACKGROUND = (
+    FitWarning("no_background", "without a background the matte is a network's mask: rougher"),
+)
+
+
 def warnings_of(
     evidence: FitEvidence, metrics: FitMetrics, start: FitMetrics | None = None
 ) -> tuple[FitWarning, ...]:
@@ -79,7 +84,8 @@ def warnings_of_result(result: SampleResult) -> tuple[FitWarning, ...]:
         return join_warnings([warnings_of_result(photo) for photo in result.photos])
     if result.evidence is None:
         return ()
-    return warnings_of(result.evidence, result.metrics, result.initial_metrics)
+    found = warnings_of(result.evidence, result.metrics, result.initial_metrics)
+    return (*found, *_NO_BACKGROUND) if result.item.sample.background_is_made_up else found
 
 
 def join_warnings(photos: Sequence[Sequence[FitWarning]]) -> tuple[FitWarning, ...]:

@@ -1,9 +1,9 @@
 """From a refinement's motion to the prior's input: the heading-free frame.
 
 At mid-exposure the person faces +z with y up: see `datamodules.mocap.windows` for the frame the
-prior is trained in. A single photo does not show gravity; "up" is taken to be -y of the camera,
-which is right for an upright camera. Training tilts its windows at random so that a camera held
-ten degrees askew does no harm.
+prior is trained in. A single photo does not show gravity; where the camera's `up` is not given, it
+is taken to be -y, which is right for an upright camera. Training tilts its windows at random so
+that a camera held ten degrees askew does no harm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import InputError
-from hfb.geometry import MODEL_TO_CAMERA, heading_rotation, rotmat_to_rotvec
+from hfb.geometry import MODEL_TO_CAMERA, heading_rotation, rotmat_to_rotvec, upright_rotation
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.polynomial import time_powers
 from hfb.motion.tracks import reversal_signs
@@ -52,6 +52,7 @@ def canonical_motion(
     motion: PolynomialMotion,
     degree: int,
     mid_rotmat: Float[Tensor, "*B J 3 3"] | None = None,
+    up: Float[Tensor, "*B 3"] | None = None,
 ) -> CanonicalMotion:
     """The canonical form of a motion in the camera frame (x right, y down, z forward).
 
@@ -63,6 +64,7 @@ def canonical_motion(
         motion: any parameterisation and origin.
         degree: of the result, at least the motion's; missing orders are zero.
         mid_rotmat: pose at mid-exposure where the caller has it at hand.
+        up: away from the ground, camera frame; None: the camera is level.
 
     Raises:
         InputError: if the motion's degree is higher than `degree`.
@@ -78,7 +80,7 @@ def canonical_motion(
     is_direct = motion.parameterization == "tangent" and motion.time_origin == 0.5
     coeffs = _direct(motion) if is_direct else _fitted(motion, mid_rotmat, degree)
     # No gradient through the frame: turning the person would lower the loss and mean nothing.
-    turn = heading_free_turn(mid_rotmat[..., 0, :, :].detach())
+    turn = heading_free_turn(mid_rotmat[..., 0, :, :].detach(), up)
     transl = coeffs[..., :1, :] @ turn.mT.unsqueeze(-3)
     missing = coeffs.new_zeros(*coeffs.shape[:-3], degree - coeffs.shape[-3], *coeffs.shape[-2:])
     coeffs = torch.cat([transl, coeffs[..., 1:, :]], -2)
@@ -87,14 +89,19 @@ def canonical_motion(
     return CanonicalMotion(coeffs, turned_root(mid_rotmat, turn))
 
 
-def heading_free_turn(root_rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3 3"]:
+def heading_free_turn(
+    root_rotmat: Float[Tensor, "*B 3 3"], up: Float[Tensor, "*B 3"] | None = None
+) -> Float[Tensor, "*B 3 3"]:
     """From the camera frame to the heading-free frame of a person.
 
     Args:
         root_rotmat: rotation of the root in the camera frame.
+        up: away from the ground, camera frame; None: the camera is level.
     """
-    up = MODEL_TO_CAMERA.to(root_rotmat)
-    return heading_rotation(up @ root_rotmat) @ up
+    level = MODEL_TO_CAMERA.to(root_rotmat)
+    if up is not None:
+        level = level @ upright_rotation(up.to(root_rotmat))
+    return heading_rotation(level @ root_rotmat) @ level
 
 
 def turned_root(

@@ -44,23 +44,28 @@ def first_velocities(
     if sequences is not None and settings.start_motion == "neighbours":
         return velocities + neighbour_velocities(start, sequences, gap)
     if sequences is None and settings.expected_motion and motion_prior is not None:
-        return velocities + settings.expected_motion * expected_velocities(start, motion_prior)
+        return velocities + settings.expected_motion * expected_velocities(
+            start, motion_prior, problem.camera.up
+        )
     return velocities
 
 
 @torch.no_grad()
-def expected_velocities(start: BodyParams, prior: MotionPrior) -> Float[Tensor, "P K 3"]:
+def expected_velocities(
+    start: BodyParams, prior: MotionPrior, up: Float[Tensor, "P 3"] | None = None
+) -> Float[Tensor, "P K 3"]:
     """What the prior expects of poses, from the pose alone.
 
     Args:
         start: poses at mid-exposure, camera frame.
         prior: for tangent coefficients.
+        up: away from the ground, camera frame; None: the cameras are level.
 
     Returns:
         First-order coefficients of `PolynomialMotion` (tangent), camera frame, typical of the
         windows that the prior has learnt from; smaller where it is unsure.
     """
-    turn = heading_free_turn(start.pose_rotmat[..., 0, :, :])
+    turn = heading_free_turn(start.pose_rotmat[..., 0, :, :], up)
     relative = prior.expected_velocity(turned_root(start.pose_rotmat, turn))
     velocities = prior.scale[0].unsqueeze(-1) * relative
     return torch.cat([velocities[..., :1, :] @ turn, velocities[..., 1:, :]], -2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -77,6 +77,8 @@ def initialise_frame(
     if estimate is None:
         camera = sample.camera or default_camera(height, width)
         estimate = initialiser(blurry, sample.background, camera, body)
+    if sample.camera is not None and sample.camera.up is not None:
+        estimate = replace(estimate, camera=replace(estimate.camera, up=sample.camera.up))
     if sample.alpha is not None:
         alpha = sample.alpha[0]
     else:

@@ -103,7 +103,7 @@ class RefineModule(pl.LightningModule):
             start_coeffs=self._base.coeffs,
             body=body,
             pose_prior=pose_prior,
-            motion_energy=MotionEnergy(motion_prior) if motion_prior else None,
+            motion_energy=MotionEnergy(motion_prior, problem.camera.up) if motion_prior else None,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
             landmarks=target,

@@ -19,11 +19,15 @@ class MotionEnergy:
 
     Args:
         prior: frozen.
+        up: away from the ground, camera frame; None: the camera is level.
         every: steps between two evaluations; 1 evaluates at each, which is eq. (10) to the letter.
     """
 
-    def __init__(self, prior: MotionPrior, every: int = 24) -> None:
+    def __init__(
+        self, prior: MotionPrior, up: Float[Tensor, "*B 3"] | None = None, every: int = 24
+    ) -> None:
         self.prior = prior
+        self.up = up
         self.every = every
         self._calls = 0
         self._tangent: tuple[Tensor, Tensor, Tensor] | None = None
@@ -43,7 +47,9 @@ class MotionEnergy:
         """Coefficients, energy and gradient."""
         with torch.enable_grad():
             coeffs = motion.coeffs.detach().requires_grad_()
-            canonical = canonical_motion(motion.with_coeffs(coeffs), self.prior.settings.degree)
+            canonical = canonical_motion(
+                motion.with_coeffs(coeffs), self.prior.settings.degree, up=self.up
+            )
             energy = self.prior.energy(canonical)
             (slope,) = torch.autograd.grad(energy.sum(), coeffs)
         return coeffs.detach(), energy.detach(), slope

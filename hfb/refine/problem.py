@@ -91,6 +91,9 @@ def build_problem(
         valid = torch.maximum(inside * known, own_alpha)
     count = min(num_starts, len(estimate))
     chosen = estimate.index(slice(count))
+    camera = crop_camera(estimate.camera, box, image_size)
+    # Of several photos some may come with a known vertical.
+    camera = replace(camera, up=camera.vertical)
 
     def repeat(tensor: Tensor) -> Tensor:
         return tensor.expand(count, *tensor.shape).contiguous()
@@ -102,7 +105,7 @@ def build_problem(
         # Where the crop reaches over the edge of the photo nothing is known.
         alpha=repeat(own_alpha),
         valid=repeat(valid),
-        camera=Camera.stack([crop_camera(estimate.camera, box, image_size)] * count),
+        camera=Camera.stack([camera] * count),
         start=chosen.all_params(),
         matte_is_given=(sample.alpha is not None,) * count,
         joint_sigma=chosen.joint_sigma,

@@ -124,7 +124,7 @@ def side_view(
 ) -> Float[Tensor, "3 h w"]:
     """The moving body from the side on neutral grey, early sub-frames fainter."""
     mesh = refinement.mesh(body, subframe_times(count))
-    view = novel_view(mesh.verts, PANEL_SIZE, PANEL_SIZE)
+    view = novel_view(mesh.verts, PANEL_SIZE, PANEL_SIZE, up=refinement.camera.up)
     grey = torch.full((3, PANEL_SIZE, PANEL_SIZE), NEUTRAL_GREY)
     colours = time_colours(count)
     rgb, alpha = [], []

@@ -15,7 +15,7 @@ from torch import Tensor
 from hfb.baselines.pose_track import PoseTrack
 from hfb.body import SmplBody
 from hfb.export import UniformMotion
-from hfb.geometry import rotmat_to_rotvec
+from hfb.geometry import rotmat_to_rotvec, upright_rotation
 from hfb.refine.result import Refinement
 from hfb.skeleton import rest_pelvis
 from hfb.structures import BodyParams
@@ -27,7 +27,7 @@ _LOOKED_AT = 100
 _SMPL_NAMES = ("smpl_", "basicmodel_")
 """How the names of SMPL's own files begin, whose shapes SMPL-H shares."""
 _CAMERA_TO_WORLD = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
-"""From x right, y down, z forward to x right, y forward, z up: the camera is taken to be level."""
+"""From x right, y down, z forward to x right, y forward, z up, of a level camera."""
 
 
 def uniform_motion(
@@ -55,7 +55,7 @@ def uniform_motion(
     pose, transl = _poses_at(times, refinements, exposure)
     betas = refinements[0].betas
     rest = body.shape(betas)[1][0]
-    world = torch.tensor(_CAMERA_TO_WORLD)
+    world = torch.tensor(_CAMERA_TO_WORLD) @ upright_rotation(refinements[0].camera.vertical.cpu())
     pelvis = (transl + rest) @ world.T
     pose = torch.cat([world @ pose[:, :1], pose[:, 1:]], 1)
     floor = _lowest(BodyParams(betas, pose, pelvis - rest), body)

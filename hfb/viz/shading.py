@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hfb.errors import InputError
-from hfb.geometry import vertex_normals
+from hfb.geometry import upright_rotation, vertex_normals
 from hfb.structures import Camera, Mesh
 
 CLAY = (0.72, 0.76, 0.82)
@@ -40,6 +40,7 @@ def novel_view(
     width: int,
     azimuth_deg: float = 60.0,
     elevation_deg: float = 10.0,
+    up: Float[Tensor, "3"] | None = None,
 ) -> NovelView:
     """Look at a moving body from another side.
 
@@ -53,6 +54,7 @@ def novel_view(
         width: columns of the image.
         azimuth_deg: how far the camera walks to its left around the body.
         elevation_deg: how far it climbs, looking down.
+        up: away from the ground, camera frame; None: the camera is level.
 
     Returns:
         Turned vertices and the camera.
@@ -63,7 +65,10 @@ def novel_view(
     if verts.numel() == 0 or not bool(torch.isfinite(verts).all()):
         raise InputError("a view needs vertices that are finite")
     centre = (verts.amin(dim=(0, 1)) + verts.amax(dim=(0, 1))) / 2
-    turned = (verts - centre) @ _turn(azimuth_deg, elevation_deg).to(verts).T
+    turn = _turn(azimuth_deg, elevation_deg).to(verts)
+    if up is not None:
+        turn = turn @ upright_rotation(up.to(verts))
+    turned = (verts - centre) @ turn.T
     radius = turned.norm(dim=-1).amax()
     # at 3.5 radii the perspective is that of a portrait; every vertex is well before the camera
     placed = turned + torch.stack([radius * 0, radius * 0, radius * 3.5])

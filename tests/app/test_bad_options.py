@@ -57,7 +57,6 @@ PREDICT = [
     ("--data.clip.average=0", "clip.average must be a whole number from 1"),
     ("--data.region=[0,0,50,50]", "region given, but neither"),
     ("--data.alpha=x.png", "alpha given, but neither"),
-    ("--data.image=x.png", "x.png needs a background"),
     ("--data.example_seed=-1", "data.example_seed must be"),
     # Classes that are none of ours.
     ("--data=os.system", "does not correspond to a subclass of LightningDataModule"),

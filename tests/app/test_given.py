@@ -125,7 +125,7 @@ def test_photos_that_cannot_be_used(photo: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"background": None}, "a background is needed: an image of the same scene without the"),
+        ({"photo": [PHOTO, SCENE], "background": None}, "2 photos need a background: an image of"),
         ({"background": [SCENE]}, "the background is a list: give a path, a numpy array, a tensor"),
         ({"alpha": MATTE[:3]}, "the matte has shape (3, 5), but the photo is 6 x 5 px"),
         ({"alpha": np.dstack([MATTE] * 3)}, "the matte has shape (6, 5, 3), but the photo is"),

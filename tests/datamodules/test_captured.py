@@ -53,7 +53,7 @@ def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"image": "a.png", "video": "b.mp4"}, "either an image or a video, not both"),
-        ({"image": "a.png"}, r"a\.png needs a background: .*--data\.background"),
+        ({"image": "a.png"}, r"a\.png.*no such file"),
         ({"image": "a.png", "frames": "1:2"}, "belong to a video"),
         ({"image": "a.png", "background_frame": 3}, "belong to a video"),
         ({"video": "b.mp4"}, r"cannot read the video b\.mp4: no such file"),

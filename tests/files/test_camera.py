@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hfb.errors import InputError
 from hfb.files.camera import read_camera
@@ -30,11 +31,45 @@ def test_camera_of_a_scaled_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("angles", "up"),
+    [
+        ({}, None),
+        ({"pitch_deg": 0}, (0, -1, 0)),
+        # Looks down: the ground's normal leans towards the camera.
+        ({"pitch_deg": 30}, (0, -0.866, -0.5)),
+        # Turned clockwise: in the picture the scene leans to the left.
+        ({"roll_deg": 90.0}, (-1, 0, 0)),
+        ({"pitch_deg": -30, "roll_deg": 90}, (-0.866, 0, 0.5)),
+    ],
+)
+def test_which_way_is_up(
+    tmp_path: Path, angles: dict[str, float], up: tuple[float, float, float] | None
+) -> None:
+    (tmp_path / "K.json").write_text(json.dumps({"K": MATRIX, **angles}))
+    camera = read_camera(tmp_path / "K.json", 480, 640)
+    if up is None:
+        assert camera.up is None
+        assert camera.vertical.tolist() == [0, -1, 0]
+        return
+    assert camera.up is not None
+    torch.testing.assert_close(camera.up, torch.tensor(up).float(), atol=1e-3, rtol=0)
+    assert camera.crop(3.0, 4.0, 2.0, 10, 10).up is camera.up
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "is no JSON"),
         ("[[1, 2], [3, 4]]", r"K has the shape \(2, 2\); expected \[\[fx, 0, cx\]"),
         ('{"matrix": 1}', "should hold"),
+        (
+            '{"K": [[500, 0, 1], [0, 500, 1], [0, 0, 1]], "pitch_deg": 91}',
+            "pitch_deg in the camera file .* is 91: give degrees from -90 to 90",
+        ),
+        (
+            '{"K": [[500, 0, 1], [0, 500, 1], [0, 0, 1]], "roll_deg": "left"}',
+            "roll_deg in the camera file .* is 'left': give degrees from -180 to 180",
+        ),
         ("7", r"K has the shape \(\)"),
         ("[[0, 0, 1], [0, 1, 1], [0, 0, 1]]", "focal lengths 0 and 1 px are not positive"),
         (

@@ -9,6 +9,7 @@ from hfb.errors import AssetNotFoundError, NoPersonError
 from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import default_camera, project, rotvec_to_rotmat
 from hfb.init import BlazePoseInitialiser
+from hfb.init.detect.without_background import lone_photo
 from hfb.render import render_exposure
 from hfb.structures import BodyParams, Mesh
 
@@ -88,6 +89,21 @@ def test_unknown_focal_lengths_are_reported(initialiser, body, scene, caplog):
         estimate = initialiser(image, background, None, body)
     assert "assuming a focal length of 400 px" in caplog.text
     assert "focal assumed 400 px" in estimate.source
+
+
+def test_a_rendered_person_is_found_without_a_background(initialiser, body, scene):
+    image, background, camera, joints = scene
+    lone = lone_photo(image, "photo")
+    points = project(joints, camera).round().long()
+    assert float(lone.alpha[0, points[:, 1], points[:, 0]].mean()) > 0.9
+    assert float((lone.alpha > 0.5).float().mean()) < 0.3
+    differs = (image - background).abs().amax(0) > 0.05
+    hidden = (lone.known[0] < 1)[differs].float()
+    assert float(hidden.mean()) > 0.97
+    guess = initialiser(image, lone.scene, camera, body)
+    found = body(guess.params(0)).joints
+    error = (found - found[0] - joints + joints[0]).norm(dim=-1).mean()
+    assert float(error) < 0.15
 
 
 def test_the_networks_are_silent(initialiser, body, scene, capfd):

@@ -75,6 +75,24 @@ def test_a_canonical_motion_does_not_depend_on_where_the_person_looks(generator)
     torch.testing.assert_close(other.mid_rotmat, canonical.mid_rotmat, atol=1e-5, rtol=1e-4)
 
 
+def test_a_canonical_motion_does_not_depend_on_how_the_camera_is_held(generator):
+    motion = _motion(generator)
+    canonical = canonical_motion(motion, 2)
+    # Tilt and roll the camera: the world turns the other way in its frame.
+    turn = rotvec_to_rotmat(torch.tensor([0.6, 0.0, -0.3]))
+    base = motion.base_rotmat.clone()
+    base[:, 0] = turn @ base[:, 0]
+    coeffs = motion.coeffs.clone()
+    coeffs[:, :, 0] = coeffs[:, :, 0] @ turn.T
+    tilted = PolynomialMotion(coeffs, base, motion.base_transl @ turn.T)
+    up = (turn @ torch.tensor([0.0, -1.0, 0.0])).expand(len(base), 3)
+    other = canonical_motion(tilted, 2, up=up)
+    torch.testing.assert_close(other.coeffs, canonical.coeffs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(other.mid_rotmat, canonical.mid_rotmat, atol=1e-5, rtol=1e-4)
+    unaware = canonical_motion(tilted, 2)
+    assert float((unaware.mid_rotmat - canonical.mid_rotmat).abs().max()) > 0.1
+
+
 def test_sampling_and_reading_off_give_the_same_motion(generator):
     motion = _motion(generator, size=0.1)
     direct = canonical_motion(motion, 2)

@@ -49,6 +49,27 @@ def written(path, refinements, exposure, body):
         return {key: archive[key] for key in archive.files}
 
 
+def test_a_pitched_camera_is_set_upright(refinements, body, tmp_path):
+    """The same person seen from above: their file is the same, up to where the camera stands."""
+    level = written(tmp_path / "level.npz", refinements, EXPOSURE, body)
+    pitch = rotvec_to_rotmat(torch.tensor([-0.5, 0.0, 0.0]))
+    rest = body.shape(refinements[0].betas)[1][0]
+    tilted = []
+    for refinement in refinements:
+        motion = refinement.motion
+        base, coeffs = motion.base_rotmat.clone(), motion.coeffs.clone()
+        base[0] = pitch @ base[0]
+        coeffs[:, 0] = coeffs[:, 0] @ pitch.T
+        transl = (motion.base_transl + rest) @ pitch.T - rest
+        turned = replace(motion, base_rotmat=base, coeffs=coeffs, base_transl=transl)
+        up = pitch @ torch.tensor([0.0, -1.0, 0.0])
+        camera = replace(refinement.camera, up=up)
+        tilted.append(replace(refinement, motion=turned, camera=camera))
+    data = written(tmp_path / "tilted.npz", tilted, EXPOSURE, body)
+    np.testing.assert_allclose(data["trans"], level["trans"], atol=1e-4)
+    np.testing.assert_allclose(data["poses"], level["poses"], atol=1e-4)
+
+
 def test_a_clip_plays_as_long_as_it_lasts(refinements, body, tmp_path):
     data = written(tmp_path / "m.npz", refinements, EXPOSURE, body)
     rate = float(data["mocap_frame_rate"])

@@ -73,6 +73,17 @@ def test_novel_view_is_a_rigid_motion(sphere: Mesh) -> None:
     torch.testing.assert_close(after, before, rtol=0, atol=1e-4)
 
 
+def test_the_side_view_of_a_pitched_camera_stands_upright() -> None:
+    """A pole that leans away in the frame of a camera that looks down is drawn upright."""
+    height = torch.linspace(0.0, 1.0, 20)[:, None]
+    up = torch.tensor([0.0, -0.8, -0.6])
+    pole = (torch.tensor([0.0, 0.5, 4.0]) + height * up)[None]
+    level = novel_view(pole, 100, 100, elevation_deg=0.0, up=up).verts[0]
+    leaning = novel_view(pole, 100, 100, elevation_deg=0.0).verts[0]
+    assert float(level[:, [0, 2]].std(0).max()) < 1e-5
+    assert float(leaning[:, 0].std()) > 0.1
+
+
 def test_camera_walks_left_and_climbs() -> None:
     """What was near the old camera appears on the right, seen from the left; below, from above."""
     verts = torch.tensor([[[0.0, 0, 2.0], [0, 0, 4.0], [0, -1, 3.0], [0, 1, 3.0]]])  # near, far

@@ -103,7 +103,7 @@ def option_without_its_own(bench: Bench) -> Case:
     word = bench.pick(
         "--data.background_frame=3", "--data.frames=0:3", f"--data.alpha={good / 'alpha.png'}",
         f"--data.camera={good / 'K.json'}", f"--data.background={good / 'background.png'}",
-        f"--data.estimate={good / 'start.hfbinit.npz'}", f"--data.image={good / 'photo.png'}",
+        f"--data.estimate={good / 'start.hfbinit.npz'}",
         "--data.region=[0,0,9,9]", "--data.clip.part=0:3", "--data.clip.average=2",
     )  # fmt: skip
     kind = f"flag/alone: {word.partition('=')[0]}"

@@ -32,7 +32,7 @@ def camera(bench: Bench) -> Case:
     """A camera file that holds no camera of this image."""
     matrix: list[list[Any]] = [[300.0, 0.0, 40.0], [0.0, 300.0, 48.0], [0.0, 0.0, 1.0]]
     what = bench.pick("an entry", "K", "transposed", "skewed", "huge", "deep", "text", "size",
-                      "flat", "booleans", "far centre", "binary")  # fmt: skip
+                      "flat", "booleans", "far centre", "binary", "pitch")  # fmt: skip
     content: Any = {"K": matrix}
     path = bench.folder / "K.json"
     if what == "an entry":
@@ -50,6 +50,8 @@ def camera(bench: Bench) -> Case:
         matrix[0][0] = 10 ** int(bench.rng.integers(7, 400))
     elif what == "size":
         content = {"K": matrix, "image_size": junk(bench) or [0, 0]}
+    elif what == "pitch":
+        content = {"K": matrix, bench.pick("pitch_deg", "roll_deg"): junk(bench) or 999}
     elif what == "flat":
         content = [n for row in matrix for n in row]
     elif what == "booleans":

@@ -107,6 +107,7 @@ class BlazePose:
                 "presence": 1,
                 "heatmaps": HEATMAP_SIZE**2 * NUM_POINTS,
                 "world": NUM_POINTS * 3,
+                "mask": CROP_SIZE**2,
             },
             num_threads,
         )
@@ -168,6 +169,23 @@ class BlazePose:
                 ),
             ),
         )
+
+    def mask(self, image: UInt8[np.ndarray, "H W 3"], roi: Roi) -> Float[np.ndarray, "H W"]:
+        """Where the person is in a square of the image, as likely as the network takes it to be.
+
+        Args:
+            image: sRGB.
+            roi: where the person is, as `Landmarks.next_roi`.
+
+        Returns:
+            Probability; zero outside the square.
+        """
+        matrix = roi_matrix(roi, CROP_SIZE)
+        crop = _warp(image, matrix, CROP_SIZE, cv2.BORDER_REPLICATE)
+        output = self._landmarks(crop[None].astype(np.float32) / 255.0)
+        own = sigmoid(output["mask"].reshape(CROP_SIZE, CROP_SIZE)).astype(np.float32)
+        height, width = image.shape[:2]
+        return cv2.warpAffine(own, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
 def _transform(matrix: Float[np.ndarray, "2 3"], xy: np.ndarray) -> np.ndarray:
