@@ -22,6 +22,7 @@ from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
 from hfb.evaluate.trust import warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
+from hfb.report.settings import ReportSettings
 from hfb.structures import Camera, PosedBody
 
 Times = float | Sequence[float] | np.ndarray | np.generic | Tensor
@@ -36,10 +37,14 @@ class Fit:
     Args:
         result: what was found.
         pipeline: what found it.
+        settings: which files `save` writes.
     """
 
-    def __init__(self, result: SampleResult, pipeline: Pipeline) -> None:
+    def __init__(
+        self, result: SampleResult, pipeline: Pipeline, settings: ReportSettings | None = None
+    ) -> None:
         self.result = result
+        self._settings = settings
         self._pipeline = pipeline
 
     def __repr__(self) -> str:
@@ -157,7 +162,9 @@ class Fit:
         Raises:
             InputError: if it cannot be written.
         """
-        SampleFiles(Path(folder)).write(self.result, self._pipeline.fitter())
+        SampleFiles(Path(folder), settings=self._settings).write(
+            self.result, self._pipeline.fitter()
+        )
         return Path(folder) / "samples" / self.result.item.sample.sample_id
 
     def _refinement(self, photo: int) -> Refinement:
@@ -221,7 +228,7 @@ def fit(
         progress.finish()
     finally:
         progress.close()
-    return Fit(result, pipeline)
+    return Fit(result, pipeline, model.report)
 
 
 def _times(t: Times) -> Float[Tensor, " N"]:

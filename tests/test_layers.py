@@ -97,7 +97,8 @@ BELOW_REFINE = set(ROOMS) - {
 # The floors of the top half, each built on those below it: refine, evaluate, report, app.
 ROOMS["refine"] = BELOW_REFINE
 ROOMS["evaluate"] = BELOW_REFINE | {"refine", "metrics", "baselines", "viz", "export"}
-ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz"}
+# Whether the camera noted the exposure stands in the photo's file.
+ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz", "files"}
 ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
 ROOMS["api"] = ROOMS["app"] | {"app"}
 # Where the commands begin; nothing is built on them.
@@ -134,6 +135,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "hfb/refine/*",
         "hfb/app/*",
         "hfb/report/tensorboard.py",
+        "hfb/report/curves.py",
         "hfb/training/*",
         "datamodules/*",
     ),

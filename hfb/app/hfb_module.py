@@ -35,6 +35,7 @@ from hfb.prior import PosePriorName
 from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
+from hfb.report.settings import ReportSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
 
@@ -59,6 +60,7 @@ class HfbModule(pl.LightningModule):
         baselines: settings of the methods that are compared with.
         image_every: steps of a fit between two images in the log; 0: none.
         show_progress: draw progress bars.
+        report: which files are written beside those that every result has.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class HfbModule(pl.LightningModule):
         image_every: int = 20,
         show_progress: bool = True,
         baselines: BaselineSettings | None = None,
+        report: ReportSettings = ReportSettings(),  # noqa: B008 - frozen; jsonargparse shows it
     ) -> None:
         super().__init__()
         check_value("model.image_every", image_every, int, (0, 1_000_000_000))
@@ -97,6 +100,7 @@ class HfbModule(pl.LightningModule):
         self.output = Path(output) if output else None
         self.image_every = image_every
         self.show_progress = show_progress
+        self.report = report
         self.config_text = ""
         self.num_unusable = 0
         self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
@@ -129,10 +133,10 @@ class HfbModule(pl.LightningModule):
         if self.trainer.predicting:
             root = self.output or default_output("predict", self.config_text)
             self._progress.begin("reading")
-            self._writer = PredictionWriter(root, self._progress)
+            self._writer = PredictionWriter(root, self._progress, self.report)
             return [self._writer, self._progress]
         root = self.output or default_output("test", self.config_text)
-        self._store = ResultStore(root, self.baselines.inputs(self.methods))
+        self._store = ResultStore(root, self.baselines.inputs(self.methods), self.report)
         return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
 
     def setup(self, stage: str) -> None:

@@ -15,31 +15,31 @@ from hfb.formation import linear_to_srgb
 from hfb.motion import subframe_times
 from hfb.refine.fitter import Fitter
 from hfb.report.images import result_image
-from hfb.report.motion_record import motion_record, moving_mesh
+from hfb.report.motion_record import motion_record
+from hfb.report.rig_files import write_body_files
+from hfb.report.settings import ReportSettings
 from hfb.report.write_frame import VIDEO_FPS, VIDEO_SUBFRAMES, write_slow_motion
 from hfb.structures import Mesh
 from hfb.viz import panel_sheet
 
 
 @torch.no_grad()
-def fill_pose_sequence_folder(folder: Path, result: SampleResult, fitter: Fitter) -> None:
+def fill_pose_sequence_folder(
+    folder: Path, result: SampleResult, fitter: Fitter, settings: ReportSettings
+) -> None:
     """Write the files of a result given as poses.
 
     Args:
         folder: exists and is empty.
         result: its refinements are `PoseSequence`.
         fitter: the tools of the run.
+        settings: which files.
     """
     photos, sample, body = result.photos or (result,), result.item.sample, fitter.body
     refinements = [photo.refinement for photo in photos]
     record = motion_record(refinements, sample.exposure, sample.fps, body)
     write_motion(folder / "motion.npz", record)
-    write_glb(
-        folder / "mesh.glb",
-        moving_mesh(refinements, body),
-        record.times,
-        extras={"body": body.identity.name, "sample_id": sample.sample_id},
-    )
+    write_body_files(folder, refinements, record, sample, body, settings)
     write_slow_motion(folder, refinements[0], sample, fitter)
     write_image(folder / "comparison.png", result_image(photos[0], fitter))
     write_image(folder / "texture.png", refinements[0].texture)

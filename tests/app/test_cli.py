@@ -65,6 +65,7 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
     assert names == {
         "comparison.png",
         "mesh.glb",
+        "motion.bvh",
         "motion.npz",
         "motion_reversed.npz",
         "subframes.mp4",

@@ -161,7 +161,7 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert [row["first_frame"] for row in rows] == [str(k) for k in range(NUM_PHOTOS)]
     assert all(float(row["jump_from_before_mm"]) < 20.0 for row in rows[1:])
     assert {p.name for p in folder.iterdir()} == {
-        "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv"
+        "motion.bvh", "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv"
     }  # fmt: skip
     summary = (tmp_path / "summary.txt").read_text()
     assert "largest jump of a joint" in summary

@@ -19,6 +19,7 @@ from hfb.refine.fitter import Fitter
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
+from hfb.report.settings import ReportSettings
 from hfb.report.write_sequence import write_sequence
 from hfb.structures import BlurSample, ClipPart
 
@@ -52,11 +53,13 @@ class ClipWriter:
     Args:
         root: folder of the run.
         fitter: the tools of the run.
+        settings: which files a clip has.
     """
 
-    def __init__(self, root: Path, fitter: Fitter) -> None:
+    def __init__(self, root: Path, fitter: Fitter, settings: ReportSettings | None = None) -> None:
         self.root = root
         self.fitter = fitter
+        self.settings = settings or ReportSettings()
         self.photos: list[ClipPhoto] = []
         self._texture = torch.zeros(3, 1, 1)
         self._begin = time.perf_counter()
@@ -96,7 +99,7 @@ class ClipWriter:
         photo = sample.blurry.expand(len(exposure), -1, -1, -1)
         whole = replace(sample, blurry=photo, alpha=None, exposure=exposure, part=None)
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
-            write_sequence(folder, refinements, whole, self.fitter)
+            write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
         with atomic_write(self.root / "summary.txt") as part:
             part.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
 from hfb.report.lines import result_lines
+from hfb.report.settings import ReportSettings
 
 
 class Prediction:
@@ -40,12 +41,16 @@ class PredictionWriter(BasePredictionWriter):
     Args:
         root: the folder; made with the first result.
         progress: the display.
+        settings: which files a result has.
     """
 
-    def __init__(self, root: Path, progress: RunProgress) -> None:
+    def __init__(
+        self, root: Path, progress: RunProgress, settings: ReportSettings | None = None
+    ) -> None:
         super().__init__(write_interval="batch")
         self.root = root
         self.progress = progress
+        self.settings = settings or ReportSettings()
         self._clip: ClipWriter | None = None
 
     def write_on_batch_end(
@@ -80,7 +85,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_samples(self, results: list[SampleResult], fitter: Fitter) -> None:
         self.progress.begin("writing", len(results))
-        samples = SampleFiles(self.root, self.progress.print)
+        samples = SampleFiles(self.root, self.progress.print, self.settings)
         for number, result in enumerate(results, 1):
             samples.write(result, fitter)
             self.progress.update(number)
@@ -89,7 +94,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_clip(self, frames: list[ClipFrame], sample: Any, fitter: Fitter) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self.root, fitter)
+            self._clip = ClipWriter(self.root, fitter, self.settings)
         for frame in frames:
             self._clip.add(frame)
         if sample.part.number + 1 < sample.part.total:

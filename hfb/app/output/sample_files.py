@@ -9,6 +9,7 @@ from hfb.evaluate.records import read_csv, record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
 from hfb.refine.fitter import Fitter
 from hfb.report.folder import fill_folder
+from hfb.report.settings import ReportSettings
 from hfb.storage import atomic_folder, folder_lock
 
 TABLE_LOCK = ".table.lock"
@@ -22,11 +23,18 @@ class SampleFiles:
     Args:
         root: the folder; made with the first result.
         say: told of samples that are replaced.
+        settings: which files a result has.
     """
 
-    def __init__(self, root: Path, say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        say: Callable[[str], None] | None = None,
+        settings: ReportSettings | None = None,
+    ) -> None:
         self.root = root
         self.say = say
+        self.settings = settings or ReportSettings()
 
     def write(self, result: SampleResult, fitter: Fitter) -> None:
         """Write the files of a sample and its row.
@@ -42,7 +50,7 @@ class SampleFiles:
         if place.is_dir() and self.say is not None:
             self.say(f"{place} was there already and is replaced")
         with atomic_folder(place) as folder:
-            fill_folder(folder, result, fitter)
+            fill_folder(folder, result, fitter, self.settings)
         own, table = rows_of(record_of([result])), self.root / "per_sample.csv"
         # Others may write to the folder at the same time: `Fit.save`, processes of the same run.
         with folder_lock(self.root, on_wait=lambda holder: None, name=TABLE_LOCK):
