@@ -22,6 +22,7 @@ from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
 from hfb.evaluate.trust import warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
+from hfb.report.curves import Curves, LossCurves
 from hfb.report.settings import ReportSettings
 from hfb.structures import Camera, PosedBody
 
@@ -38,13 +39,19 @@ class Fit:
         result: what was found.
         pipeline: what found it.
         settings: which files `save` writes.
+        curves: of the fit, one a photo.
     """
 
     def __init__(
-        self, result: SampleResult, pipeline: Pipeline, settings: ReportSettings | None = None
+        self,
+        result: SampleResult,
+        pipeline: Pipeline,
+        settings: ReportSettings | None = None,
+        curves: Sequence[Curves] = (),
     ) -> None:
         self.result = result
         self._settings = settings
+        self._curves = curves
         self._pipeline = pipeline
 
     def __repr__(self) -> str:
@@ -162,9 +169,9 @@ class Fit:
         Raises:
             InputError: if it cannot be written.
         """
-        SampleFiles(Path(folder), settings=self._settings).write(
-            self.result, self._pipeline.fitter()
-        )
+        files = SampleFiles(Path(folder), settings=self._settings)
+        files.write(self.result, self._pipeline.fitter(), self._curves)
+        files.write_page()
         return Path(folder) / "samples" / self.result.item.sample.sample_id
 
     def _refinement(self, photo: int) -> Refinement:
@@ -223,12 +230,13 @@ def fit(
     try:
         progress.begin("starting pose and matte")
         started = pipeline.initialise(sample)
-        watch = Watch(progress, (FitProgress(progress),))
+        curves = LossCurves()
+        watch = Watch(progress, (FitProgress(progress), curves))
         ((result,),) = pipeline.run([started], ["hfb"], watch)
         progress.finish()
     finally:
         progress.close()
-    return Fit(result, pipeline, model.report)
+    return Fit(result, pipeline, model.report, curves.take(result))
 
 
 def _times(t: Times) -> Float[Tensor, " N"]:

@@ -35,6 +35,7 @@ from hfb.prior import PosePriorName
 from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
+from hfb.report.curves import LossCurves
 from hfb.report.settings import ReportSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
@@ -101,6 +102,7 @@ class HfbModule(pl.LightningModule):
         self.image_every = image_every
         self.show_progress = show_progress
         self.report = report
+        self.curves = LossCurves()
         self.config_text = ""
         self.num_unusable = 0
         self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
@@ -182,7 +184,8 @@ class HfbModule(pl.LightningModule):
         finished = [store.finished(sample) for sample in samples]
         new: list[Outcome] = [Outcome()] * len(samples)
         if not all(finished):
-            new = evaluate_batch(self.pipeline(), samples, self.methods)
+            watch = Watch(callbacks=self._followers())
+            new = evaluate_batch(self.pipeline(), samples, self.methods, watch)
         for record, outcome in zip(finished, new, strict=True):
             outcomes.append(outcome if record is None else Outcome(record))
         self.metrics.update([o.record for o in outcomes if o.record is not None])
@@ -237,9 +240,15 @@ class HfbModule(pl.LightningModule):
             self.num_unusable += explains_nothing(join_warnings(self._clip_warnings))
         return frames
 
+    def _followers(self) -> tuple[pl.Callback, ...]:
+        """What keeps the curves of fits for the page."""
+        return (self.curves,) if self.report.page else ()
+
     def _watch(self, with_bar: bool) -> Watch:
         """The display, and the log with its images."""
-        callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
+        callbacks: list[Any] = []
+        if with_bar:
+            callbacks = [FitProgress(self._progress), *self._followers()]
         logger = self.logger if self.trainer.is_global_zero else None
         if logger is not None and self.image_every:
             callbacks.append(FitImages(logger, self.image_every))  # type: ignore[arg-type]

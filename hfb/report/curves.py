@@ -6,27 +6,29 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hfb.evaluate.results import SampleResult
 
 FINAL_PHASE = "refine"
 """Of the fits of a sample the one that gives its result (`RefineModule.phase`)."""
 
+FITTED = ("hfb", "hfb_without_amp")
+"""Methods that are fits."""
+
 Curves = dict[str, list[float]]
-"""One value a step by the name of the term; `total` is their weighted sum."""
+"""One value a step by the name of the term, times its weight; `total` is their sum."""
 
 
 class LossCurves(pl.Callback):
     """Keeps the terms of the loss at every step of the last fit of each photo.
 
-    They are handed out once: what nobody asks for is replaced by the next fit.
+    They are handed out once.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, list[Curves]] = {}
-
-    @torch.no_grad()
-    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Forget what was not asked for."""
-        self._kept = {}
 
     @torch.no_grad()
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -34,23 +36,34 @@ class LossCurves(pl.Callback):
         if pl_module.phase != FINAL_PHASE or not pl_module.history:
             return
         history = pl_module.history
-        # Terms of weight 0 are missing in some stages: there they are NaN.
         names = list(dict.fromkeys(name for step in history for name in step))
-        missing = torch.full_like(history[0]["total"], torch.nan)
-        values = {
-            name: torch.stack([step.get(name, missing) for step in history]).cpu() for name in names
-        }
+        values = {name: self._weighted(name, pl_module) for name in names}
         for p, problem in enumerate(pl_module.problem.names):
             own = {name: column[:, p].tolist() for name, column in values.items()}
             self._kept.setdefault(problem.rsplit("/", 1)[0], []).append(own)
 
-    def of(self, sample_id: str) -> list[Curves]:
-        """The curves of a sample's photos.
+    @staticmethod
+    def _weighted(name: str, module: Any) -> Float[Tensor, "S P"]:
+        """A term at each step, times its weight there; NaN where it was left out."""
+        missing = torch.full_like(module.history[0]["total"], torch.nan)
+        settings, values = module.settings, []
+        for k, step in enumerate(module.history):
+            weights = {"total": 1.0, **settings.weights_of(settings.stage_index(k))}
+            weight = weights.get(name, 0.0)
+            values.append(weight * step[name] if weight and name in step else missing)
+        return torch.stack(values).cpu()
+
+    def take(self, result: SampleResult) -> list[Curves]:
+        """Hand out the curves of a sample; of several methods those of the first that fits.
 
         Args:
-            sample_id: names the sample, or the photo of one.
+            result: of the first method.
 
         Returns:
-            One a photo; empty where no fit was followed.
+            One a photo; empty where no fit was followed, or the method has none.
         """
-        return self._kept.get(sample_id, [])
+        names = [photo.item.sample.sample_id for photo in result.photos or (result,)]
+        kept = [self._kept.pop(name, []) for name in names]
+        if result.method not in FITTED or not all(kept):
+            return []
+        return [curves[0] for curves in kept]

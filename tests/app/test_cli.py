@@ -68,11 +68,13 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
         "motion.bvh",
         "motion.npz",
         "motion_reversed.npz",
+        "page.json",
         "subframes.mp4",
         "texture.png",
     }
     assert "image_size: 64" in (out / "config.yaml").read_text()
     assert len(list((out / "tensorboard").iterdir())) == 1
+    assert (out / "report.html").stat().st_size > 100_000
     row = first_row(out)
     assert row["sample_id"] == "image"
     assert float(row["reblur_psnr_db"]) > 5.0

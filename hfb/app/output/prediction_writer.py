@@ -16,6 +16,7 @@ from hfb.app.progress import RunProgress
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
+from hfb.report.curves import LossCurves
 from hfb.report.lines import result_lines
 from hfb.report.settings import ReportSettings
 
@@ -81,14 +82,17 @@ class PredictionWriter(BasePredictionWriter):
         if batch and batch[0].part is not None:
             self._write_clip(prediction.frames, batch[0], fitter)
         else:
-            self._write_samples(prediction.results, fitter)
+            self._write_samples(prediction.results, fitter, pl_module.curves)
 
-    def _write_samples(self, results: list[SampleResult], fitter: Fitter) -> None:
+    def _write_samples(
+        self, results: list[SampleResult], fitter: Fitter, curves: LossCurves
+    ) -> None:
         self.progress.begin("writing", len(results))
         samples = SampleFiles(self.root, self.progress.print, self.settings)
         for number, result in enumerate(results, 1):
-            samples.write(result, fitter)
+            samples.write(result, fitter, curves.take(result))
             self.progress.update(number)
+        samples.write_page()
         self.progress.finish()
         self._say([line for result in results for line in result_lines(result)])
 
