@@ -9,7 +9,7 @@ from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.evaluate.results import SampleResult
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import Curves
-from hfb.report.page import CARD_NAME, sample_card, write_card
+from hfb.report.page import sample_card, write_card
 from hfb.report.settings import ReportSettings
 from hfb.report.write_baseline import fill_object_folder, fill_pose_sequence_folder
 from hfb.report.write_frame import fill_frame_folder
@@ -42,4 +42,4 @@ def fill_folder(
     else:
         fill_frame_folder(folder, result, fitter, settings)
     if settings.page and curves is not None:
-        write_card(folder / CARD_NAME, sample_card(result, fitter, curves))
+        write_card(folder, sample_card(result, fitter, curves))

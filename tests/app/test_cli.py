@@ -86,6 +86,14 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
     torch.testing.assert_close(motion.transl.flip(0), backwards.transl, atol=1e-5, rtol=1e-4)
 
 
+def test_files_are_written_as_wanted(run: Callable[..., Path]) -> None:
+    out = run("--model.report.page=false", "--model.report.morph_targets=true")
+    kept = {path.name for path in (out / "samples" / "image").iterdir()}
+    assert "mesh_morph.glb" in kept
+    assert "page.json" not in kept
+    assert not (out / "report.html").exists()
+
+
 @pytest.mark.parametrize("name", ["run_hfb", "paper"])
 def test_every_config_runs(run: Callable[..., Path], repo: Path, name: str) -> None:
     config = repo / "lightning_configs" / f"{name}.yaml"

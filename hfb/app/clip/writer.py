@@ -20,7 +20,6 @@ from hfb.refine.result import Refinement
 from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
 from hfb.report.page import (
-    CARD_NAME,
     MOST_PHOTOS,
     Card,
     PhotoView,
@@ -127,7 +126,7 @@ class ClipWriter:
             write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
             if self.settings.page:
-                write_card(folder / CARD_NAME, self._card(whole, refinements))
+                write_card(folder, self._card(whole, refinements))
         with atomic_write(self.root / "summary.txt") as part:
             part.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
         if self.settings.page:

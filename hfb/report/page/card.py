@@ -94,15 +94,16 @@ def clip_card(
     return card | {"method": "hfb", "curves": {}} | told
 
 
-def write_card(path: Path, card: Card) -> None:
+def write_card(folder: Path, card: Card) -> None:
     """Write `page.json`, whole or not at all.
 
     Args:
-        path: in the folder of the sample.
+        folder: of the sample; the page links to the files that are there.
         card: what the page shall show.
     """
-    with atomic_write(path) as part:
-        part.write_text(json.dumps(card, separators=(",", ":")), encoding="utf-8")
+    listed = card | {"files": sorted(path.name for path in folder.iterdir() if path.is_file())}
+    with atomic_write(folder / CARD_NAME) as part:
+        part.write_text(json.dumps(listed, separators=(",", ":")), encoding="utf-8")
 
 
 def read_card(path: Path) -> Card | None:
@@ -144,7 +145,7 @@ def _card(
     name, surface = surface_of(fitter.body)
     small = preview_camera(default_camera(*sample.blurry.shape[-2:]))
     whole = preview_image(sample.blurry[0], small)
-    paths = [None if v.joints is None else (1000 * v.joints).round().int().tolist() for v in views]
+    paths = [None if v.joints is None else v.joints.round().int().tolist() for v in views]
     return {
         "version": CARD_VERSION,
         "sample_id": sample.sample_id,
@@ -152,7 +153,13 @@ def _card(
         "size": [sample.blurry.shape[-1], sample.blurry.shape[-2]],
         "whole": picture(whole),
         "photos": [
-            {"photo": v.photo, "reblurred": v.reblurred, "box": list(v.box), "paths": path}
+            {
+                "photo": v.photo,
+                "reblurred": v.reblurred,
+                "box": list(v.box),
+                "inside": list(v.inside),
+                "paths": path,
+            }
             for v, path in zip(views, paths, strict=True)
         ],
         "frames": [

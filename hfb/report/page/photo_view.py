@@ -27,8 +27,6 @@ MOST_FRAMES = 16
 """Sub-frames of a photo."""
 MOST_PICTURES = 48
 """Sub-frames of all photos of a sample: each is 5 to 10 kB."""
-_OUTSIDE = 0.82
-"""Grey where the crop reaches over the edge of the photo."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,9 @@ class PhotoView:
         frames: sharp sub-frames, the same crop.
         times: of each sub-frame, s.
         box: left edge, upper edge and side of the crop, px of the photo.
-        joints: in shares of the crop's side; None where a method has none.
+        inside: left edge, upper edge, width and height of the part of the crop that lies in the
+            photo, px of the picture; the pictures show this part only.
+        joints: px of the crop at the size of the picture; None where a method has none.
         joints_3d: in the camera frame, m.
         pose_rotmat: root first.
         root: place of the root joint, camera frame, m.
@@ -52,6 +52,7 @@ class PhotoView:
     frames: tuple[str, ...]
     times: tuple[float, ...]
     box: tuple[int, int, int]
+    inside: tuple[int, int, int, int]
     joints: Float[Tensor, "N J 2"] | None = None
     joints_3d: Float[Tensor, "N J 3"] | None = None
     pose_rotmat: Float[Tensor, "N J 3 3"] | None = None
@@ -99,7 +100,7 @@ def view_of_photo(
     camera = crop_camera(refinement.camera, box, PICTURE_SIZE)
     background = crop_image(item.sample.background, box, PICTURE_SIZE)
     height, width = item.alpha.shape[-2:]
-    inside = crop_valid(height, width, box, PICTURE_SIZE)
+    x, y, w, h = inside = _part_inside(crop_valid(height, width, box, PICTURE_SIZE))
     body, shares = fitter.body, subframe_times(count)
     views = render_views(refinement, body, camera, background, fitter.render_settings, count)
     pose, transl = refinement.poses(shares)
@@ -107,7 +108,7 @@ def view_of_photo(
     opening, closing = item.sample.exposure[0].tolist()
 
     def shown(image: Float[Tensor, "3 h w"]) -> str:
-        return picture(image * inside + _OUTSIDE * (1.0 - inside))
+        return picture(image[:, y : y + h, x : x + w])
 
     return PhotoView(
         photo=shown(crop_image(item.sample.blurry[0], box, PICTURE_SIZE)),
@@ -115,7 +116,8 @@ def view_of_photo(
         frames=tuple(shown(frame) for frame in views.subframes),
         times=tuple(opening + share * (closing - opening) for share in shares.tolist()),
         box=(box.x0, box.y0, box.size),
-        joints=project(joints, camera) / PICTURE_SIZE,
+        inside=inside,
+        joints=project(joints, camera),
         joints_3d=joints,
         pose_rotmat=pose,
         root=joints[:, 0],
@@ -140,4 +142,12 @@ def view_of_object(estimate: ObjectEstimate, sample: BlurSample) -> PhotoView:
         frames=tuple(picture(frame) for frame in views.subframes),
         times=tuple(opening + share * (closing - opening) for share in shares.tolist()),
         box=(box.x0, box.y0, box.size),
+        inside=(0, 0, views.photo.shape[-1], views.photo.shape[-2]),
     )
+
+
+def _part_inside(is_inside: Float[Tensor, "1 R R"]) -> tuple[int, int, int, int]:
+    """Left edge, upper edge, width and height of the part of a crop that lies in the photo."""
+    rows, columns = torch.nonzero(is_inside[0] > 0.5, as_tuple=True)
+    (y0, y1), (x0, x1) = ((int(v.min()), int(v.max()) + 1) for v in (rows, columns))
+    return x0, y0, x1 - x0, y1 - y0

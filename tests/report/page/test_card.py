@@ -42,7 +42,10 @@ def test_there_is_a_picture_for_each_time(card: dict, fit: hfb.Fit) -> None:
     times = [frame["time_ms"] for frame in card["frames"]]
     np.testing.assert_allclose(np.diff(times), step, atol=2e-3)
     first, last = (pixels(card["frames"][k]["image"]) for k in (0, -1))
-    assert first.shape == (PICTURE_SIZE, PICTURE_SIZE, 3)
+    _, _, width, height = card["photos"][0]["inside"]
+    assert first.shape == (height, width, 3)
+    assert max(height, width) <= PICTURE_SIZE
+    assert width < PICTURE_SIZE, "the square reaches over the edges of the photo"
     assert np.abs(first.astype(int) - last).max() > 40, "the person moves"
 
 
@@ -69,8 +72,12 @@ def test_joint_paths_lie_on_the_joints_in_the_crop(card: dict, fit: hfb.Fit) -> 
     x0, y0, size = card["photos"][0]["box"]
     camera, joints = fit.camera, fit.joints(subframe_times(MOST_FRAMES))
     places = joints[..., :2] / joints[..., 2:] * camera.focal + camera.principal_point
-    expected = 1000 * (places - torch.tensor([x0, y0])) / size
+    expected = PICTURE_SIZE * (places - torch.tensor([x0, y0])) / size
     np.testing.assert_allclose(card["photos"][0]["paths"], expected, atol=1.0)
+
+
+def test_the_files_beside_it_are_named(card: dict) -> None:
+    assert {"mesh.glb", "motion.bvh", "motion.npz", "subframes.mp4"} < set(card["files"])
 
 
 def test_numbers_come_with_how_sure_they_are(card: dict) -> None:

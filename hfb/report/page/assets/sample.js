@@ -3,8 +3,8 @@
 const SECONDS_A_PHOTO = 2.2;
 const VIEWS = [["side", "Slanted"], ["camera", "As photographed"], ["right", "Side"], ["back", "Back"], ["top", "Top"]];
 const FILES = [
-  ["mesh.glb", "body with skeleton"], ["motion.bvh", "skeleton"], ["motion.npz", "SMPL motion (AMASS)"],
-  ["subframes.mp4", "sharp video"], ["comparison.png", "all images"], ["texture.png", "texture"]];
+  ["mesh.glb", "moving body"], ["mesh_morph.glb", "as morph targets"], ["motion.bvh", "skeleton"], ["motion.npz", "SMPL motion (AMASS)"], ["motion_reversed.npz", "the other direction of time"],
+  ["subframes.mp4", "sharp video"], ["comparison.png", "all images"], ["texture.png", "texture"], ["per_photo.csv", "numbers of each photo"]];
 
 class SamplePanel {
   constructor(place, run) {
@@ -23,7 +23,7 @@ class SamplePanel {
       element("h2", {}, card.sample_id), element("p", { class: "quiet" }, this.subtitle()),
       ...this.warnings(), this.pictures(),
       card.per_photo ? this.perPhoto() : null,
-      element("div", { class: "beside" }, this.stage(), this.curves()),
+      card.per_photo ? this.stage() : element("div", { class: "beside" }, this.stage(), this.curves()),
       element("h3", {}, "Numbers, and how sure they are"), this.numbers(), ...this.notes(), this.files()));
     this.showFrame(0);
     if (card.body) this.showBody();
@@ -52,8 +52,8 @@ class SamplePanel {
   pictures() {
     this.input = element("img", { alt: "the blurry input" });
     this.reblurred = element("img", { alt: "the estimate, blurred again" });
-    this.sharp = element("canvas", { class: "frame", width: 360, height: 360, id: "sharp" });
-    this.overlay = drawn("svg", { class: "paths", viewBox: "0 0 1000 1000" });
+    this.sharp = element("canvas", { class: "frame", id: "sharp" });
+    this.overlay = drawn("svg", { class: "paths" });
     this.images = this.card.frames.map(({ image }) => {
       const picture = new Image();
       picture.onload = () => this.drawSharp();
@@ -67,7 +67,7 @@ class SamplePanel {
       this.overlay.style.display = isShown ? "" : "none";
     } }, "joint paths");
     const hasPaths = this.card.photos.some(({ paths }) => paths);
-    return element("div", { class: "pictures" },
+    return this.gallery = element("div", { class: "pictures" },
       element("figure", {}, this.input, this.overlay, element("figcaption", {}, "Input", hasPaths ? toggle : null)),
       element("figure", {}, this.reblurred, element("figcaption", {}, "Estimate, blurred again")),
       element("figure", { class: "sharp" }, this.sharp, element("figcaption", {}, "Sharp, inside the exposure", this.timeLabel)),
@@ -119,6 +119,10 @@ class SamplePanel {
       this.shownPhoto = photo;
       this.input.src = photo.photo;
       this.reblurred.src = photo.reblurred;
+      const [x, y, width, height] = photo.inside;
+      this.gallery.style.setProperty("--ratio", `${width} / ${height}`);
+      this.overlay.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
+      [this.sharp.width, this.sharp.height] = [width, height];
       this.drawPaths(photo.paths);
     }
     this.drawSharp();
@@ -137,10 +141,10 @@ class SamplePanel {
       for (let k = 1; k < paths.length; k++) {
         const [x1, y1] = paths[k - 1][joint], [x2, y2] = paths[k][joint];
         const share = `${Math.round((100 * k) / (paths.length - 1))}%`;
-        this.overlay.append(drawn("line", { x1, y1, x2, y2, "stroke-width": 5, "stroke-linecap": "round", style: `stroke: color-mix(in srgb, var(--end) ${share}, var(--start))` }));
+        this.overlay.append(drawn("line", { x1, y1, x2, y2, "stroke-width": 1.8, "stroke-linecap": "round", style: `stroke: color-mix(in srgb, var(--end) ${share}, var(--start))` }));
       }
       const [x, y] = paths[paths.length - 1][joint];
-      this.overlay.append(drawn("circle", { cx: x, cy: y, r: 7, style: "fill: var(--end)" }));
+      this.overlay.append(drawn("circle", { cx: x, cy: y, r: 2.5, style: "fill: var(--end)" }));
     });
   }
 
@@ -225,7 +229,7 @@ class SamplePanel {
 
   files() {
     const folder = `samples/${encodeURIComponent(this.card.sample_id)}`;
-    const links = FILES.flatMap(([name, title], k) => [k ? " · " : "", element("a", { href: `${folder}/${name}` }, name), ` ${title}`]);
+    const links = FILES.filter(([name]) => this.card.files.includes(name)).flatMap(([name, title], k) => [k ? " · " : "", element("a", { href: `${folder}/${name}` }, name), ` ${title}`]);
     return element("p", { class: "quiet" }, "Files beside this page: ", ...links);
   }
 }
