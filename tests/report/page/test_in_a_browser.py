@@ -1,5 +1,6 @@
 """The page in headless Chromium: it loads without errors, draws a body, plays and sorts."""
 
+import base64
 import io
 import os
 import shutil
@@ -69,7 +70,8 @@ def look(browser: Any) -> Open:
 
 def canvas(page: Any, name: str) -> np.ndarray:
     """What a canvas shows."""
-    data = page.find_element("id", name).screenshot_as_png
+    address = page.execute_script(f"return document.getElementById('{name}').toDataURL()")
+    data = base64.b64decode(address.partition(",")[2])
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
