@@ -141,6 +141,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     ),
     "trimesh": ("hfb/export/*", "hfb/viz/*"),
     "pygltflib": ("hfb/export/*",),
+    "pxr": ("hfb/export/usd_file.py",),
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
     "pymatting": ("hfb/matte/*",),
@@ -154,7 +155,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
-WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy"}
+WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy", "pxr"}
 
 
 @dataclass(frozen=True)

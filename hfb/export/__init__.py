@@ -6,6 +6,7 @@ from hfb.export.mesh_glb import write_glb
 from hfb.export.motion_file import MotionRecord, UniformMotion, read_motion, write_motion
 from hfb.export.rig import JointMotion, Rig, Shot, Skeleton, skinned_verts
 from hfb.export.rigged_glb import write_rigged_glb
+from hfb.export.usd_file import require_usd, write_usdz
 from hfb.export.video import stream_video, write_video
 from hfb.storage import atomic_folder, atomic_write
 
@@ -21,6 +22,7 @@ __all__ = [
     "encode_png",
     "quantise",
     "read_motion",
+    "require_usd",
     "skinned_verts",
     "stream_video",
     "write_bvh",
@@ -28,5 +30,6 @@ __all__ = [
     "write_image",
     "write_motion",
     "write_rigged_glb",
+    "write_usdz",
     "write_video",
 ]

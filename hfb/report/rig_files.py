@@ -22,6 +22,7 @@ from hfb.export import (
     write_bvh,
     write_glb,
     write_rigged_glb,
+    write_usdz,
 )
 from hfb.files.images import read_exposure_time
 from hfb.motion import subframe_times
@@ -123,7 +124,7 @@ def write_body_files(
     body: SmplBody,
     settings: ReportSettings,
 ) -> None:
-    """Write `mesh.glb`, `motion.bvh` and, where it is wanted, `mesh_morph.glb`.
+    """Write `mesh.glb`, `motion.bvh` and, where they are wanted, `mesh.usdz` and `mesh_morph.glb`.
 
     Args:
         folder: exists.
@@ -152,6 +153,8 @@ def write_body_files(
     upright = upright_joints(record.uniform, refinements[0].betas, body)
     rate = record.uniform.frame_rate
     write_bvh(folder / "motion.bvh", animated.rig.skeleton, upright, 1.0 / rate)
+    if settings.usd:
+        write_usdz(folder / "mesh.usdz", animated.rig, animated.motion, shot)
     if settings.morph_targets:
         last = len(record.times) - 1
         chosen = torch.linspace(0, last, min(last + 1, MAX_MORPHS)).round().long()

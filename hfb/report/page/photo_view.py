@@ -106,6 +106,8 @@ def view_of_photo(
     pose, transl = refinement.poses(shares)
     joints = body.joints(BodyParams(refinement.betas, pose, transl))
     opening, closing = item.sample.exposure[0].tolist()
+    if refinement.gap is not None:  # where only openings are known, closings are the next ones
+        closing -= refinement.gap.share * (closing - opening)
 
     def shown(image: Float[Tensor, "3 h w"]) -> str:
         return picture(image[:, y : y + h, x : x + w])

@@ -3,7 +3,7 @@
 const SECONDS_A_PHOTO = 2.2;
 const VIEWS = [["side", "Slanted"], ["camera", "As photographed"], ["right", "Side"], ["back", "Back"], ["top", "Top"]];
 const FILES = [
-  ["mesh.glb", "moving body"], ["mesh_morph.glb", "as morph targets"], ["motion.bvh", "skeleton"], ["motion.npz", "SMPL motion (AMASS)"], ["motion_reversed.npz", "the other direction of time"],
+  ["mesh.glb", "moving body"], ["mesh_morph.glb", "as morph targets"], ["mesh.usdz", "as USD"], ["motion.bvh", "skeleton"], ["motion.npz", "SMPL motion (AMASS)"], ["motion_reversed.npz", "the other direction of time"],
   ["subframes.mp4", "sharp video"], ["comparison.png", "all images"], ["texture.png", "texture"], ["per_photo.csv", "numbers of each photo"]];
 
 class SamplePanel {
