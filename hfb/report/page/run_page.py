@@ -26,7 +26,23 @@ MOST_CARDS = 12
 """Samples that are drawn; each takes 200 to 500 kB."""
 _ORDER = ("mpjpe_best_direction_mm", "iou_best_direction", "reblur_psnr_db")
 """By the first of these that a run has, samples are called better or worse."""
-_SCRIPTS = ("dom.js", "charts.js", "body.js", "sample.js", "run.js")
+_COLUMNS = (
+    "sample_id",
+    "method",
+    "blur_rate",
+    "mpjpe_mm",
+    "mpjpe_best_direction_mm",
+    "pa_mpjpe_mm",
+    "pa_mpjpe_best_direction_mm",
+    "iou",
+    "iou_best_direction",
+    "reblur_psnr_db",
+    "matte_iou",
+    "seconds",
+    "warnings",
+)
+"""What of `per_sample.csv` the page needs: tables and plots."""
+_SCRIPTS = ("dom.js", "charts.js", "body.js", "pictures.js", "stage.js", "sample.js", "run.js")
 _THREE = "three.min.js"
 
 
@@ -56,7 +72,7 @@ def write_run_page(root: Path) -> Path | None:
         "name": root.resolve().name,
         "rows": rows,
         "ranked": ranked,
-        "best": next((name for name in _ORDER if rows[0].get(name)), None),
+        "best": next((name for name in _ORDER if any(row.get(name) for row in rows)), None),
         "titles": TITLES,
         "evaluation": _evaluation(root),
         "unusable": _unusable(root),
@@ -69,7 +85,8 @@ def write_run_page(root: Path) -> Path | None:
 
 def _rows(root: Path) -> list[dict[str, str]]:
     """The samples and methods of the run; a clip, which has no row, has one of its name."""
-    rows = read_csv(root / "per_sample.csv")
+    table = read_csv(root / "per_sample.csv")
+    rows = [{name: row[name] for name in _COLUMNS if row.get(name)} for row in table]
     named = {row["sample_id"] for row in rows}
     clips = sorted(path.parent.name for path in (root / "samples").glob("[!.]*/per_photo.csv"))
     return rows + [{"sample_id": name, "method": "hfb"} for name in clips if name not in named]

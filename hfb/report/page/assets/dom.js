@@ -19,6 +19,17 @@ function fill(node, attributes, children) {
   return node;
 }
 
+// A button that is pressed or not; `onChange` is told which.
+function toggle(title, isOn, onChange) {
+  const button = element("button", { "aria-pressed": String(isOn) }, title);
+  button.addEventListener("click", () => {
+    const now = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(now));
+    onChange(now);
+  });
+  return button;
+}
+
 function json(node) {
   return JSON.parse(node.textContent);
 }
