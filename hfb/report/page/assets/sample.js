@@ -54,7 +54,7 @@ class SamplePanel {
     const photos = card.num_photos === 1 ? "one photo" : `${card.num_photos} photos`;
     const size = `${card.size[0]} × ${card.size[1]} px`;
     const method = this.run.titles[card.method] || card.method;
-    return `${photos} of ${size} · ${method} · ${short(card.seconds, 0)} s`;
+    return `${photos} of ${size} · ${method} · ${short(card.seconds, card.seconds < 10 ? 1 : 0)} s`;
   }
 
   warnings({ warnings }) {
