@@ -36,7 +36,7 @@ MM_PER_M = 1000.0
 MAX_MORPHS = 120
 """A file of morph targets grows by 80 kB a pose: of a longer clip it holds evenly spread ones."""
 MAX_COMPARED = 24
-"""Poses in which the skin of the file is compared with that of the body."""
+"""Evenly spread poses that the skin is made for, and in which it is compared with the body."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def animated_body(
     """The body with skeleton and skin, and its motion at the sub-frames and at both ends.
 
     Files cannot hold blend shapes that depend on the pose: the skin carries their mean over the
-    motion.
+    motion, at most `MAX_COMPARED` poses of it.
 
     Args:
         refinements: one a photo, in the order of time.
@@ -81,7 +81,11 @@ def animated_body(
     betas, texture = refinements[0].betas, refinements[-1].texture
     verts, joints = body.shape(betas)
     times, poses, places = _keys(refinements, exposure.double())
-    offsets = pose_offsets(poses, body.active_posedirs, body.active_verts, len(body.template))
+    count = min(len(times), MAX_COMPARED)
+    compared = torch.linspace(0, len(times) - 1, count).round().long().tolist()
+    offsets = pose_offsets(
+        poses[compared], body.active_posedirs, body.active_verts, len(body.template)
+    )
     rig = Rig(
         skeleton=Skeleton(body.joint_names, body.parents, joints),
         rest_verts=verts + offsets.mean(0),
@@ -91,8 +95,6 @@ def animated_body(
         faces_uv=body.faces_uv,
         texture=texture,
     )
-    count = min(len(times), MAX_COMPARED)
-    compared = torch.linspace(0, len(times) - 1, count).round().long().tolist()
     posed = body(BodyParams(betas, poses[compared], places[compared])).verts
     return Animated(rig, JointMotion(times, poses, places + joints[0]), posed, compared)
 
