@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,10 @@ from hfb.structures import Camera
 
 INFLUENCES = 4
 """Joints that may move a vertex: what glTF's first set of weights holds, and game engines take."""
+
+REST_HOLD = 0.01
+"""How firmly `closest_rest` holds a vertex, as a share of what a pose counts. More: the rest pose is
+more like the body's own; less: the moving skin is."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +143,43 @@ def skinned_verts(rig: Rig, motion: JointMotion) -> Float[Tensor, "K V 3"]:
     Returns:
         Vertices in the frame of the motion, m.
     """
+    blended, shifts = _vertex_motions(rig, motion)
+    return (blended @ rig.rest_verts.double()[..., None])[..., 0] + shifts
+
+
+def closest_rest(rig: Rig, motion: JointMotion, posed: Float[Tensor, "K V 3"]) -> Rig:
+    """The rig whose skin comes closest to a body that knows more: blend shapes, more joints.
+
+    Each vertex of the rest pose is moved to where, turned with its joints, it is nearest to the
+    body in the mean over the poses (least squares).
+
+    Args:
+        rig: the body in its rest pose.
+        motion: some poses.
+        posed: the vertices that the skin shall reach in them, m, in the frame of the motion.
+    """
+    blended, shifts = _vertex_motions(rig, motion)
+    turned_back = blended.transpose(-1, -2)
+    # Where joints that turn against each other leave a direction open, the vertex stays.
+    hold = REST_HOLD * len(motion.times)
+    rest = rig.rest_verts.double()
+    matrix = (turned_back @ blended).sum(0) + hold * torch.eye(3, dtype=torch.float64)
+    wanted = (turned_back @ (posed.double() - shifts)[..., None]).sum(0)[..., 0] + hold * rest
+    found = torch.linalg.solve(matrix, wanted).to(rig.rest_verts)
+    return replace(rig, rest_verts=found)
+
+
+def _vertex_motions(
+    rig: Rig, motion: JointMotion
+) -> tuple[Float[Tensor, "K V 3 3"], Float[Tensor, "K V 3"]]:
+    """What a program that knows `INFLUENCES` joints a vertex does to each of them: turn, shift."""
     joints, shares = strongest_weights(rig.weights)
     weights = torch.zeros(rig.weights.shape, dtype=torch.float64)
     weights.scatter_add_(1, torch.from_numpy(joints).long(), torch.from_numpy(shares).double())
     rotmats, places = joint_transforms(rig.skeleton, motion)
     shifts = places - (rotmats @ rig.skeleton.rest_joints.double()[..., None])[..., 0]
     blended = torch.einsum("vj,kjab->kvab", weights, rotmats)
-    verts = (blended @ rig.rest_verts.double()[..., None])[..., 0]
-    return verts + torch.einsum("vj,kja->kva", weights, shifts)
+    return blended, torch.einsum("vj,kja->kva", weights, shifts)
 
 
 def joint_transforms(

@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.body.skinning import pose_offsets
 from hfb.export import (
     JointMotion,
     MotionRecord,
     Rig,
     Shot,
     Skeleton,
+    closest_rest,
     skinned_verts,
     write_bvh,
     write_glb,
@@ -70,33 +70,43 @@ def animated_body(
 ) -> Animated:
     """The body with skeleton and skin, and its motion at the sub-frames and at both ends.
 
-    Files cannot hold blend shapes that depend on the pose: the skin carries their mean over the
-    motion, at most `MAX_COMPARED` poses of it.
+    Files hold four joints a vertex and no blend shapes that depend on the pose: the rest pose is
+    the one whose skin comes closest to the body in at most `MAX_COMPARED` poses of the motion.
 
     Args:
         refinements: one a photo, in the order of time.
         exposure: opening and closing of each shutter, s.
         body: the body model.
     """
-    betas, texture = refinements[0].betas, refinements[-1].texture
-    verts, joints = body.shape(betas)
+    betas = refinements[0].betas
     times, poses, places = _keys(refinements, exposure.double())
+    rig = rig_of(body, betas, refinements[-1].texture)
+    motion = JointMotion(times, poses, places + rig.skeleton.rest_joints[0])
     count = min(len(times), MAX_COMPARED)
     compared = torch.linspace(0, len(times) - 1, count).round().long().tolist()
-    offsets = pose_offsets(
-        poses[compared], body.active_posedirs, body.active_verts, len(body.template)
-    )
-    rig = Rig(
+    posed = body(BodyParams(betas, poses[compared], places[compared])).verts
+    chosen = JointMotion(times[compared], poses[compared], motion.root[compared])
+    return Animated(closest_rest(rig, chosen, posed), motion, posed, compared)
+
+
+def rig_of(body: SmplBody, betas: Float[Tensor, " K"], texture: Float[Tensor, "3 TH TW"]) -> Rig:
+    """A body in its rest pose with all its skinning weights, without blend shapes.
+
+    Args:
+        body: the body model.
+        betas: shape.
+        texture: sRGB in [0, 1].
+    """
+    verts, joints = body.shape(betas)
+    return Rig(
         skeleton=Skeleton(body.joint_names, body.parents, joints),
-        rest_verts=verts + offsets.mean(0),
+        rest_verts=verts,
         weights=body.weights,
         faces=body.faces,
         uv=body.uv,
         faces_uv=body.faces_uv,
         texture=texture,
     )
-    posed = body(BodyParams(betas, poses[compared], places[compared])).verts
-    return Animated(rig, JointMotion(times, poses, places + joints[0]), posed, compared)
 
 
 def _keys(

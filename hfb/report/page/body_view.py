@@ -11,13 +11,14 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from hfb.body import SmplBody
-from hfb.body.skinning import pose_offsets
+from hfb.export import JointMotion, closest_rest
 from hfb.export.gltf_buffer import CAMERA_TO_GLTF, split_seams
 from hfb.export.rig import strongest_weights
 from hfb.refine.result import Refinement
 from hfb.report.page.packing import packed, picture, quantised
 from hfb.report.page.photo_view import PhotoView
-from hfb.structures import Mesh
+from hfb.report.rig_files import rig_of
+from hfb.structures import BodyParams, Mesh
 
 PLACE_STEP = 1e-4
 """Of vertices, m."""
@@ -60,18 +61,21 @@ def moving_body(
         views: of photos, with poses.
         body: the body model.
     """
-    verts, rest_joints = body.shape(refinements[0].betas)
+    rig = rig_of(body, refinements[0].betas, refinements[-1].texture)
     poses = torch.cat([view.pose_rotmat for view in views if view.pose_rotmat is not None])
     roots = torch.cat([view.root for view in views if view.root is not None])
-    offsets = pose_offsets(poses, body.active_posedirs, body.active_verts, len(body.template))
+    motion = JointMotion(torch.arange(len(poses)).double(), poses, roots)
+    transl = roots - rig.skeleton.rest_joints[0]
+    posed = body(BodyParams(refinements[0].betas, poses, transl)).verts
+    rest = closest_rest(rig, motion, posed).rest_verts
     own = poses.double().numpy().copy()
     own[:, 0] = CAMERA_TO_GLTF[:, None] * own[:, 0]
     quats = Rotation.from_matrix(own.reshape(-1, 3, 3)).as_quat()
     camera = refinements[0].camera
     return {
-        "rest": quantised((verts + offsets.mean(0)).numpy(), PLACE_STEP),
+        "rest": quantised(rest.numpy(), PLACE_STEP),
         "rest_step": PLACE_STEP,
-        "rest_joints": rest_joints.double().numpy().round(4).tolist(),
+        "rest_joints": rig.skeleton.rest_joints.double().numpy().round(4).tolist(),
         "turns": quantised(quats, TURN_STEP),
         "turn_step": TURN_STEP,
         "roots": (roots.double().numpy() * CAMERA_TO_GLTF).round(4).tolist(),
