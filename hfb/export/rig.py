@@ -17,8 +17,8 @@ INFLUENCES = 4
 """Joints that may move a vertex: what glTF's first set of weights holds, and game engines take."""
 
 REST_HOLD = 0.01
-"""How firmly `closest_rest` holds a vertex, as a share of what a pose counts. More: the rest pose is
-more like the body's own; less: the moving skin is."""
+"""How firmly `closest_rest` holds a vertex, as a share of what a pose counts. More: the rest pose
+is more like the body's own; less: the moving skin is."""
 
 
 @dataclass(frozen=True)
