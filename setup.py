@@ -18,5 +18,9 @@ setup(
         *DATA,
     ],
     package_dir=DATA,
-    package_data={"datamodules": ["**/*.yaml"], **{name: ["*"] for name in DATA}},
+    package_data={
+        "datamodules": ["**/*.yaml"],
+        "hfb.report.page": ["assets/*"],
+        **{name: ["*"] for name in DATA},
+    },
 )

@@ -22,6 +22,8 @@ from hfb.errors import InputError
 from hfb.evaluate.results import SampleResult
 from hfb.evaluate.trust import warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
+from hfb.report.curves import Curves, LossCurves
+from hfb.report.settings import ReportSettings
 from hfb.structures import Camera, PosedBody
 
 Times = float | Sequence[float] | np.ndarray | np.generic | Tensor
@@ -36,10 +38,20 @@ class Fit:
     Args:
         result: what was found.
         pipeline: what found it.
+        settings: which files `save` writes.
+        curves: of the fit, one a photo.
     """
 
-    def __init__(self, result: SampleResult, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        result: SampleResult,
+        pipeline: Pipeline,
+        settings: ReportSettings | None = None,
+        curves: Sequence[Curves] = (),
+    ) -> None:
         self.result = result
+        self._settings = settings
+        self._curves = curves
         self._pipeline = pipeline
 
     def __repr__(self) -> str:
@@ -157,7 +169,9 @@ class Fit:
         Raises:
             InputError: if it cannot be written.
         """
-        SampleFiles(Path(folder)).write(self.result, self._pipeline.fitter())
+        files = SampleFiles(Path(folder), settings=self._settings)
+        files.write(self.result, self._pipeline.fitter(), self._curves)
+        files.write_page()
         return Path(folder) / "samples" / self.result.item.sample.sample_id
 
     def _refinement(self, photo: int) -> Refinement:
@@ -216,12 +230,13 @@ def fit(
     try:
         progress.begin("starting pose and matte")
         started = pipeline.initialise(sample)
-        watch = Watch(progress, (FitProgress(progress),))
+        curves = LossCurves()
+        watch = Watch(progress, (FitProgress(progress), curves))
         ((result,),) = pipeline.run([started], ["hfb"], watch)
         progress.finish()
     finally:
         progress.close()
-    return Fit(result, pipeline)
+    return Fit(result, pipeline, model.report, curves.take(result))
 
 
 def _times(t: Times) -> Float[Tensor, " N"]:

@@ -126,7 +126,7 @@ def test_a_photo_is_refined_far_from_the_checkout(call, tmp_path):
     ],
 )
 def test_the_other_commands_start(call, words, part):
-    text = call(sys.executable, "-m", "hfb", *words, "--help")
+    text = call(sys.executable, "-m", "hfb", *words, "--help-all")
     assert text.startswith(f"usage: hfb {' '.join(words)}")
     assert part in text
 

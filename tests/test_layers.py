@@ -97,7 +97,8 @@ BELOW_REFINE = set(ROOMS) - {
 # The floors of the top half, each built on those below it: refine, evaluate, report, app.
 ROOMS["refine"] = BELOW_REFINE
 ROOMS["evaluate"] = BELOW_REFINE | {"refine", "metrics", "baselines", "viz", "export"}
-ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz"}
+# Whether the camera noted the exposure stands in the photo's file.
+ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz", "files"}
 ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
 ROOMS["api"] = ROOMS["app"] | {"app"}
 # Where the commands begin; nothing is built on them.
@@ -134,11 +135,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "hfb/refine/*",
         "hfb/app/*",
         "hfb/report/tensorboard.py",
+        "hfb/report/curves.py",
         "hfb/training/*",
         "datamodules/*",
     ),
     "trimesh": ("hfb/export/*", "hfb/viz/*"),
     "pygltflib": ("hfb/export/*",),
+    "pxr": ("hfb/export/usd_file.py",),
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
     "pymatting": ("hfb/matte/*",),
@@ -152,7 +155,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
-WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy"}
+WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy", "pxr"}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,16 @@ from hfb.refine.settings import RefineSettings
 
 DEFAULTS = "run_hfb.yaml"
 _REFINE = {field.name for field in fields(RefineSettings)}
-_MODEL = {"body", "initialiser", "motion_prior", "pose_prior", "refine", "render", "show_progress"}
+_MODEL = {
+    "body",
+    "initialiser",
+    "motion_prior",
+    "pose_prior",
+    "refine",
+    "render",
+    "report",
+    "show_progress",
+}
 # What the files of the command line say beside the settings of the module.
 _OTHERS = {"trainer", "data", "seed_everything", "output"}
 

@@ -35,6 +35,8 @@ from hfb.prior import PosePriorName
 from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
+from hfb.report.curves import LossCurves
+from hfb.report.settings import ReportSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
 
@@ -59,6 +61,7 @@ class HfbModule(pl.LightningModule):
         baselines: settings of the methods that are compared with.
         image_every: steps of a fit between two images in the log; 0: none.
         show_progress: draw progress bars.
+        report: which files are written beside those that every result has.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class HfbModule(pl.LightningModule):
         image_every: int = 20,
         show_progress: bool = True,
         baselines: BaselineSettings | None = None,
+        report: ReportSettings = ReportSettings(),  # noqa: B008 - frozen; jsonargparse shows it
     ) -> None:
         super().__init__()
         check_value("model.image_every", image_every, int, (0, 1_000_000_000))
@@ -97,6 +101,8 @@ class HfbModule(pl.LightningModule):
         self.output = Path(output) if output else None
         self.image_every = image_every
         self.show_progress = show_progress
+        self.report = report
+        self.curves = LossCurves()
         self.config_text = ""
         self.num_unusable = 0
         self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
@@ -129,10 +135,10 @@ class HfbModule(pl.LightningModule):
         if self.trainer.predicting:
             root = self.output or default_output("predict", self.config_text)
             self._progress.begin("reading")
-            self._writer = PredictionWriter(root, self._progress)
+            self._writer = PredictionWriter(root, self._progress, self.report)
             return [self._writer, self._progress]
         root = self.output or default_output("test", self.config_text)
-        self._store = ResultStore(root, self.baselines.inputs(self.methods))
+        self._store = ResultStore(root, self.baselines.inputs(self.methods), self.report)
         return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
 
     def setup(self, stage: str) -> None:
@@ -178,7 +184,8 @@ class HfbModule(pl.LightningModule):
         finished = [store.finished(sample) for sample in samples]
         new: list[Outcome] = [Outcome()] * len(samples)
         if not all(finished):
-            new = evaluate_batch(self.pipeline(), samples, self.methods)
+            watch = Watch(callbacks=self._followers())
+            new = evaluate_batch(self.pipeline(), samples, self.methods, watch)
         for record, outcome in zip(finished, new, strict=True):
             outcomes.append(outcome if record is None else Outcome(record))
         self.metrics.update([o.record for o in outcomes if o.record is not None])
@@ -233,9 +240,15 @@ class HfbModule(pl.LightningModule):
             self.num_unusable += explains_nothing(join_warnings(self._clip_warnings))
         return frames
 
+    def _followers(self) -> tuple[pl.Callback, ...]:
+        """What keeps the curves of fits for the page."""
+        return (self.curves,) if self.report.page else ()
+
     def _watch(self, with_bar: bool) -> Watch:
         """The display, and the log with its images."""
-        callbacks: list[Any] = [FitProgress(self._progress)] if with_bar else []
+        callbacks: list[Any] = []
+        if with_bar:
+            callbacks = [FitProgress(self._progress), *self._followers()]
         logger = self.logger if self.trainer.is_global_zero else None
         if logger is not None and self.image_every:
             callbacks.append(FitImages(logger, self.image_every))  # type: ignore[arg-type]

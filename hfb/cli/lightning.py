@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from hfb.assets import configs_dir
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import ConfigFile, HfbParser, one_line
-from hfb.cli.programs import Program
+from hfb.cli.programs import HELP_ALL, Program
 from hfb.cli.stopping import is_first_process
 from hfb.cli.trainer_checks import check_checkpoint, check_devices
 from hfb.cli.values import accept_any_name
@@ -122,8 +122,12 @@ class QuietCLI(LightningCLI):
             raise InputError(f"the trainer's settings cannot be used: {error}") from error
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """A parser with `--config`, which knows the shipped configurations by name."""
+        """A parser with `--config`, which knows the shipped configurations by name.
+
+        `--help` is answered before there is a parser: here it shows everything, too.
+        """
         parser = self.parser_class(**kwargs)
+        parser.add_argument(HELP_ALL, action="help")
         parser.add_argument(
             "-c",
             "--config",

@@ -21,7 +21,8 @@ from hfb.errors import InputError
 # What Lightning and jsonargparse say at length. Of the Trainer's three dozen arguments, those that
 # matter here: all of them are accepted.
 _HELP = {
-    "help": "show this help and exit",
+    "help": "show the options used most and exit",
+    "help_all": "show this help and exit",
     "print_config": "print all settings as a YAML file for --config and exit",
     "seed_everything": "seed of all random numbers",
     "data": "the class that reads the data; its settings:",
@@ -153,7 +154,7 @@ class HfbParser(LightningArgumentParser):
             super().error(message, ex)
         parser = getattr(ex, "subcommand_parser", None) or self
         program = parser.prog.replace(" [options]", "")
-        print(f"error: {one_line(message)} (settings: {program} --help)", file=sys.stderr)
+        print(f"error: {one_line(message)} (settings: {program} --help-all)", file=sys.stderr)
         sys.exit(2)
 
     def format_help(self, *args: Any) -> str:

@@ -6,15 +6,25 @@ Importing torch and Lightning takes seconds: help, version and misspelt commands
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from hfb import __version__
+from hfb.cli.first_options import (
+    LIFTING_FIT,
+    LIFTING_METRICS,
+    MOTION_PRIOR_FIT,
+    MOTION_PRIOR_METRICS,
+    PREDICT,
+    TEST,
+    FirstOptions,
+)
 
 _HELP = ("-h", "--help")
+HELP_ALL = "--help-all"
 _VERSION = "--version"
 # Options without a value: the word after any other `--option` is its value, not the command.
-_FLAGS = {*_HELP, _VERSION, "--print_config"}
+_FLAGS = {*_HELP, HELP_ALL, _VERSION, "--print_config"}
 _OTHER_CONFIG = "--config FILE, before or after the command, lays a YAML file over the defaults."
 
 
@@ -26,11 +36,14 @@ class Program:
         name: how it is called.
         what: what it does, one sentence.
         commands: the commands and what each does, a few words.
+        first: the options of a command that its `--help` shows; `--help-all` is the parser's. A
+            command that is a program of its own answers by itself.
     """
 
     name: str
     what: str
     commands: dict[str, str]
+    first: dict[str, FirstOptions] = field(default_factory=dict)
 
     def choose(self, args: list[str] | None = None) -> tuple[str, list[str]]:
         """Find the command; options before it mean the same as behind it.
@@ -43,11 +56,13 @@ class Program:
 
         Raises:
             SystemExit: after help or version (code 0), or if there is no such command (code 2).
+                `--help-all` behind a command is left to its parser.
         """
         typed = sys.argv[1:] if args is None else args
         position = _position_of_word(typed)
         options = typed if position is None else typed[:position]
-        if any(option in _HELP for option in options):
+        asking = {*_HELP, HELP_ALL} if position is None else {*_HELP}
+        if asking & {*options}:
             print(self.help_text())
             sys.exit(0)
         if _VERSION in options:
@@ -57,7 +72,11 @@ class Program:
             self._fail("a command is missing")
         if typed[position] not in self.commands:
             self._fail(f"there is no command `{typed[position]}`")
-        return typed[position], [*options, *typed[position + 1 :]]
+        command, given = typed[position], [*options, *typed[position + 1 :]]
+        if command in self.first and {*_HELP} & {*given}:
+            print(self.first[command].help_text(self.name, command, self.commands[command]))
+            sys.exit(0)
+        return command, given
 
     def help_text(self) -> str:
         """What `--help` prints."""
@@ -72,7 +91,7 @@ class Program:
                 *lines,
                 "",
                 _OTHER_CONFIG,
-                f"All settings of a command: {self.name} COMMAND --help",
+                f"Options of a command: {self.name} COMMAND --help",
             ]
         )
 
@@ -106,12 +125,23 @@ REFINEMENT = Program(
     "run_hfb.py",
     "3D body and sub-frame motion from blurry photos of a moving person.",
     _REFINEMENT,
+    {"predict": PREDICT, "test": TEST},
 )
 MOTION_PRIOR = Program(
-    "train_amp.py", "Train the motion prior (eq. 10) on motion capture.", _TRAINING
+    "train_amp.py",
+    "Train the motion prior (eq. 10) on motion capture.",
+    _TRAINING,
+    {
+        "fit": MOTION_PRIOR_FIT,
+        "validate": MOTION_PRIOR_METRICS,
+        "test": MOTION_PRIOR_METRICS,
+    },
 )
 LIFTING = Program(
-    "python -m hfb.training.lifting", "Train the network that corrects starting poses.", _TRAINING
+    "python -m hfb.training.lifting",
+    "Train the network that corrects starting poses.",
+    _TRAINING,
+    {"fit": LIFTING_FIT, "validate": LIFTING_METRICS, "test": LIFTING_METRICS},
 )
 HFB = Program(
     "hfb",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,49 +11,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.errors import InputError, ShapeError
-from hfb.export.images import encode_png
+from hfb.export.gltf_buffer import (
+    CAMERA_TO_GLTF,
+    SLOW_MOTION,
+    GltfBuffer,
+    split_seams,
+    textured_material,
+)
 from hfb.storage import atomic_write
 from hfb.structures import Mesh
 
-# camera frame (y down, z forward) to glTF's (y up, z towards the viewer); a half turn about x, so
-# triangles keep their winding
-CAMERA_TO_GLTF = np.array([1.0, -1.0, -1.0], np.float32)
-SLOW_MOTION = 30.0
 FLAT_SHADING = "KHR_materials_unlit"
-
-
-@dataclass
-class _Buffer:
-    """The single binary buffer of a glTF file while it grows."""
-
-    data: bytearray = field(default_factory=bytearray)
-    views: list[gltf.BufferView] = field(default_factory=list)
-    accessors: list[gltf.Accessor] = field(default_factory=list)
-
-    def add_bytes(self, data: bytes, target: int | None = None) -> int:
-        """Append bytes as a buffer view; returns its index."""
-        self.data.extend(b"\0" * (-len(self.data) % 4))  # accessors must start at multiples of 4
-        view = gltf.BufferView(buffer=0, byteOffset=len(self.data), byteLength=len(data))
-        view.target = target
-        self.views.append(view)
-        self.data.extend(data)
-        return len(self.views) - 1
-
-    def add_array(self, array: np.ndarray, kind: str, target: int | None = None) -> int:
-        """Append an array as an accessor with its bounds; returns its index."""
-        component = gltf.UNSIGNED_INT if array.dtype == np.uint32 else gltf.FLOAT
-        flat = array.reshape(len(array), -1)
-        accessor = gltf.Accessor(
-            bufferView=self.add_bytes(np.ascontiguousarray(array).tobytes(), target),
-            componentType=component,
-            count=len(array),
-            type=kind,
-            # the format demands bounds of positions and of animation times
-            min=flat.min(axis=0).tolist(),
-            max=flat.max(axis=0).tolist(),
-        )
-        self.accessors.append(accessor)
-        return len(self.accessors) - 1
 
 
 def write_glb(
@@ -96,23 +63,6 @@ def write_glb(
         document.save_binary(str(part))
 
 
-def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One vertex per (vertex, uv) pair: glTF allows a vertex a single texture coordinate.
-
-    Args:
-        mesh: any mesh; only its topology is used.
-
-    Returns:
-        vertex (P,) index of the mesh vertex behind each new one; uv (P, 2) with v downwards, as
-        glTF has it; faces (F, 3) uint32 into the new vertices, winding kept.
-    """
-    corners = torch.stack([mesh.faces.reshape(-1), mesh.faces_uv.reshape(-1)], dim=-1).cpu().numpy()
-    pairs, inverse = np.unique(corners, axis=0, return_inverse=True)
-    uv = mesh.uv.detach().cpu().numpy().astype(np.float32)[pairs[:, 1]]
-    uv = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=-1)
-    return pairs[:, 0], uv, inverse.reshape(-1, 3).astype(np.uint32)
-
-
 def _check(path: Path, mesh: Mesh, times: Tensor, slow_motion: float) -> None:
     if path.suffix != ".glb":
         raise InputError(f"a mesh is written as .glb, not {path.name}")
@@ -131,7 +81,7 @@ def _check(path: Path, mesh: Mesh, times: Tensor, slow_motion: float) -> None:
 
 def _build(mesh: Mesh, keys: np.ndarray) -> gltf.GLTF2:
     """The document of a mesh whose sub-frames show at `keys`, s."""
-    buffer = _Buffer()
+    buffer = GltfBuffer()
     vertex, uv, faces = split_seams(mesh)
     verts = mesh.verts.detach().cpu().float().numpy()[:, vertex] * CAMERA_TO_GLTF
     attributes = gltf.Attributes(
@@ -147,31 +97,21 @@ def _build(mesh: Mesh, keys: np.ndarray) -> gltf.GLTF2:
             for frame in verts[1:]
         ],
     )
-    texture = gltf.Image(
-        mimeType="image/png", bufferView=buffer.add_bytes(encode_png(mesh.texture))
-    )
+    image = buffer.add_texture(mesh.texture)
     animations = [_animation(buffer, keys)] if len(keys) > 1 else []
-    document = gltf.GLTF2(
-        asset=gltf.Asset(version="2.0", generator="Human from Blur"),
-        scene=0,
+    return buffer.document(
         scenes=[gltf.Scene(nodes=[0])],
         nodes=[gltf.Node(mesh=0, name="body")],
         meshes=[gltf.Mesh(primitives=[primitive], weights=[0.0] * (len(keys) - 1), name="body")],
-        materials=[_material()],
-        textures=[gltf.Texture(source=0, sampler=0)],
-        samplers=[gltf.Sampler(wrapS=gltf.CLAMP_TO_EDGE, wrapT=gltf.CLAMP_TO_EDGE)],
-        images=[texture],
+        # Unlit: the fitted texture already holds the light of the photo.
+        materials=[textured_material({FLAT_SHADING: {}})],
+        images=[image],
         animations=animations,
-        accessors=buffer.accessors,
-        bufferViews=buffer.views,
-        buffers=[gltf.Buffer(byteLength=len(buffer.data))],
         extensionsUsed=[FLAT_SHADING],
     )
-    document.set_binary_blob(bytes(buffer.data))
-    return document
 
 
-def _animation(buffer: _Buffer, keys: np.ndarray) -> gltf.Animation:
+def _animation(buffer: GltfBuffer, keys: np.ndarray) -> gltf.Animation:
     """Weight k-1 is one at key k and zero at all others; key 0 is the mesh itself."""
     weights = np.eye(len(keys), dtype=np.float32)[:, 1:].reshape(-1)
     sampler = gltf.AnimationSampler(
@@ -183,16 +123,3 @@ def _animation(buffer: _Buffer, keys: np.ndarray) -> gltf.Animation:
         sampler=0, target=gltf.AnimationChannelTarget(node=0, path="weights")
     )
     return gltf.Animation(name="exposure", samplers=[sampler], channels=[channel])
-
-
-def _material() -> gltf.Material:
-    """Unlit: the fitted texture already holds the light of the photo."""
-    return gltf.Material(
-        name="texture",
-        pbrMetallicRoughness=gltf.PbrMetallicRoughness(
-            baseColorTexture=gltf.TextureInfo(index=0), metallicFactor=0.0, roughnessFactor=1.0
-        ),
-        extensions={FLAT_SHADING: {}},
-        alphaMode=gltf.OPAQUE,
-        alphaCutoff=None,
-    )

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hfb.baselines.pose_track import PoseTrack
 from hfb.body import SmplBody
-from hfb.export import UniformMotion
-from hfb.geometry import rotmat_to_rotvec, upright_rotation
+from hfb.export import JointMotion, UniformMotion
+from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat, upright_rotation
 from hfb.refine.result import Refinement
 from hfb.skeleton import rest_pelvis
 from hfb.structures import BodyParams
@@ -28,6 +28,7 @@ _SMPL_NAMES = ("smpl_", "basicmodel_")
 """How the names of SMPL's own files begin, whose shapes SMPL-H shares."""
 _CAMERA_TO_WORLD = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
 """From x right, y down, z forward to x right, y forward, z up, of a level camera."""
+_Z_UP_TO_Y_UP = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
 
 
 def uniform_motion(
@@ -60,17 +61,49 @@ def uniform_motion(
     pose = torch.cat([world @ pose[:, :1], pose[:, 1:]], 1)
     floor = _lowest(BodyParams(betas, pose, pelvis - rest), body)
     shift = torch.tensor([0.0, 0.0, -floor])
-    # Betas of a body that viewers do not have would be taken for SMPL-H's.
-    is_foreign = not body.identity.name.startswith(_SMPL_NAMES)
-    shown_rest = torch.tensor(rest_pelvis("smplh", body.identity.gender)) if is_foreign else rest
     return UniformMotion(
         pose_rotvec=rotmat_to_rotvec(pose),
-        transl=pelvis + shift - shown_rest,
-        betas=torch.zeros_like(betas) if is_foreign else betas,
+        transl=pelvis + shift - _shown_rest(body, rest),
+        betas=torch.zeros_like(betas) if _is_foreign(body) else betas,
         times=times,
         frame_rate=rate,
         world_from_camera=torch.cat([world, shift[:, None]], 1),
     )
+
+
+def upright_joints(
+    uniform: UniformMotion, betas: Float[Tensor, " K"], body: SmplBody
+) -> JointMotion:
+    """The motion in equal steps for programs whose y axis points up.
+
+    Args:
+        uniform: as `uniform_motion` made it.
+        betas: shape of the body itself.
+        body: the body model.
+
+    Returns:
+        In the world frame, turned: x right, y up, z towards the camera.
+    """
+    turn = torch.tensor(_Z_UP_TO_Y_UP)
+    pose = rotvec_to_rotmat(uniform.pose_rotvec)
+    pelvis = uniform.transl + _shown_rest(body, body.shape(betas)[1][0])
+    return JointMotion(
+        times=uniform.times,
+        pose_rotmat=torch.cat([turn @ pose[:, :1], pose[:, 1:]], 1),
+        root=pelvis @ turn.T,
+    )
+
+
+def _is_foreign(body: SmplBody) -> bool:
+    """Whether viewers do not have the body: its betas would be taken for SMPL-H's."""
+    return not body.identity.name.startswith(_SMPL_NAMES)
+
+
+def _shown_rest(body: SmplBody, rest: Float[Tensor, "3"]) -> Float[Tensor, "3"]:
+    """Where the root joint of the body that viewers show rests, model frame, m."""
+    if _is_foreign(body):
+        return torch.tensor(rest_pelvis("smplh", body.identity.gender))
+    return rest
 
 
 def _lowest(params: BodyParams, body: SmplBody) -> float:

@@ -6,37 +6,38 @@ from dataclasses import replace
 from pathlib import Path
 
 from hfb.evaluate.results import SampleResult
-from hfb.export import write_glb, write_image, write_motion, write_video
+from hfb.export import write_image, write_motion, write_video
 from hfb.motion import reverse
 from hfb.refine.fitter import Fitter
 from hfb.refine.result import Refinement, render_views
 from hfb.report.images import preview_camera, preview_image, result_image
-from hfb.report.motion_record import motion_record, moving_mesh
+from hfb.report.motion_record import motion_record
+from hfb.report.rig_files import write_body_files
+from hfb.report.settings import ReportSettings
 from hfb.structures import BlurSample
 
 VIDEO_FPS = 12.0
 VIDEO_SUBFRAMES = 24
 
 
-def fill_frame_folder(folder: Path, result: SampleResult, fitter: Fitter) -> None:
+def fill_frame_folder(
+    folder: Path, result: SampleResult, fitter: Fitter, settings: ReportSettings
+) -> None:
     """Write the files of one result.
 
     Args:
         folder: exists and is empty.
         result: what was found for a single photo.
         fitter: the tools of the run.
+        settings: which files.
     """
     refinement, sample = result.refinement, result.item.sample
+    exposure, fps, body = sample.exposure[:1], sample.fps, fitter.body
+    record = motion_record([refinement], exposure, fps, body)
+    write_motion(folder / "motion.npz", record)
     backwards = replace(refinement, motion=reverse(refinement.motion))
-    for name, one in (("motion.npz", refinement), ("motion_reversed.npz", backwards)):
-        record = motion_record([one], sample.exposure[:1], sample.fps, fitter.body)
-        write_motion(folder / name, record)
-    write_glb(
-        folder / "mesh.glb",
-        moving_mesh([refinement], fitter.body),
-        record.times,
-        extras={"body": fitter.body.identity.name, "sample_id": sample.sample_id},
-    )
+    write_motion(folder / "motion_reversed.npz", motion_record([backwards], exposure, fps, body))
+    write_body_files(folder, [refinement], record, sample, body, settings)
     write_slow_motion(folder, refinement, sample, fitter)
     write_image(folder / "comparison.png", result_image(result, fitter))
     write_image(folder / "texture.png", refinement.texture)

@@ -18,7 +18,7 @@ __all__ = ["body", "known", "make_known", "small_settings"]
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out videos and meshes: metrics and restarts do not depend on them."""
 
-    def fill(folder: Path, result: SampleResult, fitter: object) -> None:
+    def fill(folder: Path, result: SampleResult, *given: object) -> None:
         write_image(folder / "comparison.png", result.item.sample.background)
 
     monkeypatch.setattr(result_store, "fill_folder", fill)

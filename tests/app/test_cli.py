@@ -65,13 +65,16 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
     assert names == {
         "comparison.png",
         "mesh.glb",
+        "motion.bvh",
         "motion.npz",
         "motion_reversed.npz",
+        "page.json",
         "subframes.mp4",
         "texture.png",
     }
     assert "image_size: 64" in (out / "config.yaml").read_text()
     assert len(list((out / "tensorboard").iterdir())) == 1
+    assert (out / "report.html").stat().st_size > 100_000
     row = first_row(out)
     assert row["sample_id"] == "image"
     assert float(row["reblur_psnr_db"]) > 5.0
@@ -81,6 +84,14 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
         read_motion(sample / "motion_reversed.npz"),
     )
     torch.testing.assert_close(motion.transl.flip(0), backwards.transl, atol=1e-5, rtol=1e-4)
+
+
+def test_files_are_written_as_wanted(run: Callable[..., Path]) -> None:
+    out = run("--model.report.page=false", "--model.report.morph_targets=true")
+    kept = {path.name for path in (out / "samples" / "image").iterdir()}
+    assert "mesh_morph.glb" in kept
+    assert "page.json" not in kept
+    assert not (out / "report.html").exists()
 
 
 @pytest.mark.parametrize("name", ["run_hfb", "paper"])

@@ -17,6 +17,7 @@ def test_all_files_are_there(undisturbed: Path, capsys: pytest.CaptureFixture) -
         "config.yaml",
         "metrics.json",
         "per_sample.csv",
+        "report.html",
         "samples",
         "table.md",
     }

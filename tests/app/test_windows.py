@@ -1,6 +1,7 @@
 """A clip in windows: every photo once, bounded windows, no jump where they meet."""
 
 import csv
+import json
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -161,8 +162,16 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert [row["first_frame"] for row in rows] == [str(k) for k in range(NUM_PHOTOS)]
     assert all(float(row["jump_from_before_mm"]) < 20.0 for row in rows[1:])
     assert {p.name for p in folder.iterdir()} == {
-        "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv"
+        "motion.bvh", "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv",
+        "page.json",
     }  # fmt: skip
+    card = json.loads((folder / "page.json").read_text())
+    assert len(card["photos"]) == NUM_PHOTOS
+    assert len(card["per_photo"]["rows"]) == NUM_PHOTOS
+    assert [frame["photo"] for frame in card["frames"]] == sorted(
+        frame["photo"] for frame in card["frames"]
+    )
+    assert (tmp_path / "report.html").is_file()
     summary = (tmp_path / "summary.txt").read_text()
     assert "largest jump of a joint" in summary
     assert "exposure found" not in summary

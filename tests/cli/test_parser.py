@@ -48,7 +48,7 @@ def printed(capsys, args, run=main):
 def test_wrong_settings_are_one_line_that_names_them(capsys, option, part):
     text = said(capsys, ["test", option])
     assert part in text
-    assert "run_hfb.py test --help" in text
+    assert "run_hfb.py test --help-all" in text
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_wrong_keys_in_a_file_are_one_line_that_names_them(capsys, tmp_path, con
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["predict"], "hfb predict --help"),
-        (["train-amp", "fit"], "hfb train-amp fit --help"),
-        (["train-lifting", "fit"], "hfb train-lifting fit --help"),
+        (["predict"], "hfb predict --help-all"),
+        (["train-amp", "fit"], "hfb train-amp fit --help-all"),
+        (["train-lifting", "fit"], "hfb train-lifting fit --help-all"),
     ],
 )
 def test_hfb_runs_the_same_commands(capsys, words, part):
@@ -108,7 +108,7 @@ def test_shipped_configurations_are_known_by_name(capsys, tmp_path, monkeypatch)
 
 
 def test_help_shows_the_settings_of_the_classes_in_use(capsys):
-    text = printed(capsys, ["predict", "--help"])
+    text = printed(capsys, ["predict", "--help-all"])
     places = [text.index(name) for name in ("--output", "--data.image", "--model.refine.degree")]
     assert places == sorted(places)
     for part in ("--data.clip.part", "--model.initialiser.lifting", "--trainer.devices"):
@@ -116,8 +116,8 @@ def test_help_shows_the_settings_of_the_classes_in_use(capsys):
     assert "(default: 256)" in text  # image_size, from the configuration
     for clutter in ("known subclasses", "--trainer.profiler", "--optimizer", "--data.root"):
         assert clutter not in text
-    assert "--data.root" in printed(capsys, ["test", "--help"])
-    text = printed(capsys, ["fit", "--help"], train)
+    assert "--data.root" in printed(capsys, ["test", "--help-all"])
+    text = printed(capsys, ["fit", "--help-all"], train)
     for part in ("--data.windows.min_frames", "--ckpt_path", "--trainer.max_epochs"):
         assert part in text
 

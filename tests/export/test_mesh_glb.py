@@ -1,5 +1,4 @@
 import io
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,25 +7,15 @@ import pygltflib
 import pytest
 import torch
 import trimesh
+from gltf_files import accessor_array
 from PIL import Image
 
 from hfb.errors import InputError, ShapeError
 from hfb.export import write_glb
-from hfb.export.mesh_glb import split_seams
+from hfb.export.gltf_buffer import split_seams
 from hfb.structures import Mesh
 
 TIMES = torch.tensor([0.005, 0.015, 0.030])
-
-
-def accessor_array(document: pygltflib.GLTF2, index: int) -> np.ndarray:
-    """Decode an accessor by hand, from the text of the glTF 2.0 specification."""
-    accessor = document.accessors[index]
-    view = document.bufferViews[accessor.bufferView]
-    width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}[accessor.type]
-    letter = {5126: "f", 5125: "I"}[accessor.componentType]
-    count = accessor.count * width
-    blob = document.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
-    return np.array(struct.unpack(f"<{count}{letter}", blob)).reshape(-1, width)
 
 
 def shown_positions(document: pygltflib.GLTF2, seconds: float) -> np.ndarray:

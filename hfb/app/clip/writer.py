@@ -19,6 +19,20 @@ from hfb.refine.fitter import Fitter
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
+from hfb.report.page import (
+    MOST_PHOTOS,
+    Card,
+    PhotoView,
+    clip_card,
+    clip_numbers,
+    evenly_spread,
+    frames_of_photos,
+    view_of_photo,
+    warning_rows,
+    write_card,
+    write_run_page,
+)
+from hfb.report.settings import ReportSettings
 from hfb.report.write_sequence import write_sequence
 from hfb.structures import BlurSample, ClipPart
 
@@ -35,6 +49,7 @@ class ClipPhoto:
         begins_window: whether a window ended just before it.
         has_own_start: False where the person was not found and the neighbour's pose was taken.
         warnings: what is wrong with the fit.
+        view: what the page shows of it, if it shows it.
     """
 
     refinement: Refinement
@@ -44,6 +59,7 @@ class ClipPhoto:
     begins_window: bool
     has_own_start: bool
     warnings: tuple[FitWarning, ...]
+    view: PhotoView | None = None
 
 
 class ClipWriter:
@@ -52,11 +68,13 @@ class ClipWriter:
     Args:
         root: folder of the run.
         fitter: the tools of the run.
+        settings: which files a clip has.
     """
 
-    def __init__(self, root: Path, fitter: Fitter) -> None:
+    def __init__(self, root: Path, fitter: Fitter, settings: ReportSettings | None = None) -> None:
         self.root = root
         self.fitter = fitter
+        self.settings = settings or ReportSettings()
         self.photos: list[ClipPhoto] = []
         self._texture = torch.zeros(3, 1, 1)
         self._begin = time.perf_counter()
@@ -75,6 +93,7 @@ class ClipWriter:
                 frame.begins_window,
                 frame.has_own_start,
                 warnings_of(fitted.evidence, fitted.metrics),
+                self._view(frame),
             )
         )
         if frame.begins_window or frame.part.number == 0:
@@ -82,6 +101,14 @@ class ClipWriter:
             folder = self.root / "images" / sample.sample_id
             folder.mkdir(parents=True, exist_ok=True)
             write_image(folder / f"frame_{frame.part.first_frame:06d}.png", image)
+
+    def _view(self, frame: ClipFrame) -> PhotoView | None:
+        """Draw a photo for the page, if it is one of those that are shown."""
+        shown = evenly_spread(frame.part.total, MOST_PHOTOS)
+        if not self.settings.page or frame.part.number not in shown:
+            return None
+        fitted, count = frame.fitted, frames_of_photos(len(shown))
+        return view_of_photo(fitted.item, fitted.refinement, self.fitter, count)
 
     def write(self, sample: BlurSample) -> None:
         """All files of the clip, whole or not at all.
@@ -96,10 +123,32 @@ class ClipWriter:
         photo = sample.blurry.expand(len(exposure), -1, -1, -1)
         whole = replace(sample, blurry=photo, alpha=None, exposure=exposure, part=None)
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
-            write_sequence(folder, refinements, whole, self.fitter)
+            write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
+            if self.settings.page:
+                write_card(folder, self._card(whole, refinements))
         with atomic_write(self.root / "summary.txt") as part:
             part.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
+        if self.settings.page:
+            write_run_page(self.root)
+
+    def _card(self, whole: BlurSample, refinements: list[Refinement]) -> Card:
+        """What the page shows of the clip."""
+        views = [photo.view for photo in self.photos if photo.view is not None]
+        told = {
+            "seconds": round(time.perf_counter() - self._begin, 1),
+            "numbers": clip_numbers(
+                [photo.metrics for photo in self.photos],
+                whole,
+                views,
+                self.fitter.body.joint_names,
+                self.photos[0].refinement.gap,
+            ),
+            "notes": [],
+            "warnings": warning_rows(join_warnings([photo.warnings for photo in self.photos])),
+            "per_photo": {"rows": self.rows()},
+        }
+        return clip_card(whole, refinements, views, self.fitter, told)
 
     def rows(self) -> list[dict[str, str]]:
         """One row a photo: where it is, how well it is explained, how it meets the next one."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,14 @@ from hfb.cli.display import duration
 from hfb.evaluate.tables import Table, means_by_tag, summarize_run, table_markdown
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
+from hfb.report.curves import LossCurves
 from hfb.report.lines import record_line
+from hfb.report.page import write_run_page
 from hfb.report.tensorboard import log_image
 from hfb.structures import BrokenSample
+
+PAGE_EVERY_S = 30.0
+"""A page that grows with the run is read now and then, but written with every batch."""
 
 
 class EvaluationWriter(pl.Callback):
@@ -40,6 +47,7 @@ class EvaluationWriter(pl.Callback):
         self._console = Console(stderr=True, markup=False)
         self._means: dict[str, float] = {}
         self._is_estimated = False
+        self._page_at = -math.inf
 
     @property
     def root(self) -> Path:
@@ -74,9 +82,10 @@ class EvaluationWriter(pl.Callback):
             if outcome.broken is not None:
                 self._note(outcome.broken)
             elif outcome.results:
-                self._keep(outcome, pl_module.pipeline().fitter(), trainer)
+                self._keep(outcome, pl_module.pipeline().fitter(), pl_module.curves, trainer)
         if trainer.is_global_zero and any(o.broken or o.results for o in outcomes):
             self.write_tables()
+            self._write_page(PAGE_EVERY_S)
             if trainer.logger is not None:
                 trainer.logger.log_metrics(self._means, len(self.store.records()))
         if any(o.broken or o.results for o in outcomes):
@@ -92,8 +101,10 @@ class EvaluationWriter(pl.Callback):
             self.progress.note(f"about {duration(left)} left for {batches_left} more batches")
             self._is_estimated = True
 
-    def _keep(self, outcome: Outcome, fitter: Fitter, trainer: pl.Trainer) -> None:
-        record = self.store.write(list(outcome.results), fitter)
+    def _keep(
+        self, outcome: Outcome, fitter: Fitter, curves: LossCurves, trainer: pl.Trainer
+    ) -> None:
+        record = self.store.write(list(outcome.results), fitter, curves.take(outcome.results[0]))
         if not trainer.is_global_zero:
             return
         self.progress.print(record_line(record))
@@ -121,6 +132,12 @@ class EvaluationWriter(pl.Callback):
                 part.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         return table
 
+    def _write_page(self, every_s: float = 0.0) -> None:
+        """Write `report.html`, if it is wanted and the last one is older than `every_s`."""
+        if self.store.settings.page and time.monotonic() - self._page_at >= every_s:
+            write_run_page(self.root)
+            self._page_at = time.monotonic()
+
     def on_test_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """When all processes are done, one prints what they have written."""
         self.progress.finish()
@@ -128,6 +145,7 @@ class EvaluationWriter(pl.Callback):
         if not trainer.is_global_zero:
             return
         table = self.write_tables()
+        self._write_page()
         print(table)
         self._console.print(f"results in {self.root}", highlight=False, soft_wrap=True)
         experiment: Any = getattr(trainer.logger, "experiment", None)

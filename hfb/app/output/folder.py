@@ -12,7 +12,14 @@ from hfb.evaluate.records import read_csv
 
 OUTPUTS = Path("outputs")
 FOLDERS = ("samples", "unusable", "images", "tensorboard")
-FILES = ("config.yaml", "per_sample.csv", "summary.txt", "metrics.json", "table.md")
+FILES = (
+    "config.yaml",
+    "per_sample.csv",
+    "report.html",
+    "summary.txt",
+    "metrics.json",
+    "table.md",
+)
 
 
 def default_output(command: str, config_text: str) -> Path:

@@ -16,7 +16,9 @@ from hfb.app.progress import RunProgress
 from hfb.evaluate.results import SampleResult
 from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
+from hfb.report.curves import LossCurves
 from hfb.report.lines import result_lines
+from hfb.report.settings import ReportSettings
 
 
 class Prediction:
@@ -40,12 +42,16 @@ class PredictionWriter(BasePredictionWriter):
     Args:
         root: the folder; made with the first result.
         progress: the display.
+        settings: which files a result has.
     """
 
-    def __init__(self, root: Path, progress: RunProgress) -> None:
+    def __init__(
+        self, root: Path, progress: RunProgress, settings: ReportSettings | None = None
+    ) -> None:
         super().__init__(write_interval="batch")
         self.root = root
         self.progress = progress
+        self.settings = settings or ReportSettings()
         self._clip: ClipWriter | None = None
 
     def write_on_batch_end(
@@ -76,20 +82,23 @@ class PredictionWriter(BasePredictionWriter):
         if batch and batch[0].part is not None:
             self._write_clip(prediction.frames, batch[0], fitter)
         else:
-            self._write_samples(prediction.results, fitter)
+            self._write_samples(prediction.results, fitter, pl_module.curves)
 
-    def _write_samples(self, results: list[SampleResult], fitter: Fitter) -> None:
+    def _write_samples(
+        self, results: list[SampleResult], fitter: Fitter, curves: LossCurves
+    ) -> None:
         self.progress.begin("writing", len(results))
-        samples = SampleFiles(self.root, self.progress.print)
+        samples = SampleFiles(self.root, self.progress.print, self.settings)
         for number, result in enumerate(results, 1):
-            samples.write(result, fitter)
+            samples.write(result, fitter, curves.take(result))
             self.progress.update(number)
+        samples.write_page()
         self.progress.finish()
         self._say([line for result in results for line in result_lines(result)])
 
     def _write_clip(self, frames: list[ClipFrame], sample: Any, fitter: Fitter) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self.root, fitter)
+            self._clip = ClipWriter(self.root, fitter, self.settings)
         for frame in frames:
             self._clip.add(frame)
         if sample.part.number + 1 < sample.part.total:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,9 @@ from hfb.errors import InputError
 from hfb.evaluate.records import Record, digest_of, record_of, rows_of, write_csv
 from hfb.evaluate.results import SampleResult
 from hfb.refine.fitter import Fitter
+from hfb.report.curves import Curves
 from hfb.report.folder import fill_folder
+from hfb.report.settings import ReportSettings
 from hfb.storage import atomic_folder, atomic_write
 from hfb.structures import BlurSample, BrokenSample
 
@@ -30,7 +32,7 @@ _log = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
 # What decides neither about the samples nor about their results.
 _FREE_OPTIONS = {"trainer", "output", "config", "verbose", "return_predictions"}
-_FREE_MODEL_OPTIONS = {"output", "image_every", "show_progress"}
+_FREE_MODEL_OPTIONS = {"output", "image_every", "report", "show_progress"}
 
 
 class ResultStore:
@@ -39,10 +41,17 @@ class ResultStore:
     Args:
         root: the folder of the run.
         inputs: folders with a folder a sample whose files decide about results, too.
+        settings: which files a result has.
     """
 
-    def __init__(self, root: Path, inputs: list[Path] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        inputs: list[Path] | None = None,
+        settings: ReportSettings | None = None,
+    ) -> None:
         self.root = root
+        self.settings = settings or ReportSettings()
         self.inputs = inputs or []
         self._records: dict[str, Record] = {}
         self._damaged: set[Path] = set()
@@ -134,8 +143,15 @@ class ResultStore:
             digest = hashlib.sha256(content).hexdigest()[:16]
         return digest
 
-    def write(self, results: list[SampleResult], fitter: Fitter) -> Record:
+    def write(
+        self, results: list[SampleResult], fitter: Fitter, curves: Sequence[Curves] = ()
+    ) -> Record:
         """Write a sample finished by one or more methods; the first one's files come first.
+
+        Args:
+            results: one a method.
+            fitter: the tools of the run.
+            curves: of its fit, one a photo.
 
         Raises:
             InputError: if the folder cannot be written.
@@ -147,7 +163,7 @@ class ResultStore:
             for k, result in enumerate(results):
                 place = folder / result.method if k else folder
                 place.mkdir(exist_ok=True)
-                fill_folder(place, result, fitter)
+                fill_folder(place, result, fitter, self.settings, None if k else curves)
             (folder / RESULT_NAME).write_text(json.dumps(record, indent=1) + "\n")
         self._clear_unusable(name)
         self._records[name] = record

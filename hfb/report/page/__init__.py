@@ -1,0 +1,31 @@
+"""`report.html`: a run on one page, for a browser without a network."""
+
+from hfb.report.page.card import (
+    CARD_NAME,
+    MOST_PHOTOS,
+    Card,
+    clip_card,
+    evenly_spread,
+    sample_card,
+    write_card,
+)
+from hfb.report.page.numbers import clip_numbers, warning_rows
+from hfb.report.page.photo_view import PhotoView, frames_of_photos, view_of_photo
+from hfb.report.page.run_page import PAGE_NAME, write_run_page
+
+__all__ = [
+    "CARD_NAME",
+    "MOST_PHOTOS",
+    "PAGE_NAME",
+    "Card",
+    "PhotoView",
+    "clip_card",
+    "clip_numbers",
+    "evenly_spread",
+    "frames_of_photos",
+    "sample_card",
+    "view_of_photo",
+    "warning_rows",
+    "write_card",
+    "write_run_page",
+]

@@ -1,0 +1,142 @@
+"""The page in headless Chromium: it loads without errors, draws a body, plays and sorts."""
+
+import base64
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfb.report.page import PAGE_NAME
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+WAIT_S = 60
+READY = "const c = document.getElementById('body'); return Boolean(c && c.dataset.ready)"
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(driver, log_output=os.devnull)
+    opened = webdriver.Chrome(options=options, service=service)
+    opened.set_network_conditions(offline=True, latency=0, throughput=0)
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def look(browser: Any) -> Open:
+    """Opens the page of a run and waits until the body is drawn."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    def at(root: Path, size: tuple[int, int] = DESKTOP) -> Any:
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1}
+        mobile = {**metrics, "mobile": size == PHONE}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", mobile)
+        browser.get_log("browser")  # what earlier pages said
+        browser.get((root / PAGE_NAME).as_uri())
+        WebDriverWait(browser, WAIT_S).until(lambda page: page.execute_script(READY))
+        return browser
+
+    return at
+
+
+def canvas(page: Any, name: str) -> np.ndarray:
+    """What a canvas shows."""
+    address = page.execute_script(f"return document.getElementById('{name}').toDataURL()")
+    data = base64.b64decode(address.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def move_to(page: Any, share: float) -> None:
+    """Put the slider somewhere, as a hand would."""
+    page.execute_script(
+        "const s = document.getElementById('time'); s.value = arguments[0] * s.max;"
+        "s.dispatchEvent(new Event('input'));",
+        share,
+    )
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_it_loads_without_errors_and_fits_the_screen(
+    look: Open, saved: Path, size: tuple[int, int]
+) -> None:
+    page = look(saved, size)
+    assert [line for line in page.get_log("browser") if line["level"] == "SEVERE"] == []
+    assert page.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_the_body_is_drawn_and_turns(look: Open, saved: Path) -> None:
+    page = look(saved)
+    page.execute_script("for (const b of document.querySelectorAll('.tools button')) "
+                        "if (b.textContent === 'photo') b.click();")  # fmt: skip
+    slanted = canvas(page, "body")
+    assert len(np.unique(slanted.reshape(-1, 3), axis=0)) > 500, "a body in its colours"
+    page.execute_script("for (const b of document.querySelectorAll('.tools button')) "
+                        "if (b.textContent === 'Back') b.click();")  # fmt: skip
+    assert np.abs(canvas(page, "body") - slanted).max() > 100
+
+
+def test_the_slider_moves_picture_and_body(look: Open, saved: Path) -> None:
+    page = look(saved)
+    move_to(page, 0.0)
+    before, body = canvas(page, "sharp"), canvas(page, "body")
+    move_to(page, 1.0)
+    assert np.abs(canvas(page, "sharp") - before).max() > 40
+    assert np.abs(canvas(page, "body") - body).max() > 40
+    clock = page.find_element("css selector", ".player output").text
+    assert float(clock.split()[0]) > 1.0
+
+
+def test_it_plays(look: Open, saved: Path) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    page = look(saved)
+    page.find_element("id", "play").click()
+    value = "return Number(document.getElementById('time').value)"
+    WebDriverWait(page, WAIT_S).until(lambda one: one.execute_script(value) > 1.0)
+    page.find_element("id", "play").click()
+    stopped = page.execute_script(value)
+    assert page.execute_script(value) == stopped
+
+
+def test_samples_are_chosen_and_sorted(look: Open, many: Path) -> None:
+    page = look(many)
+    title = "return document.querySelector('#sample h2').textContent"
+    assert page.execute_script(title) == "s13", "the worst comes first"
+    page.find_element("css selector", '#strip button[data-name="s00"]').click()
+    assert page.execute_script(title) == "s00"
+    names = "return [...document.querySelectorAll('#rows tbody tr')].map(row => row.dataset.name)"
+    assert page.execute_script(names)[0] == "s00"
+    head = "[...document.querySelectorAll('#rows th')].find(h => h.textContent === 'error mm')"
+    page.execute_script(f"{head}.click(); {head}.click();")
+    assert page.execute_script(names) == [f"s{k:02d}" for k in reversed(range(14))]
+    assert [line for line in page.get_log("browser") if line["level"] == "SEVERE"] == []
