@@ -15,6 +15,7 @@ PHASES = {
     "find_gap_1": "finding the exposure gap",
     "find_gap_2": "finding the exposure gap",
     "refine": "refining",
+    "hold": "refining, held to the start",
 }
 """What the fits of a refinement are called on the screen, by `RefineModule.phase`."""
 

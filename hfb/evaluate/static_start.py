@@ -58,7 +58,6 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
         lr=LearningRates(texture=0.05),
         num_subframes=1,
         start_noise=0.0,
-        image_robust=0.0,
     )
     still = Fitter(fitter.body, settings, fitter.render_settings)
     module = still.refine(problem, torch.zeros(1, dtype=torch.long))

@@ -6,7 +6,6 @@ from hfb.losses.image import (
     background_loss,
     image_loss,
     matting_loss,
-    robust_image_loss,
 )
 from hfb.losses.landmarks import landmark_loss
 from hfb.losses.regularisation import (
@@ -35,7 +34,6 @@ __all__ = [
     "polynomial_loss",
     "pose_anchor_loss",
     "pose_prior_loss",
-    "robust_image_loss",
     "shape_loss",
     "texel_pairs",
     "texture_smoothness_loss",

@@ -13,8 +13,6 @@ MattingKind = Literal["iou", "l1", "l2"]
 
 # Pixels: lets two empty mattes agree (0/0 = 1) and changes no other value visibly.
 _EMPTY_MATTE = 1e-6
-_LEAST_LIMIT = 0.03
-"""Squared difference, over three channels, that no pixel is let go for: a tenth in each."""
 
 
 def image_loss(
@@ -40,40 +38,6 @@ def image_loss(
         One value a sample.
     """
     return _mean_over_pixels((preds - target).square(), weight, area)
-
-
-def robust_image_loss(
-    preds: Float[Tensor, "*B 3 H W"],
-    target: Float[Tensor, "*B 3 H W"],
-    scale: float,
-    person: Float[Tensor, "*B 1 H W"],
-    weight: Float[Tensor, "*B 1 H W"] | None = None,
-    area: Float[Tensor, "*B"] | None = None,
-) -> Float[Tensor, "*B"]:
-    """`image_loss` that lets pixels go which the model cannot explain; not in the paper.
-
-    Shadows, folds and ghosts of the background differ by far more than the rest. The squared
-    difference e of a pixel counts as e / (1 + e / s), with s from what the person's pixels are
-    explained to at the moment.
-
-    Args:
-        preds: as in `image_loss`.
-        target: as in `image_loss`.
-        scale: s in medians of e over the person's pixels.
-        person: matte; pixels above one half are the person's.
-        weight: as in `image_loss`.
-        area: as in `image_loss`.
-
-    Returns:
-        One value a sample.
-    """
-    squared = (preds - target).square().sum(-3, keepdim=True)
-    with torch.no_grad():
-        own = torch.where(person > 0.5, squared, torch.nan).flatten(-3)
-        usual = torch.nan_to_num(own.nanmedian(-1).values, nan=1.0)
-        limit = (scale * usual).clamp(min=_LEAST_LIMIT)[..., None, None, None]
-    channels = preds.shape[-3]
-    return _mean_over_pixels(squared / (1.0 + squared / limit) / channels, weight, area)
 
 
 def matting_loss(

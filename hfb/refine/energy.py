@@ -26,7 +26,6 @@ from hfb.losses import (
     polynomial_loss,
     pose_anchor_loss,
     pose_prior_loss,
-    robust_image_loss,
     shape_loss,
     texture_smoothness_loss,
 )
@@ -43,8 +42,8 @@ from hfb.structures import Exposure, Layers
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
-_MOST_NOISE = 50.0
-"""Factor beyond which priors do not grow: before there is a texture nothing is explained."""
+_MOST_HELD = 50.0
+"""Largest factor of the weights that hold a photo."""
 
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
@@ -158,12 +157,8 @@ def _area(context: Context) -> Tensor | None:
 @register_term("image", weight=(3.0, 50.0, 50.0))
 def image_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The blurry image is explained: eq. 3."""
-    problem, scale = context.problem, context.settings.image_robust
-    pair = (prediction.image, problem.image)
-    if scale > 0:
-        area = _area(context)
-        return robust_image_loss(*pair, scale, problem.alpha, problem.valid, area)
-    return image_loss(*pair, problem.valid, _area(context))
+    problem = context.problem
+    return image_loss(prediction.image, problem.image, problem.valid, _area(context))
 
 
 @register_term("matting", weight=(1.0, 0.3, 0.3))
@@ -211,7 +206,7 @@ def shape_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     return shape_loss(prediction.betas)
 
 
-@register_term("motion", weight=0.002, is_prior=True)
+@register_term("motion", weight=0.002, holds=True)
 def motion_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The motion is slow and simple: eq. 8."""
     settings = context.settings
@@ -242,7 +237,7 @@ def adversarial_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return context.motion_energy(prediction.motion)
 
 
-@register_term("pose_anchor", weight=0.03, is_prior=True)
+@register_term("pose_anchor", weight=0.03, holds=True)
 def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The pose stays where it started; not in the paper, see `pose_anchor_loss`."""
     sigma, stiffness = context.problem.joint_sigma, None
@@ -269,7 +264,7 @@ def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
 
 
 @register_term(
-    "landmarks", weight=30.0, is_prior=True, needs=lambda context: context.landmarks is not None
+    "landmarks", weight=150.0, holds=True, needs=lambda context: context.landmarks is not None
 )
 def landmark_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The body is where the detector saw it at mid-exposure; not in the paper.
@@ -283,32 +278,36 @@ def landmark_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
     middle = slice((count - 1) // 2, count // 2 + 1)
     joints, verts = prediction.joints[:, middle], prediction.verts[:, middle]
     seen = target.seen(joints, verts, context.problem.camera).mean(1)
-    held = landmark_loss(seen, target.xy, target.height, target.trust)
-    # A photo that is explained better than most outweighs any detector.
-    return held * _unexplained(prediction, context).clamp(max=1.0)
+    return landmark_loss(seen, target.xy, target.height, target.trust)
 
 
-def prior_strength(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """How much what is known besides the photo weighs: more where the photo is not explained.
+@torch.no_grad()
+def unexplained(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """The photo's mean squared error, in units of what counts as explained; not in the paper.
+
+    Args:
+        prediction: the forward model at this step.
+        context: what it is compared with.
+    """
+    problem = context.problem
+    error = image_loss(prediction.image, problem.image, problem.valid, _area(context))
+    return error / context.settings.explained_error
+
+
+def holding_factor(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """By how much more the terms weigh that hold a photo which is not explained.
 
     The likelihood of a photo whose noise is not known is its mean squared error to the power of
-    half its pixels: against it, all that is known besides weighs by that error. A photo that the
-    body explains moves the body where it wants it, one that it cannot explain does not. Not in the
-    paper.
+    half its pixels: against it, all that is known besides weighs by that error. What a wrong model
+    leaves is not noise, but alike from pixel to pixel, the more so the more it is: the power is
+    larger than one. Not in the paper.
 
     Args:
         prediction: the forward model at this step.
         context: what it is compared with.
 
     Returns:
-        Factors of the terms that are priors, at least 1; without gradient.
+        At least 1, without gradient.
     """
-    return _unexplained(prediction, context).clamp(1.0, _MOST_NOISE)
-
-
-@torch.no_grad()
-def _unexplained(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """The photo's error in noise levels, to the power of the settings."""
-    problem, settings = context.problem, context.settings
-    error = image_loss(prediction.image, problem.image, problem.valid, _area(context))
-    return (error / settings.noise_level) ** settings.noise_power
+    error = unexplained(prediction, context)
+    return (error.clamp(min=1.0) ** context.settings.held_power).clamp(max=_MOST_HELD)

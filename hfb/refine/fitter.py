@@ -102,8 +102,41 @@ class Fitter:
         if state is not None:
             module.load_state(state)
         run.fit(module, self.settings.num_steps)
+        if self.settings.hold_unexplained:
+            self._hold_unexplained(module, problem, state, run)
         return_free_memory()
         return module
+
+    def _hold_unexplained(
+        self,
+        module: RefineModule,
+        problem: RefineProblem,
+        state: dict[str, Tensor] | None,
+        run: _Run,
+    ) -> None:
+        """Fit photos that are not explained once more, held to their starts.
+
+        Where clothes, shadows or a wrong background have to be explained by a bare body, colours
+        are bought with joints (docs/lab/held_joints.md).
+
+        Args:
+            module: finished; has the other fit's results afterwards.
+            problem: as it began.
+            state: what it began with, where that was not the start alone.
+            run: of this call.
+        """
+        rows = module.judge() > 1.0
+        if not bool(rows.any()):
+            return
+        if problem.sequences is None:
+            chosen = rows.nonzero()[:, 0]
+            problem = problem.index(chosen)
+            state = state and {name: value[chosen] for name, value in state.items()}
+        again = self._module(problem, gap=module.gap, phase="hold", is_held=True)
+        if state is not None:
+            again.load_state(state)
+        run.fit(again, self.settings.num_steps)
+        module.take_over(again, rows)
 
     def _must_find_gap(self, problem: RefineProblem) -> bool:
         """Whether it is unknown how long the shutter was shut between consecutive photos."""
@@ -141,6 +174,7 @@ class Fitter:
         settings: RefineSettings | None = None,
         gap: Tensor | None = None,
         phase: str = "refine",
+        is_held: bool = False,
     ) -> RefineModule:
         body, pose_prior, texel_pairs, motion_prior = self._parts
         settings = settings or self.settings
@@ -154,6 +188,7 @@ class Fitter:
             motion_prior,
             gap,
             phase,
+            is_held,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from hfb.body import SmplBody
@@ -21,9 +21,10 @@ from hfb.refine.energy import (
     Context,
     Prediction,
     available_weights,
+    holding_factor,
     loss_terms,
     needs_layers,
-    prior_strength,
+    unexplained,
 )
 from hfb.refine.initial_motion import first_velocities
 from hfb.refine.landmark_target import landmark_target
@@ -55,6 +56,7 @@ class RefineModule(pl.LightningModule):
             out.
         gap: shut part of the frame time of each sequence, where the exposures do not tell it.
         phase: what the fit is for, the first part of its tags in the log.
+        is_held: hold the photos to their starts by how badly they are explained.
     """
 
     MOTION_GROUPS: ClassVar[tuple[str, ...]] = ("transl", "root", "pose", "motion")
@@ -71,6 +73,7 @@ class RefineModule(pl.LightningModule):
         motion_prior: MotionPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,
         phase: str = "refine",
+        is_held: bool = False,
     ) -> None:
         super().__init__()
         # Not registered as sub-modules: their buffers are shared between refinements.
@@ -82,6 +85,11 @@ class RefineModule(pl.LightningModule):
         self.settings = settings
         self.render_settings = render_settings
         self.phase = phase
+        self.is_held = is_held
+        self.unexplained: Float[Tensor, " P"] | None = None
+        """Error of each photo when it was judged, in units of what counts as explained."""
+        self.held: Bool[Tensor, " P"] | None = None
+        """Which photos were fitted once more, held to their starts."""
         self._base = static_motion(
             problem.start.pose_rotmat,
             problem.start.transl,
@@ -127,7 +135,7 @@ class RefineModule(pl.LightningModule):
         self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
         self.pose = nn.Parameter(coeffs[:, :1, 2:].clone())
         self.motion = nn.Parameter(motion)
-        self.betas = nn.Parameter(self._sequence_means(self.problem.start.betas).clone())
+        self.betas = nn.Parameter(self.sequence_means(self.problem.start.betas).clone())
         num_sequences = len(self.betas)
         self.texture = nn.Parameter(coeffs.new_full((num_sequences, 3, size, size), 0.5))
         before = self.problem.sequences.before if self.problem.sequences else None
@@ -135,7 +143,7 @@ class RefineModule(pl.LightningModule):
             self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
             self.betas.requires_grad_(False)
 
-    def _sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
+    def sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
         """One value a sequence out of one a problem; single photos keep theirs."""
         sequences = self.problem.sequences
         if sequences is None:
@@ -215,21 +223,32 @@ class RefineModule(pl.LightningModule):
     def weights(self) -> dict[str, float]:
         """Weight of every term at the next step; 0 where a term lacks what it needs."""
         weights = self.settings.weights_of(self.settings.stage_index(self.global_step))
+        if not self.is_held:
+            weights["landmarks"] = 0.0
         return available_weights(weights, self.context)
 
     def losses(self, prediction: Prediction) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
         """Eq. 11 and its unweighted terms, one value a problem."""
         weights = self.weights
         terms = loss_terms(prediction, self.context, weights)
-        stage = self.settings.stages[self.settings.stage_index(self.global_step)]
-        if not stage.raise_priors:
-            return weighted_sum(terms, weights), terms
-        strength, known = prior_strength(prediction, self.context), known_terms()
-        scaled = {
-            name: weight * strength if weight > 0.0 and known[name].is_prior else weight
+        if self.is_held:
+            return weighted_sum(terms, self._held_weights(weights, prediction)), terms
+        return weighted_sum(terms, weights), terms
+
+    def _held_weights(
+        self, weights: dict[str, float], prediction: Prediction
+    ) -> dict[str, float | Float[Tensor, " P"]]:
+        """The weights of held photos; landmarks hold no others.
+
+        Adam does not see a common factor, but terms that begin large and fall go on slowing it down
+        through its second moments: what does not hold is divided, what holds is not raised.
+        """
+        factor = holding_factor(prediction, self.context)
+        known = known_terms()
+        return {
+            name: weight if weight == 0.0 or known[name].holds else weight / factor
             for name, weight in weights.items()
         }
-        return weighted_sum(terms, scaled), terms
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step on all problems; the batch is only a counter."""
@@ -274,6 +293,32 @@ class RefineModule(pl.LightningModule):
         total, _ = self.losses(self.predict())
         return total
 
+    @torch.no_grad()
+    def judge(self) -> Float[Tensor, " P"]:
+        """How badly each photo is explained, those of a sequence alike; above 1: it is not."""
+        error = unexplained(self.predict(), self.context)
+        self.unexplained = self.per_problem(self.sequence_means(error))
+        return self.unexplained
+
+    @torch.no_grad()
+    def take_over(self, other: RefineModule, rows: Bool[Tensor, " P"]) -> None:
+        """Have some photos as another fit of them left them.
+
+        Args:
+            other: a fit of these photos alone, or, of consecutive ones, of all.
+            rows: which; all photos of a sequence or none.
+        """
+        own = rows if len(other.problem) == len(self.problem) else slice(None)
+        for name in PARAMETER_GROUPS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            is_shared = len(mine) != len(rows)
+            chosen = self.sequence_means(rows.to(mine)) > 0.5 if is_shared else rows
+            mine[chosen] = theirs[chosen] if is_shared else theirs[own]
+        alpha = self.problem.alpha.clone()
+        alpha[rows] = other.problem.alpha[own]
+        self.set_problem(replace(self.problem, alpha=alpha))
+        self.held = rows
+
     def state_of(self, index: Tensor) -> dict[str, Tensor]:
         """Parameters of some problems, for `load_state`."""
         return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
@@ -307,7 +352,7 @@ class RefineModule(pl.LightningModule):
             for name, value in state.items():
                 own = getattr(self, name)
                 is_shared = name in SHARED_GROUPS and len(value) != len(own)
-                own.copy_(self._sequence_means(value) if is_shared else value)
+                own.copy_(self.sequence_means(value) if is_shared else value)
 
 
 @torch.no_grad()

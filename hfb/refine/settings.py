@@ -29,9 +29,8 @@ _RANGES: dict[str, Range] = {
     "coefficient_l1": WEIGHT,
     "background_epsilon": (1e-9, 1e3),
     "anchor_sigma": (0.0, 100.0),
-    "image_robust": (0.0, 1e6),
-    "noise_level": (1e-9, 1.0),
-    "noise_power": (0.0, 4.0),
+    "explained_error": (1e-9, 1e3),
+    "held_power": (0.0, 4.0),
     "start_noise": (0.0, 10.0),
     "num_starts": (1, 64),
     "ranking_steps": NUM_STEPS,
@@ -77,8 +76,6 @@ class Stage:
         frozen: parameter groups that stand still in this stage.
         refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
             matte that came with the photo stays as it is.
-        raise_priors: the terms that know something besides the photo weigh more in this stage, as
-            `RefineSettings.noise_power` says.
         choose_directions: at the end of the stage, choose for each of several consecutive photos
             the motion or its time-reversed twin, jointly, so that they meet as smoothly as can be.
     """
@@ -87,7 +84,6 @@ class Stage:
     lr_scale: float = 1.0
     frozen: list[str] = field(default_factory=list)
     refresh_matte: bool = False
-    raise_priors: bool = False
     choose_directions: bool = False
 
     def __post_init__(self) -> None:
@@ -102,14 +98,13 @@ class Stage:
 def default_stages() -> list[Stage]:
     """The matte places the limbs while the texture is grey; then the photo decides.
 
-    Last, where it is not explained, what was known before brings the body back.
     The matte is found once more when the body is about right, and again when it is better.
     The directions of time of consecutive photos are chosen when their motions have taken shape.
     """
     return [
         Stage(60, refresh_matte=True, choose_directions=True),
         Stage(70, refresh_matte=True),
-        Stage(70, raise_priors=True),
+        Stage(70),
     ]
 
 
@@ -143,11 +138,11 @@ class RefineSettings:
         anchor_sigma: uncertainty of a starting joint, rad, that the pose anchor holds with its
             weight; surer ones are held more firmly, others are freer. Starting poses that come
             without uncertainties have all joints held alike; 0 does so with all.
-        image_robust: squared differences of colour, in medians over the person, from which a pixel
-            is let go; 0: none is, as in eq. 3.
-        noise_level: mean squared error, sRGB, up to which a photo counts as explained.
-        noise_power: how the priors' weights grow with an error above it: 1 as the likelihood of
-            unknown noise has it, 0 not at all, as in the paper.
+        hold_unexplained: fit photos that the body does not explain once more, held to their
+            starting poses by `pose_anchor`, `landmarks` and `motion`.
+        explained_error: mean squared error, sRGB, up to which a photo counts as explained: what
+            clean photos of bare bodies are left with.
+        held_power: power of the error over `explained_error` by which those terms weigh more then.
         start_noise: standard deviation of the first-order coefficients at the start. A body at
             rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
         num_starts: starting poses tried for each sample.
@@ -185,9 +180,9 @@ class RefineSettings:
     coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
     background_epsilon: float = 0.1
     anchor_sigma: float = 0.3
-    image_robust: float = 9.0
-    noise_level: float = 5e-4
-    noise_power: float = 1.0
+    hold_unexplained: bool = True
+    explained_error: float = 1.2e-3
+    held_power: float = 1.5
     start_noise: float = 0.03
     num_starts: int = 1
     ranking_steps: int = 50

@@ -27,15 +27,14 @@ class Term:
             left out.
         needs_layers: whether the term looks at single sub-frames (`Prediction.layers`), which take
             more time than their mean.
-        is_prior: whether the term knows something besides the photo, and counts for more where the
-            photo is not explained (`RefineSettings.noise_power`).
+        holds: whether the term weighs more for photos that are held (`RefineSettings.hold_unexplained`).
     """
 
     compute: TermFunction
     weight: float | Sequence[float]
     is_available: Callable[[Any], bool]
     needs_layers: bool
-    is_prior: bool
+    holds: bool
 
 
 _terms: dict[str, Term] = {}
@@ -46,7 +45,7 @@ def register_term(
     weight: float | Sequence[float] = 0.0,
     needs: Callable[[Any], bool] | None = None,
     needs_layers: bool = False,
-    is_prior: bool = False,
+    holds: bool = False,
 ) -> Callable[[TermFunction], TermFunction]:
     """Make a function a term of eq. 11, with a weight `refine.weights.<name>`.
 
@@ -61,7 +60,8 @@ def register_term(
         weight: where the settings name no other; one value, or one a stage.
         needs: whether a `Context` has what the term needs; it always has if None.
         needs_layers: whether the term reads `Prediction.layers`.
-        is_prior: whether the term is to weigh more where the photo is not explained.
+        holds: whether the term weighs more for photos that are held, which the body does not
+            explain (`RefineSettings.hold_unexplained`).
 
     Returns:
         A decorator that leaves the function as it is.
@@ -82,7 +82,7 @@ def register_term(
                 f"loss term {name!r} of {_place(compute)} is registered already, by "
                 f"{_place(known.compute)}: choose another name"
             )
-        _terms[name] = Term(compute, weight, needs or _always, needs_layers, is_prior)
+        _terms[name] = Term(compute, weight, needs or _always, needs_layers, holds)
         return compute
 
     return register

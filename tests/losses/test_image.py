@@ -4,7 +4,7 @@ import torch
 from torch.autograd import gradcheck
 
 from hfb.errors import InputError
-from hfb.losses import background_loss, image_loss, matting_loss, robust_image_loss
+from hfb.losses import background_loss, image_loss, matting_loss
 from hfb.structures import Exposure, Layers
 
 
@@ -155,38 +155,3 @@ def test_background_loss_gives_the_silhouette_no_gradient(generator):
     background_loss(Layers(rgb, alpha), layers.rgb[0].detach()).backward()
     assert alpha.grad is None
     assert rgb.grad is not None
-
-
-def test_far_pixels_are_let_go(generator):
-    target = torch.rand(2, 3, 8, 8, generator=generator)
-    preds = target + 0.2
-    person = torch.ones(2, 1, 8, 8)
-    plain = image_loss(preds, target)
-    near = robust_image_loss(preds, target, 1e9, person)
-    torch.testing.assert_close(near, plain)
-    half = robust_image_loss(preds, target, 1.0, person)
-    torch.testing.assert_close(half, plain / 2)
-    spoilt = preds.clone()
-    spoilt[:, :, 0, 0] += 100.0
-    # One pixel of 64 counts as nine usual ones, however wrong it is.
-    found = robust_image_loss(spoilt, target, 9.0, person)
-    torch.testing.assert_close(found, plain * (63 * 0.9 + 9.0) / 64, rtol=1e-3, atol=0)
-
-
-def test_small_differences_are_never_let_go(generator):
-    target = torch.rand(1, 3, 8, 8, generator=generator)
-    preds = target + 1e-4
-    preds[:, :, 0, 0] += 0.05
-    found = robust_image_loss(preds, target, 9.0, torch.ones(1, 1, 8, 8))
-    torch.testing.assert_close(found, image_loss(preds, target), rtol=0.25, atol=0)
-
-
-def test_robust_gradients(generator):
-    target = torch.rand(1, 3, 4, 4, generator=generator, dtype=torch.float64)
-    preds = (target + 0.2 * torch.randn(1, 3, 4, 4, generator=generator)).requires_grad_()
-    person = torch.ones(1, 1, 4, 4, dtype=torch.float64)
-    (gradient,) = torch.autograd.grad(robust_image_loss(preds, target, 4.0, person).sum(), preds)
-    squared = (preds - target).square().sum(-3, keepdim=True).detach()
-    limit = 4.0 * squared.flatten().median()
-    expected = 2 * (preds - target).detach() / (1 + squared / limit) ** 2 / 48
-    torch.testing.assert_close(gradient, expected)

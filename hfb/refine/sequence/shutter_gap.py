@@ -32,20 +32,14 @@ def free_settings(settings: RefineSettings) -> RefineSettings:
 
     Motions that are made to meet bend until they do, whatever the gap. They start from the
     velocities between the starting poses ("tangent" only), without noise, which at short exposures
-    is as large as the motion. The last stage is left out: what it adds is small. The photo alone
-    decides, however badly it is explained: a motion that is held is too short.
+    is as large as the motion. The last stage is left out: what it adds is small.
 
     Args:
         settings: the recipe of the refinement.
     """
     kept = settings.with_stages(slice(max(len(settings.stages) - 1, 1)))
     stages = [replace(stage, choose_directions=False) for stage in kept.stages]
-    settings = replace(
-        kept.with_weights(boundary=0.0, landmarks=0.0),
-        stages=stages,
-        image_robust=0.0,
-        noise_power=0.0,
-    )
+    settings = replace(kept.with_weights(boundary=0.0), stages=stages)
     if settings.parameterization != "tangent":
         return settings
     return replace(settings, start_noise=0.0, start_motion="neighbours")
