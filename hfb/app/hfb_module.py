@@ -235,7 +235,9 @@ class HfbModule(pl.LightningModule):
             self._clip = ClipRun(self.pipeline(), self._watch(with_bar=False))
             self._clip_warnings = []
         frames = self._clip.step(sample)
-        self._clip_warnings += [warnings_of(f.fitted.evidence, f.fitted.metrics) for f in frames]
+        self._clip_warnings += [
+            warnings_of(f.fitted.evidence, f.fitted.metrics, guard=f.fitted.guard) for f in frames
+        ]
         if part.number + 1 == part.total:
             self.num_unusable += explains_nothing(join_warnings(self._clip_warnings))
         return frames

@@ -161,7 +161,7 @@ class Pipeline:
         problem, group = join_frames(started, fitter.settings)
         module = fitter.refine(problem, group, watch.callbacks, watch.logger, watch.log_every)
         seconds = time.perf_counter() - begin
-        frames = iter(fitted_frames(module, items, fitter, seconds, self.initialiser))
+        frames = iter(fitted_frames(module, items, fitter, seconds))
         return [[next(frames) for _ in sample.photos] for sample in started]
 
     def run(

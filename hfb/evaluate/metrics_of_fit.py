@@ -12,9 +12,8 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.evaluate.evidence import evidence_of
-from hfb.evaluate.guard import guarded
+from hfb.evaluate.guard import verdicts
 from hfb.evaluate.results import FitMetrics, FittedFrame
-from hfb.init import Initialiser
 from hfb.metrics import functional
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
@@ -31,9 +30,8 @@ def fitted_frames(
     items: Sequence[InitialisedFrame],
     fitter: Fitter,
     seconds: float,
-    initialiser: Initialiser | None = None,
 ) -> list[FittedFrame]:
-    """Guard and measure each photo of a finished fit.
+    """Measure each photo of a finished fit.
 
     All are measured on the matte that the fit began with: one found again with the help of a fitted
     body would favour that body.
@@ -43,20 +41,20 @@ def fitted_frames(
         items: its photos, as they went in.
         fitter: the tools of the run.
         seconds: what the fit took.
-        initialiser: whose detector the guard asks; None: none is asked.
     """
     margin = fitter.settings.crop_margin
     fitted = module.problem.alone().to("cpu")
-    frames = []
+    frames, judged = [], verdicts(module)
     refinements = refinements_of(module, [item.camera for item in items])
     for row, (item, refinement) in enumerate(zip(items, refinements, strict=True)):
         first, last = first_problem(item, fitter.settings), fitted.index([row])
-        kept, verdict = guarded(refinement, item, first, fitter, initialiser)
-        metrics = metrics_of(kept, item, first, fitter, last.alpha[0])
+        metrics = metrics_of(refinement, item, first, fitter, last.alpha[0])
         box = person_box(first.alpha[0])
-        evidence = evidence_of(kept, item, first, fitter.body, box)
+        evidence = evidence_of(refinement, item, first, fitter.body, box)
         item = with_last_matte(item, last, margin)
-        frames.append(FittedFrame(item, kept, metrics, seconds / len(items), evidence, verdict))
+        frames.append(
+            FittedFrame(item, refinement, metrics, seconds / len(items), evidence, judged[row])
+        )
     return frames
 
 

@@ -51,14 +51,7 @@ def record_of(results: list[SampleResult]) -> Record:
 def guard_of(result: SampleResult) -> list[Record]:
     """What the guard says of each photo of a result; empty for methods that it does not judge."""
     photos = result.photos or (result,)
-    return [_without_nan(asdict(photo.guard)) for photo in photos if photo.guard is not None]
-
-
-def _without_nan(value: Any) -> Any:
-    """The same with None for what is not known: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {name: _without_nan(own) for name, own in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return [asdict(photo.guard) for photo in photos if photo.guard is not None]
 
 
 def rows_of(record: Record) -> list[dict[str, str]]:

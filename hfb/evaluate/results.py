@@ -72,7 +72,7 @@ class FittedFrame:
         metrics: how well it explains the photo and, where it is known, the truth.
         seconds: its share of the time of the fit.
         evidence: what tells whether it is to be believed (`hfb.evaluate.trust`).
-        guard: whether it is better than its start, by what the fit did not optimise.
+        guard: whether it is to be preferred to its start.
     """
 
     item: InitialisedFrame
@@ -100,7 +100,7 @@ class SampleResult:
         object_estimate: what a method without joints found; `refinement` is the start then.
         unlifted_metrics: of the plain registration, where the start was lifted and there is truth.
         evidence: of a fit of one photo: what tells whether it is to be believed.
-        guard: of a fit of one photo: whether it is better than its start.
+        guard: of a fit of one photo: whether it is to be preferred to its start.
     """
 
     item: InitialisedFrame

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from hfb.evaluate.evidence import FitEvidence
+from hfb.evaluate.guard import Verdict
 from hfb.evaluate.results import FitMetrics, SampleResult
 
 NO_IOU, POOR_IOU = 0.15, 0.4
@@ -57,7 +58,10 @@ _NO_BACKGROUND = (
 
 
 def warnings_of(
-    evidence: FitEvidence, metrics: FitMetrics, start: FitMetrics | None = None
+    evidence: FitEvidence,
+    metrics: FitMetrics,
+    start: FitMetrics | None = None,
+    guard: Verdict | None = None,
 ) -> tuple[FitWarning, ...]:
     """Everything that is wrong with the fit of one photo, the severe first; nothing if it is good.
 
@@ -65,12 +69,19 @@ def warnings_of(
         evidence: what was measured for this purpose.
         metrics: of the fit.
         start: of the starting pose, where it was measured.
+        guard: what was said of the fit against its start.
     """
     if not _is_finite(evidence, metrics):
         return (FitWarning("not_finite", "the result holds NaN or infinity", is_severe=True),)
     found = [*_of_place(evidence), *_of_matte(metrics), *_of_photo(evidence, metrics)]
     if start is not None:
         found += _of_start(metrics, start)
+    if guard is not None and guard.is_held:
+        text = (
+            f"clothes, shadows or background are not explained ({guard.unexplained:.1f} times the "
+            "error of a clean photo): the pose stays near its start"
+        )
+        found.append(FitWarning("held_to_start", text))
     return tuple(sorted(found, key=lambda warning: not warning.is_severe))
 
 
@@ -84,7 +95,7 @@ def warnings_of_result(result: SampleResult) -> tuple[FitWarning, ...]:
         return join_warnings([warnings_of_result(photo) for photo in result.photos])
     if result.evidence is None:
         return ()
-    found = warnings_of(result.evidence, result.metrics, result.initial_metrics)
+    found = warnings_of(result.evidence, result.metrics, result.initial_metrics, result.guard)
     return (*found, *_NO_BACKGROUND) if result.item.sample.background_is_made_up else found
 
 

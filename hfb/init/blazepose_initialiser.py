@@ -24,7 +24,6 @@ from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
 from hfb.init.lift.consensus import find_consensus, mean_of, with_first
 from hfb.init.lift.lift import lift_outputs
 from hfb.init.lift.network import LiftingNetwork
-from hfb.init.register.correspondence import channels_of, roi_around
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.init.register.priors import MixtureQuadratic
 from hfb.init.register.registration import (
@@ -36,7 +35,7 @@ from hfb.init.register.registration import (
 from hfb.matte import foreground_mask, nobody_found
 from hfb.prior import MixturePosePrior
 from hfb.ranges import check_value
-from hfb.structures import BodyParams, Camera, InitialEstimate, SeenLandmarks
+from hfb.structures import BodyParams, Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
 
@@ -262,21 +261,6 @@ class BlazePoseInitialiser(Initialiser):
             score = f"what moved does not look like one (score {guesses[0].score:.2f})"
             raise nobody_found(image, background, score)
         return guesses
-
-    def read_again(
-        self, images: Float[Tensor, "B 3 H W"], near: SeenLandmarks
-    ) -> SeenLandmarks | None:
-        """Landmarks of the person in other images; see `Initialiser.read_again`.
-
-        Args:
-            images: sRGB in [0, 1], one row of the result each.
-            near: where the person is (one row), px of the images.
-        """
-        roi = roi_around(near.xy[0].double().cpu().numpy())
-        found = [self._networks().landmarks(_pixels(image), roi) for image in images]
-        return channels_of(
-            _stack([guess.xy for guess in found]), _stack([guess.visibility for guess in found])
-        )
 
     def _networks(self) -> BlazePose:
         if self._network is None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.structures import Camera, InitialEstimate, SeenLandmarks
+from hfb.structures import Camera, InitialEstimate
 
 
 class Initialiser(ABC):
@@ -37,19 +37,3 @@ class Initialiser(ABC):
         Raises:
             NoPersonError: if there is nobody in the image.
         """
-
-    def read_again(
-        self, images: Float[Tensor, "B 3 H W"], near: SeenLandmarks
-    ) -> SeenLandmarks | None:
-        """What the landmarks' detector sees in other images of the same person in the same place.
-
-        A photo and what was rendered for it are compared by it, read from one and the same square.
-
-        Args:
-            images: sRGB in [0, 1], one row of the result each.
-            near: where the person is (one row), px of the images.
-
-        Returns:
-            None where this initialiser has no detector that could.
-        """
-        return None

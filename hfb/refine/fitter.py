@@ -21,7 +21,7 @@ from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.callbacks import stage_callbacks
 from hfb.refine.malloc import return_free_memory
 from hfb.refine.module import RefineModule
-from hfb.refine.problem import RefineProblem
+from hfb.refine.problem import RefineProblem, is_cut
 from hfb.refine.sequence.boundaries import Gap
 from hfb.refine.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
 from hfb.refine.settings import RefineSettings
@@ -116,7 +116,7 @@ class Fitter:
     ) -> None:
         """Fit photos that are not explained once more, held to their starts.
 
-        Where clothes, shadows or a wrong background have to be explained by a bare body, colours
+        So are people whom the frame cuts: what is outside explains anything. Where clothes, shadows or a wrong background have to be explained by a bare body, colours
         are bought with joints (docs/lab/held_joints.md).
 
         Args:
@@ -125,7 +125,9 @@ class Fitter:
             state: what it began with, where that was not the start alone.
             run: of this call.
         """
-        rows = module.judge() > 1.0
+        rows = (module.judge() > 1.0) | module.per_problem(
+            module.sequence_means(is_cut(problem, module.body).to(module.betas)) > 0.5
+        )
         if not bool(rows.any()):
             return
         if problem.sequences is None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.batch import Batch
+from hfb.body import SmplBody
 from hfb.errors import ShapeError
+from hfb.geometry import project
 from hfb.init.register.correspondence import CHANNEL_NAMES
 from hfb.matte import crop_camera, crop_image, crop_valid, find_region, paste_crop
 from hfb.matte.region import CropBox
@@ -19,6 +21,9 @@ from hfb.structures import BlurSample, BodyParams, Camera, InitialEstimate, Seen
 
 ALPHA_FLOOR = 0.05
 """Matte below which a pixel does not count as the person's when the crop is laid out."""
+
+MOST_CUT = 0.1
+"""Share of the body outside the photo from which the frame counts as cutting it."""
 
 
 @dataclass(frozen=True)
@@ -169,3 +174,20 @@ def _with_landmarks(problem: RefineProblem) -> RefineProblem:
     trust = problem.image.new_full((len(problem), len(CHANNEL_NAMES)), torch.nan)
     xy = problem.image.new_zeros(*trust.shape, 2)
     return replace(problem, landmarks=SeenLandmarks(xy, trust))
+
+
+@torch.no_grad()
+def is_cut(problem: RefineProblem, body: SmplBody) -> Bool[Tensor, " P"]:
+    """Whether more than a tenth of each starting pose lies where the photo shows nothing.
+
+    Args:
+        problem: the photos and their starts.
+        body: the body model.
+    """
+    size = problem.image.shape[-1]
+    xy = project(body(problem.start).verts, problem.camera)
+    is_inside = ((xy >= 0) & (xy < size)).all(-1)
+    column, row = xy.long().clamp(0, size - 1).unbind(-1)
+    rows = torch.arange(len(problem), device=xy.device)[:, None]
+    is_seen = is_inside & (problem.valid[rows, 0, row, column] > 0.5)
+    return is_seen.double().mean(-1) < 1.0 - MOST_CUT

@@ -27,7 +27,8 @@ class Term:
             left out.
         needs_layers: whether the term looks at single sub-frames (`Prediction.layers`), which take
             more time than their mean.
-        holds: whether the term weighs more for photos that are held (`RefineSettings.hold_unexplained`).
+        holds: whether the term weighs more for photos that are held
+            (`RefineSettings.hold_unexplained`).
     """
 
     compute: TermFunction

@@ -8,6 +8,7 @@ import torch
 
 from hfb.body import SmplBody
 from hfb.evaluate.evidence import FitEvidence, evidence_of
+from hfb.evaluate.guard import Verdict
 from hfb.evaluate.results import FitMetrics
 from hfb.evaluate.trust import (
     FitWarning,
@@ -154,3 +155,11 @@ def test_places_are_told_apart(body):
     behind, aside = measured(body, z=-4.0), measured(body, x=30.0)
     assert (behind.in_front, behind.inside, behind.start_inside) == (0.0, 0.0, 0.0)
     assert (aside.in_front, aside.inside, aside.start_inside) == (1.0, 0.0, 0.0)
+
+
+def test_a_pose_that_was_held_is_said():
+    for is_held in (False, True):
+        found = warnings_of(GOOD, FIT, guard=Verdict(4.2, 0.8, is_held))
+        assert [warning.code for warning in found] == ["held_to_start"] * is_held
+        assert not explains_nothing(found)
+        assert all("4.2 times" in warning.text for warning in found)

@@ -12,7 +12,7 @@ from hfb.losses import image_loss
 from hfb.refine import Fitter, RefineModule, Stage, join_problems
 from hfb.refine.energy import holding_factor
 from hfb.refine.landmark_target import landmark_target
-from hfb.refine.problem import build_problem
+from hfb.refine.problem import build_problem, is_cut
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, Camera, InitialEstimate, SeenLandmarks
 
@@ -152,6 +152,17 @@ def test_a_photo_that_is_not_explained_is_fitted_once_more(body, known, small_se
         assert torch.equal(one[0], other[0])
         assert not torch.equal(one[1], other[1])
     assert float(some.pose[1].detach().norm()) < float(free.pose[1].detach().norm())
+
+
+def test_people_whom_the_frame_cuts_are_held(body, known, small_settings):
+    settings = replace(small_settings, stages=[Stage(2)], explained_error=1e3)
+    assert not bool(is_cut(known.problem, body))
+    valid = known.problem.valid.clone()
+    valid[:, :, 60:] = 0.0
+    cut = replace(known.problem, valid=valid)
+    assert bool(is_cut(cut, body))
+    module = fitter_of(body, settings).refine(join_problems([known.problem, cut]), torch.arange(2))
+    assert module.held.tolist() == [False, True]
 
 
 def test_photos_of_a_sequence_share_their_fate(make_known, body, small_settings):

@@ -92,7 +92,7 @@ class ClipWriter:
                 sample.exposure[0],
                 frame.begins_window,
                 frame.has_own_start,
-                warnings_of(fitted.evidence, fitted.metrics),
+                warnings_of(fitted.evidence, fitted.metrics, guard=fitted.guard),
                 self._view(frame),
             )
         )

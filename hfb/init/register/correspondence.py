@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from hfb.body import SmplBody
-from hfb.init.detect.decoding import Roi, roi_from_points
 from hfb.skeleton import other_sides
 from hfb.structures import SeenLandmarks
 
@@ -138,33 +136,3 @@ def legs_exchanged(seen: SeenLandmarks) -> SeenLandmarks:
     order = torch.arange(len(CHANNEL_NAMES))
     order[_BELOW_HIPS] = torch.tensor(other_sides(CHANNEL_NAMES))[_BELOW_HIPS]
     return SeenLandmarks(seen.xy[:, order], seen.trust[:, order])
-
-
-def channels_of(xy: Float[Tensor, "K 33 2"], visibility: Float[Tensor, "K 33"]) -> SeenLandmarks:
-    """Landmarks as channels, each believed as far as it is visible.
-
-    Args:
-        xy: BlazePose's landmarks, px.
-        visibility: probability that each is in the image and not hidden.
-    """
-    to = torch.zeros(len(_CHANNELS), xy.shape[-2], dtype=xy.dtype)
-    for row, channel in enumerate(_CHANNELS):
-        for index, weight in channel.landmarks.items():
-            to[row, index] = weight
-    return SeenLandmarks((to @ xy).float(), (to @ visibility.to(to)[..., None])[..., 0].float())
-
-
-def roi_around(xy: Float[np.ndarray, "M 2"]) -> Roi:
-    """The square that the landmark network would look at, from channels instead of its own points.
-
-    Args:
-        xy: of the channels, px.
-    """
-    middle = {
-        part: xy[[CHANNEL_NAMES.index(f"{side}_{part}") for side in ("left", "right")]].mean(0)
-        for part in ("hip", "shoulder")
-    }
-    up = middle["shoulder"] - middle["hip"]
-    reach = float(np.linalg.norm(xy - middle["hip"], axis=-1).max())
-    top = middle["hip"] + reach * up / max(float(np.linalg.norm(up)), 1e-6)
-    return roi_from_points(middle["hip"], top)
