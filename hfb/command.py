@@ -19,6 +19,10 @@ def main(args: list[str] | None = None) -> None:
         train_amp(options, replace(MOTION_PRIOR, name="hfb train-amp"))
     elif command == "train-lifting":
         train_lifting(options, replace(LIFTING, name="hfb train-lifting"))
+    elif command == "app":
+        from hfb.web.command import main as app
+
+        app(options)
     else:
         run_hfb([command, *options], replace(REFINEMENT, name="hfb"))
 
