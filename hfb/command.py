@@ -23,6 +23,10 @@ def main(args: list[str] | None = None) -> None:
         from hfb.web.command import main as app
 
         app(options)
+    elif command == "view":
+        from hfb.viewer.command import main as view
+
+        view(options)
     else:
         run_hfb([command, *options], replace(REFINEMENT, name="hfb"))
 

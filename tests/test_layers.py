@@ -103,8 +103,10 @@ ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
 ROOMS["api"] = ROOMS["app"] | {"app"}
 # A page that runs the commands in processes of their own.
 ROOMS["web"] = {"cli"}
+# A run's files in 3D.
+ROOMS["viewer"] = {"cli", "export", "report"}
 # Where the commands begin; nothing is built on them.
-ROOMS["command"] = {"cli", "app", "training", "web"}
+ROOMS["command"] = {"cli", "app", "training", "web", "viewer"}
 ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
 # only the generator of synthetic images poses and renders bodies. Programs report errors as `cli`
@@ -141,7 +143,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "hfb/training/*",
         "datamodules/*",
     ),
-    "trimesh": ("hfb/export/*", "hfb/viz/*"),
+    "trimesh": ("hfb/export/*", "hfb/viz/*", "hfb/viewer/*"),
+    "viser": ("hfb/viewer/*",),
     "pygltflib": ("hfb/export/*",),
     "pxr": ("hfb/export/usd_file.py",),
     **dict.fromkeys(("gradio", "fastapi", "starlette", "uvicorn"), ("hfb/web/*",)),
@@ -160,7 +163,7 @@ MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
 WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy", "pxr"}
-WHEN_USED |= {"gradio", "fastapi", "starlette", "uvicorn", "python_multipart"}
+WHEN_USED |= {"gradio", "fastapi", "starlette", "uvicorn", "python_multipart", "viser"}
 
 
 @dataclass(frozen=True)
