@@ -11,7 +11,7 @@ from hfb.viewer.moving import Moving
 RESULT, START, PATHS, CAMERA, FLOOR = "/result", "/start", "/paths", "/camera", "/floor"
 _BONES, _BEGINNING, _TRACK = (43, 108, 176), (221, 107, 32), (90, 90, 90)
 _THICKNESS_M = 0.012
-_FRUSTUM = 0.6
+_FRUSTUM = 0.45
 # Half a turn about x: viser's cameras look along +z with y down, the scene is as in glTF.
 _LOOKING_ALONG_MINUS_Z = (0.0, 1.0, 0.0, 0.0)
 

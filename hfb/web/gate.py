@@ -7,6 +7,8 @@ recordings or code, which the page does not need.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from hfb.web.uploads import HEAD_BYTES, why_content_refused, why_name_refused
@@ -23,6 +25,8 @@ _READING = {"GET", "HEAD"}
 _CLOSED = "/gradio_api/proxy="
 _LONGEST_REQUEST = 1 << 20
 """Bytes of what is not an upload."""
+_MOST_UPLOADS = 10
+"""Largest uploads that lie there at a time."""
 MOST_FILES = 3
 """Of one upload."""
 
@@ -33,11 +37,13 @@ class Gate:
     Args:
         app: Gradio's.
         most_bytes: of an upload.
+        uploads: the folder that Gradio puts them in.
     """
 
-    def __init__(self, app: App, most_bytes: int) -> None:
+    def __init__(self, app: App, most_bytes: int, uploads: Path) -> None:
         self.app = app
         self.most_bytes = most_bytes
+        self.uploads = uploads
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,8 +63,20 @@ class Gate:
         if not length.isdigit() or int(length) > limit:
             await _refuse(send, 413, too_large(limit))
             return
+        if path == _UPLOAD and _size_of(self.uploads) > _MOST_UPLOADS * self.most_bytes:
+            await _refuse(send, 503, "too much has been uploaded in the last hour; come back later")
+            return
         inspect = _Inspection(headers.get(b"content-type", b""), limit) if path == _UPLOAD else None
         await self.app(scope, _watched(receive, inspect) if inspect else receive, send)
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes of all files; some go while they are counted."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def too_large(limit: int) -> str:

@@ -66,13 +66,14 @@ def make_page(gradio: ModuleType, jobs: Jobs, uploads: Path) -> Any:
         stop = gradio.Button("Stop", elem_id="stop")
         said = gradio.Textbox(label="Progress", lines=5, max_lines=12, elem_id="progress")
         shown = gradio.HTML(elem_id="result")
-        fit_photo.click(visits.fit_photo, [photo, empty], [said, shown], **hidden)
+        # A fit uses all processors: one at a time, of photos and clips together.
+        fits = {**hidden, "concurrency_limit": 1, "concurrency_id": "fit"}
+        fit_photo.click(visits.fit_photo, [photo, empty], [said, shown], **fits)
         given = [clip, scene, first, length, count]
-        fit_clip.click(visits.fit_clip, given, [said, shown], **hidden)
-        stop.click(visits.stop, None, None, queue=False, **hidden)
+        fit_clip.click(visits.fit_clip, given, [said, shown], **fits)
+        stop.click(visits.stop, None, None, **hidden)
         page.unload(visits.forget)
-    # A fit uses all processors: one at a time.
-    return page.queue(default_concurrency_limit=1, max_size=_WAITING)
+    return page.queue(max_size=_WAITING)
 
 
 class Visits:

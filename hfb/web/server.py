@@ -113,7 +113,7 @@ def _application(settings: AppSettings, jobs: Jobs, uploads: Path) -> Any:
         ssr_mode=False,
         show_error=True,
     )
-    return Gate(app, most_bytes)
+    return Gate(app, most_bytes, uploads)
 
 
 def _offer_results(app: Any, jobs: Jobs) -> None:

@@ -159,6 +159,17 @@ def test_what_the_fit_finds_wrong_is_said(app: Running, page: Any, tmp_path: Pat
     assert str(app.temporary) not in text, "nothing about this machine"
 
 
+def test_a_fit_can_be_stopped(app: Running, page: Any) -> None:
+    drop_and_wait(page, "photo", app.photo["image"])
+    drop_and_wait(page, "background", app.photo["background"])
+    page.find_element("id", "fit-photo").click()
+    said = page.find_element("css selector", "#progress textarea")
+    until(page, lambda: "running for" in said.get_attribute("value"))
+    page.find_element("id", "stop").click()
+    assert "stopped" in complaint(page)
+    assert not page.find_elements("id", "report")
+
+
 def test_what_a_visit_left_is_deleted_with_it(app: Running, page: Any) -> None:
     drop_and_wait(page, "photo", app.photo["image"])
     drop_and_wait(page, "background", app.photo["background"])

@@ -1,6 +1,7 @@
 """What is let in to Gradio, seen from its place."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,12 @@ def body_of(*files: tuple[str, bytes]) -> bytes:
 
 
 def ask(
-    path: str, body: bytes = b"", method: str = "POST", length: int | None = None, step: int = 7
+    path: str,
+    body: bytes = b"",
+    method: str = "POST",
+    length: int | None = None,
+    step: int = 7,
+    uploads: Path = Path("nowhere"),
 ) -> tuple[int, str, bytes]:
     """Status, what was said, and what the app behind the gate has read."""
     from starlette.formparsers import MultiPartException
@@ -58,7 +64,7 @@ def ask(
         (b"content-length", str(length).encode()),
     ]
     scope = {"type": "http", "path": path, "method": method, "headers": headers}
-    asyncio.run(Gate(app, LIMIT)(scope, receive, send))
+    asyncio.run(Gate(app, LIMIT, uploads)(scope, receive, send))
     return sent[0]["status"], sent[1]["body"].decode(), bytes(read)
 
 
@@ -95,6 +101,17 @@ def test_sizes_are_believed_and_counted() -> None:
     status, said, read = ask(UPLOAD, large, length=0, step=1000)
     assert "maximum allowed size" in said  # for which Gradio says 413
     assert len(read) <= LIMIT
+
+
+def test_the_disk_is_not_filled(tmp_path: Path) -> None:
+    body = body_of(("photo.png", PNG))
+    for k in range(10):
+        (tmp_path / f"{k}.png").write_bytes(bytes(LIMIT))
+    assert ask(UPLOAD, body, uploads=tmp_path)[0] == 200
+    (tmp_path / "more.png").write_bytes(b"1")
+    status, said, read = ask(UPLOAD, body, uploads=tmp_path)
+    assert (status, read) == (503, b"")
+    assert "come back later" in said
 
 
 def test_many_files_are_refused() -> None:
