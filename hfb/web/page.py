@@ -15,6 +15,7 @@ from hfb.web.uploads import CLIPS, HEAD_BYTES, PHOTOS, why_content_refused, why_
 
 _KEPT_S = 3600
 """How long an upload that nobody uses lies in the temporary folder."""
+_SWEPT_EVERY_S = 300
 _MOST_PHOTOS = 4
 _WAITING = 8
 """Fits that may wait; further visitors are asked to come back."""
@@ -43,7 +44,7 @@ def make_page(gradio: ModuleType, jobs: Jobs, uploads: Path) -> Any:
     photos, clips = [*PHOTOS], [*CLIPS]
     hidden = {"api_visibility": "private"}
     with gradio.Blocks(
-        title="Human from Blur", analytics_enabled=False, delete_cache=(300, _KEPT_S)
+        title="Human from Blur", analytics_enabled=False, delete_cache=(_SWEPT_EVERY_S, _KEPT_S)
     ) as page:
         gradio.Markdown(_INTRODUCTION)
         with gradio.Tab("Photo"):

@@ -1,9 +1,12 @@
 """`hfb app` before it serves: where it listens, and what is missing."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,37 @@ def test_an_address_that_is_taken_is_one_line(capsys: pytest.CaptureFixture) -> 
     said = capsys.readouterr().err
     assert said.startswith(f"error: --host 127.0.0.1 --port {port} cannot be had")
     assert said.count("\n") == 1
+
+
+def test_uploads_that_nobody_uses_are_deleted(tmp_path: Path, repo: Path) -> None:
+    pytest.importorskip("gradio", reason="needs gradio, of the extra app")
+    code = (
+        "from hfb.command import main; from hfb.web import page\n"
+        "page._SWEPT_EVERY_S, page._KEPT_S = 1, 2\n"
+        "main(['app', '--port=0'])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=repo, env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        address = process.stdout.readline().split()[2]
+        photo = b"\x89PNG\r\n\x1a\n" + bytes(100)
+        head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        request = urllib.request.Request(
+            f"{address}/gradio_api/upload",
+            head + photo + b"\r\n--b--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=b"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            (stored,) = json.loads(answer.read())
+        assert Path(stored).is_relative_to(tmp_path)
+        until = time.monotonic() + 30
+        while Path(stored).exists():
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
