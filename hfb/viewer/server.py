@@ -11,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hfb.errors import InputError
 from hfb.viewer.moving import read_moving, samples_of
 from hfb.viewer.scene import CAMERA, PATHS, RESULT, START, SampleScene
 
 _FRAME_S = 0.1
-_BESIDE_M = 2.6
+_HALF_WIDTH = 0.55
+"""Of what is seen at a distance of 1, beside the panel of settings."""
 _FIELD_OF_VIEW = 0.9
 """Of whoever looks, rad."""
 
@@ -90,11 +93,14 @@ class Viewer:
             return self.scene
 
     def _look_at(self, scene: SampleScene) -> None:
-        """From the side of the camera: the photo and the body stand beside each other."""
-        x, y, z = (float(value) for value in scene.centre)
+        """From the side and a little behind, so that camera and motion are seen whole."""
+        centre = scene.centre
+        way = np.linalg.norm(scene.moving.joints - centre, axis=-1).max()
+        aside = (float(np.linalg.norm(centre)) / 2 + float(way)) / _HALF_WIDTH
+        x, y, z = (float(value) for value in centre / 2)  # the camera is at the origin
         view = self.server.initial_camera
         view.look_at = (x, y, z)
-        view.position = (x + _BESIDE_M, y + 0.6, z + _BESIDE_M)
+        view.position = (x + 0.9 * aside, y + 0.25 * aside, z + 0.5 * aside)
         view.fov = _FIELD_OF_VIEW
 
     def _show(self) -> None:

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -71,6 +73,20 @@ def test_the_time_line_moves_body_and_joints(viewer) -> None:
     assert not node(viewer, f"{names.RESULT}/body_000").visible
     assert np.abs(node(viewer, f"{names.RESULT}/joints").points - before).max() > 0.01
     assert "photo 1 of 1" in viewer._clock.content
+    viewer._time.value = 0
+
+
+def test_it_plays_when_it_is_told_to(viewer) -> None:
+    threading.Thread(target=viewer.play, daemon=True).start()
+    time.sleep(0.4)
+    assert viewer._time.value == 0
+    viewer._plays.value = True
+    until = time.monotonic() + 20
+    while viewer._time.value < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    viewer._plays.value = False
+    time.sleep(0.3)
     viewer._time.value = 0
 
 
