@@ -57,12 +57,7 @@ def make_page(gradio: ModuleType, jobs: Jobs, uploads: Path) -> Any:
             with gradio.Row():
                 clip = gradio.File(label="Clip", file_types=clips, elem_id="clip")
                 scene = gradio.File(label=f"{_EMPTY} (else made of it)", file_types=photos)
-            with gradio.Row():
-                first = gradio.Number(label="First frame", value=0, precision=0, minimum=0)
-                length = gradio.Number(label="Frames a photo", value=9, precision=0, minimum=1)
-                count = gradio.Slider(
-                    label="Consecutive photos", value=3, minimum=1, maximum=_MOST_PHOTOS, step=1
-                )
+            frames = _frames(gradio)
             fit_clip = gradio.Button("Fit the clip", variant="primary", elem_id="fit-clip")
         stop = gradio.Button("Stop", elem_id="stop")
         said = gradio.Textbox(label="Progress", lines=5, max_lines=12, elem_id="progress")
@@ -70,11 +65,20 @@ def make_page(gradio: ModuleType, jobs: Jobs, uploads: Path) -> Any:
         # A fit uses all processors: one at a time, of photos and clips together.
         fits = {**hidden, "concurrency_limit": 1, "concurrency_id": "fit"}
         fit_photo.click(visits.fit_photo, [photo, empty], [said, shown], **fits)
-        given = [clip, scene, first, length, count]
-        fit_clip.click(visits.fit_clip, given, [said, shown], **fits)
+        fit_clip.click(visits.fit_clip, [clip, scene, *frames], [said, shown], **fits)
         stop.click(visits.stop, None, None, **hidden)
         page.unload(visits.forget)
     return page.queue(max_size=_WAITING)
+
+
+def _frames(gradio: ModuleType) -> list[Any]:
+    """Which frames of a clip become which photos."""
+    with gradio.Row():
+        return [
+            gradio.Number(label="First frame", value=0, precision=0, minimum=0),
+            gradio.Number(label="Frames a photo", value=9, precision=0, minimum=1),
+            gradio.Slider(1, _MOST_PHOTOS, 3, step=1, label="Consecutive photos"),
+        ]
 
 
 class Visits:
