@@ -19,6 +19,14 @@ def main(args: list[str] | None = None) -> None:
         train_amp(options, replace(MOTION_PRIOR, name="hfb train-amp"))
     elif command == "train-lifting":
         train_lifting(options, replace(LIFTING, name="hfb train-lifting"))
+    elif command == "app":
+        from hfb.web.command import main as app
+
+        app(options)
+    elif command == "view":
+        from hfb.viewer.command import main as view
+
+        view(options)
     else:
         run_hfb([command, *options], replace(REFINEMENT, name="hfb"))
 

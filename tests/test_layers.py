@@ -101,8 +101,12 @@ ROOMS["evaluate"] = BELOW_REFINE | {"refine", "metrics", "baselines", "viz", "ex
 ROOMS["report"] = BELOW_REFINE | {"refine", "evaluate", "baselines", "export", "viz", "files"}
 ROOMS["app"] = set(ROOMS) - {"training", "checkpoint"}
 ROOMS["api"] = ROOMS["app"] | {"app"}
+# A page that runs the commands in processes of their own.
+ROOMS["web"] = {"cli"}
+# A run's files in 3D.
+ROOMS["viewer"] = {"cli", "export", "report"}
 # Where the commands begin; nothing is built on them.
-ROOMS["command"] = {"cli", "app", "training"}
+ROOMS["command"] = {"cli", "app", "training", "web", "viewer"}
 ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
 # only the generator of synthetic images poses and renders bodies. Programs report errors as `cli`
@@ -139,9 +143,12 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "hfb/training/*",
         "datamodules/*",
     ),
-    "trimesh": ("hfb/export/*", "hfb/viz/*"),
+    "trimesh": ("hfb/export/*", "hfb/viz/*", "hfb/viewer/*"),
+    "viser": ("hfb/viewer/*",),
     "pygltflib": ("hfb/export/*",),
     "pxr": ("hfb/export/usd_file.py",),
+    **dict.fromkeys(("gradio", "fastapi", "starlette", "uvicorn"), ("hfb/web/*",)),
+    "python_multipart": ("hfb/web/gate.py",),
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
     "pymatting": ("hfb/matte/*",),
@@ -156,6 +163,7 @@ MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
 WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy", "pxr"}
+WHEN_USED |= {"gradio", "fastapi", "starlette", "uvicorn", "python_multipart", "viser"}
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,8 @@ HFB = Program(
     REFINEMENT.what,
     {
         **_REFINEMENT,
+        "app": "a page in the browser that takes photos and clips and shows the results",
+        "view": "a finished run in 3D, live in the browser",
         "train-amp": "train the motion prior on motion capture: fit, validate, test",
         "train-lifting": "train the network that corrects starting poses: fit, validate, test",
     },

@@ -116,8 +116,9 @@ class Fitter:
     ) -> None:
         """Fit photos that are not explained once more, held to their starts.
 
-        So are people whom the frame cuts: what is outside explains anything. Where clothes, shadows or a wrong background have to be explained by a bare body, colours
-        are bought with joints (docs/lab/held_joints.md).
+        So are people whom the frame cuts: what is outside explains anything. Where clothes,
+        shadows or a wrong background have to be explained by a bare body, colours are bought with
+        joints (docs/lab/held_joints.md).
 
         Args:
             module: finished; has the other fit's results afterwards.

@@ -46,7 +46,7 @@ def test_flags_have_no_value():
         (REFINEMENT, ["--config", "test"], "a command is missing"),
         (REFINEMENT, [], "a command is missing"),
         (MOTION_PRIOR, ["predict"], "train_amp.py has fit, validate, test"),
-        (HFB, ["tset"], "hfb has predict, test, train-amp, train-lifting"),
+        (HFB, ["tset"], "hfb has predict, test, app, view, train-amp, train-lifting"),
     ],
 )
 def test_a_wrong_command_is_one_line(program, args, part, capsys):

@@ -6,6 +6,7 @@ from hfb.report.page.card import (
     Card,
     clip_card,
     evenly_spread,
+    read_card,
     sample_card,
     write_card,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "clip_numbers",
     "evenly_spread",
     "frames_of_photos",
+    "read_card",
     "sample_card",
     "view_of_photo",
     "warning_rows",

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from hfb.baselines import ObjectEstimate
 from hfb.evaluate.results import SampleResult
 from hfb.evaluate.trust import warnings_of_result
 from hfb.export import atomic_write
+from hfb.export.gltf_buffer import CAMERA_TO_GLTF
 from hfb.geometry import default_camera
 from hfb.refine.fitter import Fitter
 from hfb.refine.result import Refinement
@@ -159,6 +162,7 @@ def _card(
                 "box": list(v.box),
                 "inside": list(v.inside),
                 "paths": path,
+                "start_joints": _in_gltf_axes(v.start_joints),
             }
             for v, path in zip(views, paths, strict=True)
         ],
@@ -171,3 +175,9 @@ def _card(
         "surface": name if body else None,
         "surfaces": {name: surface} if body else {},
     }
+
+
+def _in_gltf_axes(joints: Float[Tensor, "J 3"] | None) -> list[list[float]] | None:
+    if joints is None:
+        return None
+    return (joints.double().cpu().numpy() * CAMERA_TO_GLTF).round(4).tolist()

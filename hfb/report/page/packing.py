@@ -38,6 +38,22 @@ def quantised(array: np.ndarray, step: float) -> str:
     return packed(np.clip(np.round(array / step), -32767, 32767).astype(np.int16))
 
 
+def unpacked(text: str, kind: str) -> np.ndarray:
+    """What `packed` got, without its shape.
+
+    Args:
+        text: of `packed`.
+        kind: numpy's name of the numbers: `u2`.
+    """
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.dtype(f"<{kind}"))
+
+
+def pixels(address: str) -> np.ndarray:
+    """What `picture` got, (h, w, 3), 0 to 255."""
+    stored = io.BytesIO(base64.b64decode(address.partition(",")[2]))
+    return np.asarray(Image.open(stored).convert("RGB"))
+
+
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 

@@ -45,6 +45,7 @@ class PhotoView:
         joints_3d: in the camera frame, m.
         pose_rotmat: root first.
         root: place of the root joint, camera frame, m.
+        start_joints: of the starting pose, camera frame, m.
     """
 
     photo: str
@@ -57,6 +58,7 @@ class PhotoView:
     joints_3d: Float[Tensor, "N J 3"] | None = None
     pose_rotmat: Float[Tensor, "N J 3 3"] | None = None
     root: Float[Tensor, "N 3"] | None = None
+    start_joints: Float[Tensor, "J 3"] | None = None
 
 
 def frames_of_photos(num_photos: int) -> int:
@@ -123,6 +125,7 @@ def view_of_photo(
         joints_3d=joints,
         pose_rotmat=pose,
         root=joints[:, 0],
+        start_joints=body.joints(item.estimate.params()),
     )
 
 

@@ -2,31 +2,18 @@
 
 import base64
 import io
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from headless import open_chromium
 from PIL import Image
 
 from hfb.report.page import PAGE_NAME
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 WAIT_S = 60
 READY = "const c = document.getElementById('body'); return Boolean(c && c.dataset.ready)"
 Open = Callable[..., Any]
@@ -34,18 +21,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(driver, log_output=os.devnull)
-    opened = webdriver.Chrome(options=options, service=service)
+    opened = open_chromium()
     opened.set_network_conditions(offline=True, latency=0, throughput=0)
     yield opened
     opened.quit()
