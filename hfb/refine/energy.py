@@ -42,8 +42,8 @@ from hfb.structures import Exposure, Layers
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
-_MOST_HELD = 50.0
-"""Largest factor of the weights that hold a photo."""
+_LEAST_HELD, _MOST_HELD = 15.0, 50.0
+"""Least and largest factor of the weights that hold a photo."""
 
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
@@ -307,7 +307,7 @@ def holding_factor(prediction: Prediction, context: Context) -> Float[Tensor, " 
         context: what it is compared with.
 
     Returns:
-        At least 1, without gradient.
+        Between 15 and 50, without gradient.
     """
     error = unexplained(prediction, context)
-    return (error.clamp(min=1.0) ** context.settings.held_power).clamp(max=_MOST_HELD)
+    return (error**context.settings.held_power).clamp(_LEAST_HELD, _MOST_HELD)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from hfb.evaluate.results import SampleResult
 
-FINAL_PHASE, HELD_PHASE = "refine", "hold"
-"""Of the fits of a sample the one that gives its result (`RefineModule.phase`), and the one that
-takes its place where the photo is not explained."""
+FINAL_PHASE = "refine"
+"""Of the fits of a sample the free one (`RefineModule.phase`); one that is held has terms of other
+weights at every step."""
 
 FITTED = ("hfb", "hfb_without_amp")
 """Methods that are fits."""
@@ -34,18 +34,14 @@ class LossCurves(pl.Callback):
     @torch.no_grad()
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the curves of a finished fit."""
-        phase = pl_module.phase
-        if phase not in (FINAL_PHASE, HELD_PHASE) or not pl_module.history:
+        if pl_module.phase != FINAL_PHASE or not pl_module.history:
             return
         history = pl_module.history
         names = list(dict.fromkeys(name for step in history for name in step))
         values = {name: self._weighted(name, pl_module) for name in names}
         for p, problem in enumerate(pl_module.problem.names):
             own = {name: column[:, p].tolist() for name, column in values.items()}
-            kept = self._kept.setdefault(problem.rsplit("/", 1)[0], [])
-            if phase == HELD_PHASE and kept:
-                kept.pop()
-            kept.append(own)
+            self._kept.setdefault(problem.rsplit("/", 1)[0], []).append(own)
 
     @staticmethod
     def _weighted(name: str, module: Any) -> Float[Tensor, "S P"]:

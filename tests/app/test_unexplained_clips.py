@@ -30,7 +30,7 @@ def module(monkeypatch):
         def step(self, sample):
             metrics = FitMetrics(30.0, float(sample.sample_id))
             frame = object.__new__(ClipFrame)  # with nothing but what is looked at here
-            fitted = SimpleNamespace(evidence=EVIDENCE, metrics=metrics)
+            fitted = SimpleNamespace(evidence=EVIDENCE, metrics=metrics, guard=None)
             object.__setattr__(frame, "fitted", fitted)
             return [frame]
 

@@ -108,7 +108,7 @@ def test_exchanged_legs_take_their_landmarks_along():
 
 
 def test_held_photos_weigh_by_their_error(body, known, small_settings):
-    settings = replace(small_settings, explained_error=1e-4, held_power=1.5)
+    settings = replace(small_settings, explained_error=4.3e-3, held_power=1.5)
     problem = with_wrist_moved(known.problem, body, 20.0)
     problem = join_problems([problem] * 2)
     module = RefineModule(body, problem, settings, RenderSettings(), is_held=True)
@@ -118,8 +118,8 @@ def test_held_photos_weigh_by_their_error(body, known, small_settings):
     prediction = replace(prediction, image=image)
     area = (problem.alpha * problem.valid).sum((-3, -2, -1))
     error = float(image_loss(image, problem.image, problem.valid, area)[0])
-    factor = [min((error / 1e-4) ** 1.5, 50.0), 1.0]
-    assert factor[0] > 2.0
+    factor = [(error / 4.3e-3) ** 1.5, 15.0]
+    assert 15.0 < factor[0] < 50.0
     found = holding_factor(prediction, module.context)
     torch.testing.assert_close(found, torch.tensor(factor))
     total, terms = module.losses(prediction)

@@ -82,7 +82,7 @@ def test_an_unknown_gap_is_found_before_the_photos_meet(body, make_known, small_
     problem = two_photos(make_known)
     untimed = replace(problem, sequences=replace(problem.sequences, is_timed=False))
     stages = Stage(4, choose_directions=True), Stage(3)
-    settings = quick(small_settings, *stages)
+    settings = replace(quick(small_settings, *stages), hold_unexplained=False)
     free = free_settings(settings)
     assert [stage.num_steps for stage in free.stages] == [4]
     assert free.weights_of(0) == {**settings.weights_of(0), "boundary": 0.0}
