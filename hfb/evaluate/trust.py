@@ -77,10 +77,13 @@ def warnings_of(
     if start is not None:
         found += _of_start(metrics, start)
     if guard is not None and guard.is_held:
-        text = (
-            f"clothes, shadows or background are not explained ({guard.unexplained:.1f} times the "
-            "error of a clean photo): the pose stays near its start"
-        )
+        reason = "the frame cuts the person"
+        if guard.unexplained > 1.0:
+            reason = (
+                "clothes, shadows or background are not explained "
+                f"({guard.unexplained:.1f} times the error of a clean photo)"
+            )
+        text = f"{reason}: the pose stays near its start"
         found.append(FitWarning("held_to_start", text))
     return tuple(sorted(found, key=lambda warning: not warning.is_severe))
 

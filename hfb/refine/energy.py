@@ -64,7 +64,7 @@ class Prediction:
         motion: the polynomials.
         pose_rotmat: pose at each sub-frame time.
         joints: at each sub-frame time, camera frame, m.
-        verts: the same.
+        verts: vertices at each sub-frame time, camera frame, m.
         betas: shape.
         texture: sRGB.
         gap: shut part of the frame time of each sequence; None where the exposures tell it.

@@ -163,3 +163,5 @@ def test_a_pose_that_was_held_is_said():
         assert [warning.code for warning in found] == ["held_to_start"] * is_held
         assert not explains_nothing(found)
         assert all("4.2 times" in warning.text for warning in found)
+    (cut,) = warnings_of(GOOD, FIT, guard=Verdict(0.8, 0.4, True))
+    assert cut.text == "the frame cuts the person: the pose stays near its start"

@@ -173,8 +173,13 @@ def _joint_sigma(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor |
 
 def _landmarks(arrays: EstimateArrays, row: int, count: int) -> SeenLandmarks | None:
     """Where a detector saw the channels, if the file says so."""
-    if not {"landmarks", "landmark_trust"} <= set(arrays.values):
+    missing = {"landmarks", "landmark_trust"} - set(arrays.values)
+    if len(missing) == 2:
         return None
+    if missing:
+        raise InputError(
+            f"{arrays.path} lacks {missing.pop()}: landmarks and landmark_trust belong together"
+        )
     xy, trust = (arrays.hypotheses(key, row) for key in ("landmarks", "landmark_trust"))
     number = len(CHANNEL_NAMES)
     if xy.shape != (count, 2 * number) or trust.shape != (count, number) or (trust < 0).any():

@@ -94,7 +94,7 @@ def test_files_from_elsewhere_have_one_pose_a_frame(written, tmp_path, body):
     path = changed(
         written,
         tmp_path / "b.npz",
-        drop=("score", "joint_sigma", "landmarks", "body_name", "body_sha256"),
+        drop=("score", "joint_sigma", "landmarks", "landmark_trust", "body_name", "body_sha256"),
         poses=np.zeros((4, 72), np.float32),
         trans=np.arange(12, dtype=np.float32).reshape(4, 3),
         betas=np.arange(16, dtype=np.float32),

@@ -161,6 +161,11 @@ MIRRORED[1, 7, 2, 2] = -1.0
         ({"pixel_center": np.array("middle")}, "pixel_center does not hold numbers"),
         ({"image_size": np.array([0, 240])}, "image_size is 0 x 240 px"),
         ({"joint_sigma": np.full((ROWS, 24), -1.0)}, "joint_sigma of row 0 must be 1 x 24"),
+        ({"landmarks": np.zeros((ROWS, 46))}, "lacks landmark_trust: landmarks and"),
+        (
+            {"landmarks": np.zeros((ROWS, 46)), "landmark_trust": np.zeros((ROWS, 22))},
+            "landmarks and landmark_trust of row 0 must be 1 x 46",
+        ),
         ({"score": np.zeros(2)}, r"score has the shape \(2,\), expected 3 rows"),
         ({"frame_ids": np.array(["a"] * 3)}, "frame_ids does not hold numbers"),
     ],
