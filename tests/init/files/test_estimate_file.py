@@ -118,6 +118,7 @@ def test_amass_file_asks_for_a_camera(written, tmp_path, estimate, body):
         "format_version",
         "joint_sigma",
         "landmarks",
+        "landmark_trust",
         "score",
         "surface_model_type",
     )
@@ -196,6 +197,7 @@ def with_vertices(written, target, vertices, **entries):
         "betas",
         "joint_sigma",
         "landmarks",
+        "landmark_trust",
         "score",
         "body_name",
         "body_sha256",
