@@ -42,9 +42,6 @@ from hfb.structures import Exposure, Layers
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
 
-_LEAST_HELD, _MOST_HELD = 15.0, 50.0
-"""Least and largest factor of the weights that hold a photo."""
-
 _BORDER = 4.0
 """Weight of a boundary between windows against one inside, where the earlier photo stands still.
 
@@ -148,7 +145,8 @@ def needs_layers(weights: Mapping[str, float]) -> bool:
     return any(value > 0.0 and terms[name].needs_layers for name, value in weights.items())
 
 
-def _area(context: Context) -> Tensor | None:
+def person_area(context: Context) -> Float[Tensor, " P"] | None:
+    """Pixels that the person covers, where terms are means over them; not a term itself."""
     if not context.settings.normalize_by_area:
         return None
     return (context.problem.alpha * context.problem.valid).sum((-3, -2, -1))
@@ -158,7 +156,7 @@ def _area(context: Context) -> Tensor | None:
 def image_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The blurry image is explained: eq. 3."""
     problem = context.problem
-    return image_loss(prediction.image, problem.image, problem.valid, _area(context))
+    return image_loss(prediction.image, problem.image, problem.valid, person_area(context))
 
 
 @register_term("matting", weight=(1.0, 0.3, 0.3))
@@ -170,7 +168,7 @@ def matting_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"
         problem.alpha,
         problem.valid,
         context.settings.matting_kind,
-        _area(context),
+        person_area(context),
     )
 
 
@@ -279,35 +277,3 @@ def landmark_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
     joints, verts = prediction.joints[:, middle], prediction.verts[:, middle]
     seen = target.seen(joints, verts, context.problem.camera).mean(1)
     return landmark_loss(seen, target.xy, target.height, target.trust)
-
-
-@torch.no_grad()
-def unexplained(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """The photo's mean squared error, in units of what counts as explained; not in the paper.
-
-    Args:
-        prediction: the forward model at this step.
-        context: what it is compared with.
-    """
-    problem = context.problem
-    error = image_loss(prediction.image, problem.image, problem.valid, _area(context))
-    return error / context.settings.explained_error
-
-
-def holding_factor(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """By how much more the terms weigh that hold a photo which is not explained.
-
-    The likelihood of a photo whose noise is not known is its mean squared error to the power of
-    half its pixels: against it, all that is known besides weighs by that error. What a wrong model
-    leaves is not noise, but alike from pixel to pixel, the more so the more it is: the power is
-    larger than one. Not in the paper.
-
-    Args:
-        prediction: the forward model at this step.
-        context: what it is compared with.
-
-    Returns:
-        Between 15 and 50, without gradient.
-    """
-    error = unexplained(prediction, context)
-    return (error**context.settings.held_power).clamp(_LEAST_HELD, _MOST_HELD)

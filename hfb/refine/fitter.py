@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +15,13 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.losses import TexelPairs
 from hfb.prior import MixturePosePrior, MotionPrior
-from hfb.refine.callbacks import stage_callbacks
 from hfb.refine.malloc import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem, is_cut
 from hfb.refine.sequence.boundaries import Gap
 from hfb.refine.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
 from hfb.refine.settings import RefineSettings
+from hfb.refine.trainer_runs import TrainerRuns
 from hfb.render import RenderSettings
 
 
@@ -85,7 +82,7 @@ class Fitter:
         Returns:
             The finished module, one problem a sample, in the order of the group numbers.
         """
-        run = _Run(list(callbacks), logger, log_every)
+        run = TrainerRuns(list(callbacks), logger, log_every)
         problem, group = problem.to(self.device), group.to(self.device)
         state: dict[str, Tensor] | None = None
         found: list[Gap] = []
@@ -112,7 +109,7 @@ class Fitter:
         module: RefineModule,
         problem: RefineProblem,
         state: dict[str, Tensor] | None,
-        run: _Run,
+        run: TrainerRuns,
     ) -> None:
         """Fit photos that are not explained once more, held to their starts.
 
@@ -149,7 +146,7 @@ class Fitter:
         return self.settings.finds_gap(sequences.is_timed)
 
     def _gaps(
-        self, problem: RefineProblem, state: dict[str, Tensor] | None, run: _Run
+        self, problem: RefineProblem, state: dict[str, Tensor] | None, run: TrainerRuns
     ) -> list[Gap]:
         """Those of the window before, or what two fits without the boundary restriction tell."""
         sequences = problem.sequences
@@ -195,68 +192,6 @@ class Fitter:
         )
 
 
-class _Run:
-    """The fits of one call of `Fitter.refine`, each in a `Trainer` of its own."""
-
-    def __init__(self, callbacks: list[pl.Callback], logger: Logger | None, log_every: int) -> None:
-        self.callbacks = callbacks
-        self.log_every = log_every
-        self.logger = None if logger is None else BorrowedLogger(logger)
-
-    def fit(self, module: RefineModule, num_steps: int) -> None:
-        """Take `num_steps` steps."""
-        device = module.texture.device
-        with torch.enable_grad(), _one_torch_thread(device), _quiet_trainer():
-            trainer = pl.Trainer(
-                max_steps=num_steps,
-                accelerator="gpu" if device.type == "cuda" else "cpu",
-                devices=[device.index or 0] if device.type == "cuda" else 1,
-                logger=self.logger or False,
-                log_every_n_steps=min(self.log_every, num_steps),
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                callbacks=[*stage_callbacks(module.settings), *self.callbacks],
-            )
-            trainer.fit(module, range(num_steps))  # the batches only count the steps
-
-
-class BorrowedLogger(Logger):
-    """The logger of a run inside one of its fits: it stays open when the fit ends.
-
-    Args:
-        logger: the run's.
-    """
-
-    def __init__(self, logger: Logger) -> None:
-        super().__init__()
-        self._logger = logger
-
-    @property
-    def name(self) -> str | None:
-        """The run's."""
-        return self._logger.name
-
-    @property
-    def version(self) -> int | str | None:
-        """The run's."""
-        return self._logger.version
-
-    @property
-    def experiment(self) -> Any:
-        """What images are written to."""
-        return getattr(self._logger, "experiment", None)
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Hand the curves on, without Lightning's count of epochs: a fit has one."""
-        curves = {name: value for name, value in metrics.items() if name != "epoch"}
-        if curves:
-            self._logger.log_metrics(curves, step)  # type: ignore[arg-type]
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """A fit has none of its own: config.yaml has those of the run."""
-
-
 def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
     """Index of the problem with the lowest energy in each group.
 
@@ -276,30 +211,3 @@ def _on_device(part: Any, device: torch.device) -> Any:
     if part is None or device.type == "cpu":
         return part
     return (copy.deepcopy(part) if isinstance(part, torch.nn.Module) else part).to(device)
-
-
-@contextmanager
-def _quiet_trainer() -> Iterator[None]:
-    """A trainer a batch is machinery here, not news for the terminal."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # Lightning 2.6 uses a name that torch 2.13 has deprecated.
-            warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _one_torch_thread(device: torch.device) -> Iterator[None]:
-    """On the CPU the renderer's threads own the cores; torch's would wait beside them."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from jaxtyping import Bool, Float, Shaped
-from torch import Tensor, nn
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.errors import InferenceModeError
 from hfb.formation import average_layers, composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
-from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
+from hfb.motion import evaluate, subframe_times
 from hfb.prior import MixturePosePrior, MotionPrior
 from hfb.refine.energy import (
     Context,
     Prediction,
     available_weights,
-    holding_factor,
     loss_terms,
     needs_layers,
-    unexplained,
 )
-from hfb.refine.initial_motion import first_velocities
+from hfb.refine.holding import holding_factor, unexplained
 from hfb.refine.landmark_target import landmark_target
 from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.parameters import FitParameters
 from hfb.refine.problem import RefineProblem
 from hfb.refine.schedule import schedule
-from hfb.refine.sequence.boundaries import Gap, neighbour_velocities
-from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
+from hfb.refine.sequence.boundaries import Gap
+from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings
 from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Exposure, Layers, Mesh
 
 
-class RefineModule(pl.LightningModule):
+class RefineModule(FitParameters):
     """Refines a batch of P problems together: single photos, or the photos of Q sequences.
 
     Every term of the loss is summed over the problems and Adam works element by element, so a
@@ -59,9 +57,6 @@ class RefineModule(pl.LightningModule):
         is_held: hold the photos to their starts by how badly they are explained.
     """
 
-    MOTION_GROUPS: ClassVar[tuple[str, ...]] = ("transl", "root", "pose", "motion")
-    """Parameters that make up the coefficients of the motion."""
-
     def __init__(
         self,
         body: SmplBody,
@@ -75,14 +70,11 @@ class RefineModule(pl.LightningModule):
         phase: str = "refine",
         is_held: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(problem, settings, gap)
         # Not registered as sub-modules: their buffers are shared between refinements.
         self._shared = (body, pose_prior)
-        self.problem = problem
-        self.gap = gap
         self.found_gaps: list[Gap] = []
         """Those of the sequences that had to be found, with what is known of their errors."""
-        self.settings = settings
         self.render_settings = render_settings
         self.phase = phase
         self.is_held = is_held
@@ -90,14 +82,7 @@ class RefineModule(pl.LightningModule):
         """Error of each photo when it was judged, in units of what counts as explained."""
         self.held: Bool[Tensor, " P"] | None = None
         """Which photos were fitted once more, held to their starts."""
-        self._base = static_motion(
-            problem.start.pose_rotmat,
-            problem.start.transl,
-            settings.degree,
-            settings.parameterization,
-            settings.time_origin,
-        )
-        self._make_parameters(motion_prior)
+        self._begin(motion_prior)
         is_linear = settings.formation == "linear"
         cosines = None
         if texel_pairs is not None:
@@ -122,62 +107,6 @@ class RefineModule(pl.LightningModule):
     def body(self) -> SmplBody:
         """The body model."""
         return self._shared[0]
-
-    def _make_parameters(self, motion_prior: MotionPrior | None) -> None:
-        settings, coeffs = self.settings, self._base.coeffs
-        gap = None if self.gap is None else self.per_problem(self.gap)
-        motion = coeffs[:, 1:].clone()
-        motion[:, 0] += first_velocities(
-            self.problem, settings, coeffs.shape[-1], motion_prior, gap
-        )
-        size = settings.texture_size
-        self.transl = nn.Parameter(coeffs[:, :1, :1].clone())
-        self.root = nn.Parameter(coeffs[:, :1, 1:2].clone())
-        self.pose = nn.Parameter(coeffs[:, :1, 2:].clone())
-        self.motion = nn.Parameter(motion)
-        self.betas = nn.Parameter(self.sequence_means(self.problem.start.betas).clone())
-        num_sequences = len(self.betas)
-        self.texture = nn.Parameter(coeffs.new_full((num_sequences, 3, size, size), 0.5))
-        before = self.problem.sequences.before if self.problem.sequences else None
-        if before is not None:
-            self.load_state({"betas": before.betas[None], "texture": before.texture[None]})
-            self.betas.requires_grad_(False)
-
-    def sequence_means(self, values: Float[Tensor, "P *S"]) -> Float[Tensor, "Q *S"]:
-        """One value a sequence out of one a problem; single photos keep theirs."""
-        sequences = self.problem.sequences
-        if sequences is None:
-            return values
-        total = values.new_zeros(sequences.count, *values.shape[1:])
-        total = total.index_add(0, sequences.number, values)
-        counts = torch.bincount(sequences.number).to(values)
-        return total / counts.reshape(-1, *[1] * (values.ndim - 1))
-
-    def per_problem(self, values: Shaped[Tensor, "Q *S"]) -> Shaped[Tensor, "P *S"]:
-        """What the photos of a sequence share, one entry a problem."""
-        sequences = self.problem.sequences
-        return values if sequences is None else values[sequences.number]
-
-    def polynomial_motion(self) -> PolynomialMotion:
-        """The motion as it stands, one a problem."""
-        parts = {name: getattr(self, name) for name in self.MOTION_GROUPS}
-        return self._base.with_coeffs(self.join_coeffs(parts))
-
-    @staticmethod
-    def join_coeffs(parts: dict[str, Float[Tensor, "P *S"]]) -> Float[Tensor, "P D1 K C"]:
-        """Coefficients of the motion out of the parameters that make them up."""
-        constant = torch.cat([parts["transl"], parts["root"], parts["pose"]], 2)
-        return torch.cat([constant, parts["motion"]], 1)
-
-    @staticmethod
-    def split_coeffs(coeffs: Float[Tensor, "P D1 K C"]) -> dict[str, Float[Tensor, "P *S"]]:
-        """The parameters that make up coefficients; the inverse of `join_coeffs`."""
-        return {
-            "transl": coeffs[:, :1, :1],
-            "root": coeffs[:, :1, 1:2],
-            "pose": coeffs[:, :1, 2:],
-            "motion": coeffs[:, 1:],
-        }
 
     def predict(self) -> Prediction:
         """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
@@ -318,41 +247,6 @@ class RefineModule(pl.LightningModule):
         alpha[rows] = other.problem.alpha[own]
         self.set_problem(replace(self.problem, alpha=alpha))
         self.held = rows
-
-    def state_of(self, index: Tensor) -> dict[str, Tensor]:
-        """Parameters of some problems, for `load_state`."""
-        return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
-
-    @torch.no_grad()
-    def restart_from(self, other: RefineModule) -> None:
-        """Go on where another refinement of the same consecutive photos ended, but for the motion.
-
-        What moved is forgotten: the photos start from the velocities between the poses that were
-        found ("tangent" only).
-
-        Args:
-            other: with the same photos in the same sequences.
-        """
-        sequences = self.problem.sequences
-        assert sequences is not None, "single photos do not tell each other's velocity"
-        self.load_state({name: getattr(other, name) for name in PARAMETER_GROUPS})
-        gap = None if self.gap is None else self.per_problem(self.gap)
-        middle = torch.tensor([0.5]).to(self.motion)
-        pose_rotmat, transl = evaluate(other.polynomial_motion(), middle)
-        found = BodyParams(self.per_problem(self.betas), pose_rotmat[:, 0], transl[:, 0])
-        self.motion.zero_()
-        self.motion[:, 0] = neighbour_velocities(found, sequences, gap)
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from parameters of another refinement of the same problems.
-
-        Photos that were apart there and share betas and texture here start from their means.
-        """
-        with torch.no_grad():
-            for name, value in state.items():
-                own = getattr(self, name)
-                is_shared = name in SHARED_GROUPS and len(value) != len(own)
-                own.copy_(self.sequence_means(value) if is_shared else value)
 
 
 @torch.no_grad()
