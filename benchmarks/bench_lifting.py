@@ -71,7 +71,7 @@ class Case:
     folder: Path | None = None
 
 
-def drawn_cases(mocap: Path, photos: Path | None, count: int, seed: int) -> Iterator[Case]:
+def drawn_cases(mocap: list[Path], photos: Path | None, count: int, seed: int) -> Iterator[Case]:
     """Images of validation subjects, drawn as the training pairs are."""
     maker = PairMaker.load(mocap, "val", photos)
     for number, (scene, _) in enumerate(draw_scenes(maker, seed, count)):
@@ -249,7 +249,9 @@ def _panel(expected: Tensor, actual: Tensor, title: str, limit: float) -> np.nda
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, help="draw images of its validation subjects")
+    parser.add_argument(
+        "--mocap", type=Path, nargs="+", help="draw images of its validation subjects"
+    )
     parser.add_argument("--photos", type=Path, help="backgrounds beside the procedural ones")
     parser.add_argument("--count", type=int, default=300, help="images to draw")
     parser.add_argument("--seed", type=int, default=100)

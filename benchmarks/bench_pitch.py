@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datamodules.mocap.files import iterate_mocap, split_of_subject
+from datamodules.mocap.clip import split_of_subject
+from datamodules.mocap.files import iterate_mocap
 from datamodules.mocap.windows import (
     Windows,
     WindowSettings,
@@ -34,7 +35,7 @@ _MOVES_RAD = 0.1
 PITCHES_DEG = (0, 10, 20, 30, 40, 60)
 
 
-def windows_of(mocap: Path, count: int) -> Windows:
+def windows_of(mocap: list[Path], count: int) -> Windows:
     """Windows of subjects kept from training, the person facing +z, y up."""
     settings = WindowSettings(seed=1)
     clips = [clip for clip in iterate_mocap(mocap) if split_of_subject(clip.subject) == "val"]
@@ -67,7 +68,7 @@ def share_right(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, required=True)
+    parser.add_argument("--mocap", type=Path, nargs="+", required=True)
     parser.add_argument("--count", type=int, default=4000)
     options = parser.parse_args()
     windows, prior = windows_of(options.mocap, options.count), load_motion_prior()

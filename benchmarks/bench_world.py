@@ -202,7 +202,7 @@ def make_data(arguments: argparse.Namespace, display: Display) -> dict[str, list
             height=arguments.height,
             width=arguments.width,
             bins=BINS,
-            mocap=arguments.mocap,
+            mocap=tuple(arguments.mocap) if arguments.mocap else None,
             background_folder=arguments.backgrounds,
             world=world_of(name),
         )
@@ -260,7 +260,9 @@ def parse(args: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--num", type=int, default=30, help="photos of each world")
     parser.add_argument("--seed", type=int, default=1, help="of the photos")
     parser.add_argument("--world", nargs="+", default=["all"], help="variants of the photos")
-    parser.add_argument("--mocap", type=Path, help="motion capture for 70 %% of the photos")
+    parser.add_argument(
+        "--mocap", type=Path, nargs="+", help="motion capture for 70 %% of the photos"
+    )
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs")
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--width", type=int, default=400)

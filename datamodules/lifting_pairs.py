@@ -20,7 +20,7 @@ from rich.console import Console
 
 from datamodules.files.workers import worker_pool
 from datamodules.lifting.shards import SHARD_SIZE, PairMaker, write_shard
-from datamodules.mocap.files import iterate_mocap
+from datamodules.mocap.files import iterate_mocap, paths_of
 from hfb.cli.display import Display
 from hfb.cli.errors import user_errors_as_one_line
 from hfb.cli.parser import HfbParser
@@ -38,7 +38,8 @@ class Command:
     """Write pairs of detections on blurry images and the poses they show.
 
     Attributes:
-        mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
+        mocap: motion capture: a folder of AMASS files, one file, a packed collection, or several
+            of these: `[A,B]`.
         output: a folder; gets one npz file for each 256 pairs, and a contact sheet to look at. A
             stopped run goes on where it was, a larger count adds to it.
         count: how many pairs, rounded up to whole files.
@@ -47,20 +48,23 @@ class Command:
         background_folder: photographs without people, used beside procedural places; null: only
             those.
         workers: processes; 0: one a processor.
+        share_alike: use recordings with a share-alike licence as well.
     """
 
-    mocap: Path
+    mocap: list[Path] | Path
     output: Path
     count: int = 20_000
     subjects: Literal["train", "val"] = "train"
     seed: int = 0
     background_folder: Path | None = None
     workers: int = 0
+    share_alike: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self, "", {"count": LIMIT, "seed": SEED, "workers": (0, 4096)})
-        if not self.mocap.exists():
-            raise InputError(f"there is no motion capture at {self.mocap.absolute()} (--mocap)")
+        for path in paths_of(self.mocap):
+            if not path.exists():
+                raise InputError(f"there is no motion capture at {path.absolute()} (--mocap)")
         if self.background_folder is not None and not self.background_folder.is_dir():
             raise InputError(f"--background_folder: there is no folder {self.background_folder}")
 
@@ -78,7 +82,8 @@ def generate(command: Command, console: Console) -> int:
     Raises:
         InputError: if the folder holds pairs of another recipe.
     """
-    next(iterate_mocap(command.mocap))  # its faults are said here, not by every worker
+    # Its faults are said here, not by every worker.
+    next(iterate_mocap(command.mocap, share_alike=command.share_alike))
     num_shards = -(-command.count // SHARD_SIZE)
     with folder_lock(command.output):
         _check_recipe(command)
@@ -106,15 +111,18 @@ def _make(command: Command, num_shards: int, missing: list[int], display: Displa
 
 
 def _make_shard(command: Command, number: int) -> None:
-    maker = _maker(command.mocap, command.subjects, command.background_folder)
+    mocap = tuple(paths_of(command.mocap))
+    maker = _maker(mocap, command.subjects, command.background_folder, command.share_alike)
     write_shard(maker, command.output, command.seed, number)
 
 
 @lru_cache(maxsize=1)
-def _maker(mocap: Path, subjects: str, background_folder: Path | None) -> PairMaker:
+def _maker(
+    mocap: tuple[Path, ...], subjects: str, background_folder: Path | None, share_alike: bool
+) -> PairMaker:
     """The tools of this process, made with its first file: where that fails, the file fails."""
     torch.set_num_threads(1)
-    return PairMaker.load(mocap, subjects, background_folder)
+    return PairMaker.load(mocap, subjects, background_folder, share_alike)
 
 
 def _check_recipe(command: Command) -> None:

@@ -63,6 +63,18 @@ def rotmat_to_rotvec(rotmat: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 3"]:
     return roma.rotmat_to_rotvec(rotmat)
 
 
+def quat_xyzw_to_rotmat(quat_xyzw: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B 3 3"]:
+    """Rotation matrices of unit quaternions, the real part last (`roma.unitquat_to_rotmat`).
+
+    Args:
+        quat_xyzw: of length 1.
+
+    Returns:
+        Rotation matrices.
+    """
+    return roma.unitquat_to_rotmat(quat_xyzw)
+
+
 def angular_velocity_of_rotvec(
     rotvec: Float[Tensor, "*B 3"], rate: Float[Tensor, "*B 3"]
 ) -> Float[Tensor, "*B 3"]:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from datamodules.mocap.files import MocapClip
+from datamodules.mocap.clip import MocapClip
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
 
 

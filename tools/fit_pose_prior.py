@@ -1,6 +1,6 @@
 """Fit the pose prior (eq. 6) to motion capture and write `checkpoints/pose_prior.npz`.
 
-    python tools/fit_pose_prior.py --mocap <file or folder> [--output checkpoints/pose_prior.npz]
+    python tools/fit_pose_prior.py --mocap <file or folder> ... [--output <file>]
 
 Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. The
 mixture sees the training subjects only, the report is about the others. Needs scikit-learn.
@@ -17,7 +17,8 @@ from jaxtyping import Float
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from datamodules.mocap.files import iterate_mocap, read_manifest
+from datamodules.mocap.files import MocapPath, iterate_mocap, paths_of
+from datamodules.mocap.packed import read_manifest
 from hfb.body.smpl import SMPL_JOINT_NAMES
 from hfb.errors import InputError
 from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
@@ -67,22 +68,25 @@ class Clip:
     is_held_out: bool
 
 
-def read_clips(path: Path) -> list[Clip]:
+def read_clips(path: MocapPath, share_alike: bool = False) -> list[Clip]:
     """Valid poses of all recordings that have any, in the order of their manifest or their names.
 
     The order decides which poses the random numbers choose.
 
     Args:
         path: see `iterate_mocap`.
+        share_alike: see `iterate_mocap`.
 
     Raises:
         InputError: if there are none.
     """
-    folder = path if path.is_dir() else path.parent
-    place = {name: k for k, name in enumerate(read_manifest(folder))}
+    folders = [one if one.is_dir() else one.parent for one in paths_of(path)]
+    names = [name for folder in folders for name in read_manifest(folder)]
+    place = {name: k for k, name in enumerate(names)}
+    every = iterate_mocap(path, share_alike=share_alike)
     clips = [
         Clip(shortest(clip.poses[clip.valid, 3:]), clip.frame_rate, clip.split == "val")
-        for clip in sorted(iterate_mocap(path), key=lambda clip: place.get(clip.name, -1))
+        for clip in sorted(every, key=lambda clip: place.get(clip.name, -1))
         if clip.valid.any()
     ]
     if all(clip.is_held_out for clip in clips):
@@ -227,14 +231,15 @@ def report(path: Path, poses: np.ndarray, seed: int) -> list[str]:
 def main(args: list[str] | None = None) -> None:
     """Read, fit, write, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, required=True, help="the recordings")
+    parser.add_argument("--mocap", type=Path, nargs="+", required=True, help="the recordings")
+    parser.add_argument("--share-alike", action="store_true", help="recordings of that licence too")
     parser.add_argument("--output", type=Path, default=Path("checkpoints/pose_prior.npz"))
     parser.add_argument("--components", type=int, default=4)
     parser.add_argument("--poses-per-clip", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(args)
     generator = np.random.default_rng(options.seed)
-    clips = read_clips(options.mocap)
+    clips = read_clips(options.mocap, options.share_alike)
     seen = [clip for clip in clips if not clip.is_held_out]
     held_out = [clip for clip in clips if clip.is_held_out]
     poses = balanced_poses(seen, options.poses_per_clip, generator)

@@ -1,6 +1,6 @@
 """Fit how far joints get in a time to motion capture: constants of `hfb.prior.trajectory_gp`.
 
-    python tools/fit_trajectory_gp.py --mocap <file or folder>
+    python tools/fit_trajectory_gp.py --mocap <file or folder> ...
 
 Reads what `datamodules.mocap.files.iterate_mocap` reads: AMASS files or a packed collection. Of
 collections that say whom to keep for reports, only the training subjects are learned from. The
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.optimize import lsq_linear
 
-from datamodules.mocap.files import MocapClip, iterate_mocap
+from datamodules.mocap.clip import MocapClip
+from datamodules.mocap.files import iterate_mocap
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.geometry import rotvec_to_rotmat
@@ -88,8 +89,11 @@ def fit_variances(mean_square: NDArray[np.float64]) -> NDArray[np.float64]:
 def main(args: list[str] | None = None) -> None:
     """Print what to write into `hfb/prior/trajectory_gp.py`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mocap", type=Path, required=True)
-    clips = [clip for clip in iterate_mocap(parser.parse_args(args).mocap) if clip.split != "val"]
+    parser.add_argument("--mocap", type=Path, nargs="+", required=True)
+    parser.add_argument("--share-alike", action="store_true", help="recordings of that licence too")
+    options = parser.parse_args(args)
+    every = iterate_mocap(options.mocap, share_alike=options.share_alike)
+    clips = [clip for clip in every if clip.split != "val"]
     if not clips:
         raise InputError("no recordings to learn from")
     bar = track(clips, description="measuring displacements", transient=True)

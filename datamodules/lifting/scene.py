@@ -163,8 +163,9 @@ def _between_frames(
     frame = position.long().clamp(max=start + max(length - 2, 0))
     after = (frame + 1).clamp(max=len(frames.run) - 1)
     share = (position - frame).float()
-    step = rotmat_to_rotvec(frames.pose_rotmat[frame].mT @ frames.pose_rotmat[after])
-    rotmat = frames.pose_rotmat[frame] @ rotvec_to_rotmat(step * share[:, None, None])
+    before = frames.pose_rotmat(frame)
+    step = rotmat_to_rotvec(before.mT @ frames.pose_rotmat(after))
+    rotmat = before @ rotvec_to_rotmat(step * share[:, None, None])
     return rotmat, torch.lerp(frames.transl[frame], frames.transl[after], share[:, None])
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from datamodules.lifting.outfits import Wardrobe
 from datamodules.lifting.scene import IMAGE_SIZE, LiftingScene, draw_lifting_scene
-from datamodules.mocap.files import iterate_mocap
+from datamodules.mocap.files import MocapPath, iterate_mocap
 from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
 from datamodules.synthetic.shading import Light
@@ -70,18 +70,26 @@ class PairMaker:
     network: BlazePose | None
 
     @classmethod
-    def load(cls, mocap: Path, subjects: str, background_folder: Path | None) -> PairMaker:
+    def load(
+        cls,
+        mocap: MocapPath,
+        subjects: str,
+        background_folder: Path | None,
+        share_alike: bool = False,
+    ) -> PairMaker:
         """Read motion, body, networks, and prepare backgrounds: half a minute.
 
         Args:
             mocap: see `iterate_mocap`.
             subjects: "train" or "val".
             background_folder: photographs; None: procedural places only.
+            share_alike: see `iterate_mocap`.
 
         Raises:
             InputError: if there is no motion of such subjects.
         """
-        clips = [clip for clip in iterate_mocap(mocap) if clip.split == subjects]
+        every = iterate_mocap(mocap, share_alike=share_alike)
+        clips = [clip for clip in every if clip.split == subjects]
         if not clips:
             raise InputError(f"no motion capture of {subjects} subjects under {mocap}")
         body = load_body()

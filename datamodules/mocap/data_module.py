@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from datamodules.mocap.files import MocapClip, iterate_mocap
+from datamodules.mocap.clip import MocapClip
+from datamodules.mocap.files import iterate_mocap, mocap_files
+from datamodules.mocap.packed import MANIFEST_NAME
 from datamodules.mocap.pairs import CorruptionSettings, MotionPairs, make_pairs
 from datamodules.mocap.windows import (
     WINDOW_ARRAYS,
@@ -34,7 +36,11 @@ from hfb.storage import atomic_write
 _logger = logging.getLogger(__name__)
 
 # Changes whenever the same settings give other windows than before.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
+
+
+# A recording counts with at most this time in validation, so that long dances do not dominate.
+_MOST_VAL_SECONDS = 25.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class MocapDataModule(pl.LightningDataModule):
     recordings and on all settings that matter; a damaged file is noticed and made again.
 
     Args:
-        path: folder of AMASS files, one file, or a packed collection.
+        path: folder of AMASS files, one file, a packed collection, or several of these: `[A, B]`.
         pattern: which files of a folder are read.
+        share_alike: read recordings with a share-alike licence as well.
         windows: what is cut out and fitted.
         corruption: faults and variations.
         num_train: windows to learn from.
@@ -65,11 +72,12 @@ class MocapDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        path: str,
+        path: list[str] | str,
         pattern: str = "**/*.npz",
+        share_alike: bool = False,
         windows: WindowSettings = WindowSettings(),  # noqa: B008 (frozen)
         corruption: CorruptionSettings = CorruptionSettings(),  # noqa: B008 (frozen)
-        num_train: int = 100_000,
+        num_train: int = 200_000,
         num_val: int = 8_000,
         batch_size: int = 128,
         steps_per_epoch: int = 1_250,
@@ -81,8 +89,9 @@ class MocapDataModule(pl.LightningDataModule):
         check_value("data.num_val", num_val, int, LIMIT)
         check_value("data.batch_size", batch_size, int, (1, 1_000_000))
         check_value("data.steps_per_epoch", steps_per_epoch, int, LIMIT)
-        self.path = Path(path)
+        self.path = path
         self.pattern = pattern
+        self.share_alike = share_alike
         self.window_settings = windows
         self.corruption = corruption
         self.num_train = num_train
@@ -116,7 +125,8 @@ class MocapDataModule(pl.LightningDataModule):
             InputError: if there are none, so that nothing could be learnt or reported.
         """
         if not self._clips:
-            self._clips = split_clips(list(iterate_mocap(self.path, self.pattern)))
+            clips = iterate_mocap(self.path, self.pattern, self.share_alike)
+            self._clips = split_clips(list(clips))
         return self._clips[split]
 
     def scale(self) -> Tensor:
@@ -150,7 +160,7 @@ class MocapDataModule(pl.LightningDataModule):
                 return _read_windows(path)
             except InputError as error:
                 _logger.warning("%s; it is made again", error)
-        settings = WindowSettings(**{**asdict(self.window_settings), "seed": split.seed})
+        settings = self._settings(split)
         frames = join_clips(self.clips(split.name), settings.frame_rate)
         start, length = draw_windows(frames, settings, split.count)
         with Progress(disable=not self.show_progress) as progress:
@@ -163,13 +173,23 @@ class MocapDataModule(pl.LightningDataModule):
 
     def _fingerprint(self, split: _Split) -> str:
         """Short checksum of everything that the windows depend on."""
-        if not self.path.exists():
-            raise InputError(f"no motion capture at {self.path}: there is no such file or folder.")
-        files = [self.path] if self.path.is_file() else sorted(self.path.glob(self.pattern))
-        files += [file.parent / "manifest.csv" for file in files[:1]]
+        files = mocap_files(self.path, self.pattern)
+        files += sorted({file.parent / MANIFEST_NAME for file in files})
         stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
-        facts = [_CACHE_VERSION, asdict(self.window_settings), asdict(split), stats]
+        facts = [_CACHE_VERSION, asdict(self._settings(split)), split.count, stats]
+        facts.append(self.share_alike)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def _settings(self, split: _Split) -> WindowSettings:
+        """How the windows of a split are drawn.
+
+        Those of validation are drawn by recording whatever the training does, so that its figures
+        compare.
+        """
+        settings = replace(self.window_settings, seed=split.seed)
+        if split.name == "train":
+            return settings
+        return replace(settings, person_power=1.0, most_seconds=_MOST_VAL_SECONDS)
 
 
 def split_clips(clips: list[MocapClip]) -> dict[str, list[MocapClip]]:

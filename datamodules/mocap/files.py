@@ -5,72 +5,36 @@ World frame z-up, metres, as in AMASS. Nothing is ever unpickled.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from datamodules.mocap.clip import MAX_RATE_HZ, POSE_SIZE, MocapClip, split_of_subject
+from datamodules.mocap.packed import (
+    MANIFEST_NAME,
+    is_share_alike,
+    packed_clip,
+    packed_names,
+    read_manifest,
+)
 from hfb.errors import InputError
 from hfb.files.npz import check_npz_size
 from hfb.files.numbers import MAX_METRES, MAX_TURN, check_size, numbers_of
 from hfb.skeleton import NUM_SHARED_JOINTS, POSE_SIZES
 
-POSE_SIZE = POSE_SIZES["smpl"]
-"""Numbers of a SMPL pose: three for the root and for each of the 23 body joints."""
-
-PACK_STEP = 1e-4
-"""Step of a packed collection's integers, rad and m."""
-
-Z_UP_TO_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-"""Rotation from the recordings' world to one with y up: x stays, z becomes y."""
-
-_MAX_RATE = 1e4  # Hz; no camera of a motion-capture studio is faster
-
-VAL_SHARE = 5
-"""One subject in five is a validation subject where no manifest says otherwise."""
+MocapPath = str | Path | Sequence[str | Path]
+"""A folder, one recording, one packed collection, or several of these."""
 
 _logger = logging.getLogger(__name__)
 
 # SMPL-H (156) and SMPL-X (165) begin with SMPL's root and 21 body joints; fingers and face follow.
 _SHARED_SIZE = 3 * NUM_SHARED_JOINTS
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate")
-_PACK_KEYS = ("h", "d", "l", "n", "v")
-
-
-@dataclass(frozen=True)
-class MocapClip:
-    """One recording.
-
-    Attributes:
-        name: of the recording, unique within a collection.
-        subject: who moves; train and validation never share one.
-        poses: rotation vectors in SMPL's order, root first (model frame y-up to world z-up), rad;
-            the hands are zero where the file has fingers instead.
-        transl: smplx's `transl`, m.
-        frame_rate: Hz.
-        valid: frames that may be used.
-        split: "train" or "val"; None where nobody has decided.
-    """
-
-    name: str
-    subject: str
-    poses: Float[np.ndarray, "F 72"]
-    transl: Float[np.ndarray, "F 3"]
-    frame_rate: float
-    valid: Bool[np.ndarray, " F"]
-    split: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.poses)
 
 
 def read_mocap_clip(path: str | Path) -> MocapClip:
@@ -92,49 +56,103 @@ def read_mocap_clip(path: str | Path) -> MocapClip:
         return _clip_of(arrays, path.stem, path.parent.name, str(path))
 
 
-def iterate_mocap(path: str | Path, pattern: str = "**/*.npz") -> Iterator[MocapClip]:
-    """Read the recordings of a folder or file, one after the other, in the order of their names.
+def iterate_mocap(
+    path: MocapPath, pattern: str = "**/*.npz", share_alike: bool = False
+) -> Iterator[MocapClip]:
+    """Read the recordings of folders and files, one after the other, in the order of their names.
 
     Files of body shapes (`shape.npz`, `*_stagei.npz`, or those with `betas` and no motion), which
     AMASS puts beside the motions, are skipped. A packed collection is recognised by its contents;
-    a `manifest.csv` beside it (columns `clip_id`, `subject`, `split`) names subjects and splits.
+    a `manifest.csv` beside it (columns `clip_id`, `subject`, `split`, if need be `licence`) names
+    subjects and splits.
 
     Args:
-        path: a folder, one recording, or one packed collection.
+        path: a folder, one recording, one packed collection, or several of these.
         pattern: which files of a folder are read, for example `CMU/**/*_poses.npz`.
+        share_alike: read recordings whose licence in the manifest says share-alike as well.
 
     Raises:
         InputError: if there is nothing to read, or a file is not what it should be.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"no motion capture at {path}: there is no such file or folder.")
-    files = [path] if path.is_file() else sorted(path.glob(pattern))
-    num_clips = 0
+    files = mocap_files(path, pattern)
+    alone = {one for one in paths_of(path) if one.is_file()}
+    num_clips, num_left_out = 0, 0
     for file in files:
-        for clip in _clips_of_file(file, is_alone=path.is_file()):
-            num_clips += 1
-            yield clip
+        for clip in _clips_of_file(file, file in alone, share_alike):
+            num_clips += clip is not None
+            num_left_out += clip is None
+            if clip is not None:
+                yield clip
+    if num_left_out:
+        _logger.info("%d recordings are left out: share-alike licence", num_left_out)
+    if num_clips == 0 and num_left_out:
+        raise InputError(
+            f"all {num_left_out} recordings of {_named(path)} have a share-alike licence: "
+            "say --share_alike true to read them."
+        )
     if num_clips == 0:
         raise InputError(
-            f"no motion capture under {path}: {len(files)} files match {pattern!r} and none of "
-            "them holds a motion. Give a folder of AMASS files or a packed collection."
+            f"no motion capture under {_named(path)}: {len(files)} files match {pattern!r} and "
+            "none of them holds a motion. Give a folder of AMASS files or a packed collection."
         )
 
 
-def split_of_subject(subject: str) -> str:
-    """Train or val by a stable hash of the subject's name; one subject in five is val."""
-    digest = hashlib.sha256(subject.encode()).digest()
-    return "val" if digest[0] % VAL_SHARE == 0 else "train"
+def mocap_files(path: MocapPath, pattern: str = "**/*.npz") -> list[Path]:
+    """The files that `iterate_mocap` reads, in its order, each once.
+
+    A folder with a `manifest.csv` is a collection of its own: folders below it hold others, which
+    are read where they are named.
+
+    Args:
+        path: see `iterate_mocap`.
+        pattern: see `iterate_mocap`.
+
+    Raises:
+        InputError: if there is no such file or folder.
+    """
+    found: dict[Path, None] = {}
+    for one in paths_of(path):
+        if not one.exists():
+            raise InputError(f"no motion capture at {one}: there is no such file or folder.")
+        if one.is_file():
+            found[one] = None
+            continue
+        collections = {manifest.parent for manifest in one.rglob(MANIFEST_NAME)}
+        for file in sorted(one.glob(pattern)):
+            if not collections & set(file.parent.parents):
+                found[file] = None
+    return list(found)
 
 
-def _clips_of_file(file: Path, is_alone: bool) -> Iterator[MocapClip]:
+def paths_of(path: MocapPath) -> list[Path]:
+    """One or several folders or files, as a list."""
+    given = [path] if isinstance(path, str | Path) else path
+    return [Path(one) for one in given]
+
+
+def is_packed(file: Path) -> bool:
+    """Whether a file is a packed collection; one that cannot be read is none."""
+    try:
+        with _open(file) as arrays:
+            return bool(packed_names(arrays))
+    except InputError:
+        return False
+
+
+def _named(path: MocapPath) -> str:
+    return " and ".join(str(one) for one in paths_of(path))
+
+
+def _clips_of_file(file: Path, is_alone: bool, share_alike: bool) -> Iterator[MocapClip | None]:
+    """Recordings of a file; None for those that are left out for their licence."""
     with _open(file) as arrays:
-        names = _packed_names(arrays)
+        names = packed_names(arrays)
         if names:
             manifest = read_manifest(file.parent)
             for name in names:
-                yield _packed_clip(arrays, name, manifest.get(name), str(file))
+                row = manifest.get(name)
+                is_left_out = is_share_alike(row) and not share_alike
+                yield None if is_left_out else packed_clip(arrays, name, row, str(file))
         elif is_alone or not _is_shape_file(file, arrays):
             yield _clip_of(arrays, file.stem, file.parent.name, str(file))
 
@@ -224,7 +242,7 @@ def _rate_of(arrays: NpzFile, source: str) -> float:
     if key is None:
         raise InputError(f"{source} has no frame rate: neither {' nor '.join(_RATE_KEYS)}.")
     rate = _array(arrays, key, source).reshape(-1)
-    if len(rate) != 1 or not 0.0 < rate[0] <= _MAX_RATE:
+    if len(rate) != 1 or not 0.0 < rate[0] <= MAX_RATE_HZ:
         raise InputError(f"{source}: {key} = {rate} must be one positive number of Hz.")
     return float(rate[0])
 
@@ -242,59 +260,3 @@ def _finite_frames(
     if bad:
         _logger.warning("%s: %d of %d frames hold NaN and are left out", source, bad, len(poses))
     return valid & finite
-
-
-def _packed_names(arrays: NpzFile) -> list[str]:
-    return sorted({key.rpartition("/")[0] for key in arrays if key.endswith("/h")})
-
-
-def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """Who moves in the clips of a packed collection, and in which split they are.
-
-    Args:
-        folder: of the collection, with its `manifest.csv`.
-
-    Returns:
-        Rows by clip, in the order of the file; empty where there is no manifest.
-
-    Raises:
-        InputError: if a column is missing.
-    """
-    path = folder / "manifest.csv"
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as rows:
-            table = list(csv.DictReader(rows))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read ({error}).") from error
-    missing = {"clip_id", "subject", "split"} - set(table[0] if table else {})
-    if missing:
-        raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
-    return {row["clip_id"]: row for row in table}
-
-
-def _packed_clip(arrays: NpzFile, name: str, row: dict[str, str] | None, source: str) -> MocapClip:
-    """A clip stored as second differences of integers, the two bytes of a number apart."""
-    missing = [key for key in _PACK_KEYS if f"{name}/{key}" not in arrays]
-    if missing:
-        raise InputError(f"{source}: clip {name} lacks {', '.join(missing)}.")
-    try:
-        head, high, low, meta, bits = (arrays[f"{name}/{key}"] for key in _PACK_KEYS)
-        num_frames, rate = int(meta[0]), float(meta[1])
-        head, bits = head.astype(np.int64), bits.astype(np.uint8, casting="safe")
-    except Exception as error:  # zlib, zipfile and numpy each raise their own kinds
-        raise InputError(f"{source}: clip {name} cannot be read ({error}).") from error
-    if high.ndim != 2 or high.shape != low.shape or not 0.0 < rate <= _MAX_RATE:
-        raise InputError(f"{source}: clip {name} is no packed clip.")
-    steps = (high.T.astype(np.int64) << 8) + low.T
-    if head.shape != (2, POSE_SIZE + 3) or steps.shape != (num_frames - 2, POSE_SIZE + 3):
-        raise InputError(f"{source}: clip {name} does not hold {POSE_SIZE} pose numbers a frame.")
-    velocity = head[1] - head[0] + np.cumsum(steps, 0)
-    values = np.concatenate([head, head[1] + np.cumsum(velocity, 0)]) * PACK_STEP
-    subject = row["subject"] if row else name.partition("_")[0]
-    split = row["split"] if row else split_of_subject(subject)
-    # Columns: translation, root rotation, body pose.
-    poses, transl = values[:, 3:], values[:, :3]
-    valid = np.unpackbits(bits)[:num_frames].astype(bool)
-    return MocapClip(name, subject, poses, transl, rate, valid, split)

@@ -17,26 +17,25 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
+from datamodules.mocap.clip import Z_UP_TO_Y_UP, MocapClip
+from datamodules.mocap.resample import quaternions_at
 from hfb.errors import InputError
-from hfb.geometry import heading_rotation, rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.geometry import heading_rotation, quat_xyzw_to_rotmat
 from hfb.motion import Parameterization, PolynomialMotion, fit_polynomial
 from hfb.ranges import SEED, Range, check_settings
-from hfb.skeleton import NUM_JOINTS
 
 # "paper" writes the translation as direction and distance from the camera: the person is put this
 # far before the origin, m, so that neither is singular.
 PAPER_DISTANCE_M = 4.0
 # Frames fitted at most: more of them change a cubic by less than the capture's noise.
 _MAX_SAMPLES = 16
-# A clip slower than this gives half the share: at 60 fps there is salsa only.
-_FULL_RATE_HZ = 100.0
-# A clip counts with at most this many seconds, so that long dances do not dominate.
-_MAX_SECONDS = 25.0
 # Rad per frame added to a stretch's speed before stretches are drawn in proportion to it.
 _REST_SPEED = 0.05
+_FRAMES_AT_ONCE = 100_000
 
 
 _RANGES: dict[str, Range] = {
@@ -45,6 +44,8 @@ _RANGES: dict[str, Range] = {
     "max_frames": (2, 100_000),
     "frame_rate": (1.0, 10_000.0),
     "seed": SEED,
+    "person_power": (0.0, 1.0),
+    "most_seconds": (0.0, 1e9),
 }
 
 
@@ -59,6 +60,9 @@ class WindowSettings:
         max_frames: longest window.
         frame_rate: Hz; recordings at other rates are resampled.
         seed: of the drawing.
+        person_power: a person counts with the valid time of its recordings to this power: 1 by
+            duration, 0 all alike.
+        most_seconds: a recording counts with at most this time; None: with all of it.
     """
 
     degree: int = 3
@@ -67,6 +71,8 @@ class WindowSettings:
     max_frames: int = 60
     frame_rate: float = 120.0
     seed: int = 0
+    person_power: float = 0.5
+    most_seconds: float | None = None
 
     def __post_init__(self) -> None:
         check_settings(self, "windows", _RANGES)
@@ -109,18 +115,28 @@ class Frames:
     """All frames of several recordings at one rate, one after the other.
 
     Attributes:
-        pose_rotmat: y-up world.
+        pose_quat_xyzw: y-up world; a third of the memory that matrices need.
         transl: y-up world, m; no pelvis offset is taken into account, as everywhere in `motion`.
         run: how many valid frames of the same recording start at each frame.
         clip: recording that each frame belongs to.
-        weight: share of windows that each recording is to give.
+        seconds: valid time of each recording.
+        person: number of the person that each recording is of.
     """
 
-    pose_rotmat: Float[Tensor, "F 24 3 3"]
+    pose_quat_xyzw: Float[Tensor, "F 24 4"]
     transl: Float[Tensor, "F 3"]
     run: Int[np.ndarray, " F"]
     clip: Int[np.ndarray, " F"]
-    weight: Float[np.ndarray, " N"]
+    seconds: Float[np.ndarray, " N"]
+    person: Int[np.ndarray, " N"]
+
+    def pose_rotmat(self, rows: Int[Tensor, "*B"]) -> Float[Tensor, "*B 24 3 3"]:
+        """Poses at some frames.
+
+        Args:
+            rows: numbers of the frames.
+        """
+        return quat_xyzw_to_rotmat(self.pose_quat_xyzw[rows])
 
 
 def join_clips(clips: Sequence[MocapClip], frame_rate: float) -> Frames:
@@ -131,41 +147,30 @@ def join_clips(clips: Sequence[MocapClip], frame_rate: float) -> Frames:
     """
     if not clips:
         raise InputError("no recordings to cut windows from.")
-    parts = [_resampled(clip, frame_rate) for clip in clips]
-    seconds = np.array([part[2].sum() / frame_rate for part in parts])
-    shares = [0.5 if clip.frame_rate < _FULL_RATE_HZ else 1.0 for clip in clips]
+    parts = [_y_up(*quaternions_at(clip, frame_rate)) for clip in clips]
+    names = sorted({clip.subject for clip in clips})
     return Frames(
-        pose_rotmat=torch.cat([part[0] for part in parts]),
+        pose_quat_xyzw=torch.cat([part[0] for part in parts]),
         transl=torch.cat([part[1] for part in parts]),
         run=np.concatenate([_run_lengths(part[2]) for part in parts]),
         clip=np.repeat(np.arange(len(parts)), [len(part[2]) for part in parts]),
-        weight=np.minimum(seconds, _MAX_SECONDS) * np.array(shares),
+        seconds=np.array([part[2].sum() / frame_rate for part in parts]),
+        person=np.array([names.index(clip.subject) for clip in clips]),
     )
 
 
-def _resampled(clip: MocapClip, frame_rate: float) -> tuple[Tensor, Tensor, np.ndarray]:
-    """Rotations, translations and validity at `frame_rate`, y-up.
-
-    Rotations go along the shortest arc between frames; a new frame is valid if both its neighbours
-    are.
-    """
-    # Frames that may not be used may hold anything, NaN included.
-    rotvec = torch.from_numpy(np.where(clip.valid[:, None], clip.poses, 0.0)).float()
-    rotmat = rotvec_to_rotmat(rotvec.reshape(-1, NUM_JOINTS, 3))
-    transl = torch.from_numpy(np.where(clip.valid[:, None], clip.transl, 0.0)).float()
-    valid = clip.valid
-    # Nominal rates are written as 119.9 or 120.00004 Hz: a tenth of a per cent is no other rate.
-    if abs(clip.frame_rate / frame_rate - 1.0) > 1e-3 and len(clip) > 1:
-        num = int((len(clip) - 1) * frame_rate / clip.frame_rate) + 1
-        position = torch.arange(num, dtype=torch.float64) * (clip.frame_rate / frame_rate)
-        frame = position.long().clamp(max=len(clip) - 2)
-        share = (position - frame).float()
-        step = rotmat_to_rotvec(rotmat[frame].mT @ rotmat[frame + 1])
-        rotmat = rotmat[frame] @ rotvec_to_rotmat(step * share[:, None, None])
-        transl = torch.lerp(transl[frame], transl[frame + 1], share[:, None])
-        valid = valid[frame.numpy()] & valid[frame.numpy() + 1]
-    root = Z_UP_TO_Y_UP @ rotmat[:, :1]
-    return torch.cat([root, rotmat[:, 1:]], 1), transl @ Z_UP_TO_Y_UP.T, valid
+def _y_up(
+    quats: NDArray[np.float64], transl: NDArray[np.float64], valid: NDArray[np.bool_]
+) -> tuple[Tensor, Tensor, NDArray[np.bool_]]:
+    """A recording in single precision in the world with y up."""
+    turn = Rotation.from_matrix(Z_UP_TO_Y_UP.numpy())
+    root = (turn * Rotation.from_quat(quats[:, 0])).as_quat()
+    turned = np.concatenate([root[:, None], quats[:, 1:]], 1).astype(np.float32)
+    return (
+        torch.from_numpy(turned),
+        torch.from_numpy(transl.astype(np.float32)) @ Z_UP_TO_Y_UP.T,
+        valid,
+    )
 
 
 def _run_lengths(valid: np.ndarray) -> np.ndarray:
@@ -180,16 +185,15 @@ def draw_windows(
 ) -> tuple[Int[np.ndarray, " W"], Int[np.ndarray, " W"]]:
     """First frame and number of frames of `count` windows.
 
-    Lengths are uniform; recordings count by their (capped) duration, within one a start by how fast
-    the joints turn there, plus a floor, so that standing about does not dominate.
+    Lengths are uniform. People count as the settings say, of one person recordings by their
+    duration, of one recording a start by how fast the joints turn there, plus a floor, so that
+    standing about does not dominate.
 
     Raises:
         InputError: if no recording has a valid stretch of `min_frames` frames.
     """
     rng = np.random.default_rng(settings.seed)
-    step = rotmat_to_rotvec(frames.pose_rotmat[:-1].mT @ frames.pose_rotmat[1:])
-    speed = torch.linalg.vector_norm(step, dim=-1).sum(-1).numpy()
-    activity = np.append(speed, 0.0) + _REST_SPEED
+    activity = np.append(_turning(frames.pose_quat_xyzw), 0.0) + _REST_SPEED
     usable = frames.run >= settings.min_frames
     if not usable.any():
         raise InputError(
@@ -197,8 +201,9 @@ def draw_windows(
             f"{settings.frame_rate:g} Hz."
         )
     weight = np.where(usable, activity, 0.0)
-    total = np.bincount(frames.clip, weight, minlength=len(frames.weight))
-    weight *= (frames.weight / np.maximum(total, 1e-12))[frames.clip]
+    shares = recording_shares(frames, settings)
+    total = np.bincount(frames.clip, weight, minlength=len(shares))
+    weight *= (shares / np.maximum(total, 1e-12))[frames.clip]
     start = rng.choice(len(weight), count, p=weight / weight.sum())
     longest = np.minimum(frames.run[start], settings.max_frames)
     # Uniform over the lengths that fit.
@@ -206,6 +211,32 @@ def draw_windows(
         rng.random(count) * (longest - settings.min_frames + 1)
     ).astype(np.int64)
     return start, length
+
+
+def recording_shares(frames: Frames, settings: WindowSettings) -> Float[np.ndarray, " N"]:
+    """How many windows each recording is to give, relative to the others.
+
+    Args:
+        frames: the recordings.
+        settings: how people and long recordings count.
+    """
+    seconds = frames.seconds
+    if settings.most_seconds is not None:
+        seconds = np.minimum(seconds, settings.most_seconds)
+    of_person = np.bincount(frames.person, seconds)[frames.person]
+    return np.asarray(seconds * np.maximum(of_person, 1e-12) ** (settings.person_power - 1.0))
+
+
+def _turning(quats: Float[Tensor, "F J 4"]) -> NDArray[np.float32]:
+    """How far all joints together turn from each frame to the next, rad."""
+    parts = []
+    # A part at a time: hours of motion are gigabytes.
+    for first in range(0, len(quats) - 1, _FRAMES_AT_ONCE):
+        some = quats[first : first + _FRAMES_AT_ONCE + 1]
+        is_alike = (some[:-1] * some[1:]).sum(-1, keepdim=True) >= 0.0
+        apart = (some[:-1] - torch.where(is_alike, some[1:], -some[1:])).norm(dim=-1)
+        parts.append(4.0 * torch.arcsin((0.5 * apart).clamp(max=1.0)).sum(-1).numpy())
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def fit_windows(
@@ -233,7 +264,7 @@ def fit_windows(
             times = np.unique(np.linspace(0, size - 1, min(size, _MAX_SAMPLES)).round().astype(int))
             rows = torch.from_numpy(start[index][:, None] + times)
             t = torch.from_numpy(times / (size - 1)).float()
-            rotmat, transl = to_heading_free(frames.pose_rotmat[rows], frames.transl[rows], t)
+            rotmat, transl = to_heading_free(frames.pose_rotmat(rows), frames.transl[rows], t)
             if settings.parameterization == "paper":
                 transl = transl + transl.new_tensor([0.0, 0.0, PAPER_DISTANCE_M])
             parts.append(

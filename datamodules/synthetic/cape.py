@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.mocap.files import Z_UP_TO_Y_UP
+from datamodules.mocap.clip import Z_UP_TO_Y_UP
 from datamodules.synthetic.movement.grounding import GroundedBody
 from datamodules.synthetic.movement.mocap_action import interpolate_poses
 from hfb.body import SmplBody

@@ -43,7 +43,8 @@ class Command:
         width: image columns.
         num_frames: consecutive photos a sample: 1, 2 or 4 in the paper.
         gap: time between two exposures, as a share of the exposure.
-        mocap: motion capture: a folder of AMASS files, one file, or a packed collection.
+        mocap: motion capture: a folder of AMASS files, one file, a packed collection, or several
+            of these: `[A,B]`.
         subjects: whose motion: val (kept from all training), train or all.
         cape: folder of the CAPE data set.
         background_folder: folder of photographs; null: procedural places.
@@ -55,6 +56,7 @@ class Command:
             `--world.shadow.chance 0`.
         only: of the protocol wild: these ingredients in every photo and no others.
         without: of the protocol wild: all but these ingredients.
+        share_alike: use motion capture with a share-alike licence as well.
     """
 
     output: Path
@@ -68,7 +70,7 @@ class Command:
     width: int = 400
     num_frames: int = 1
     gap: float = 0.0
-    mocap: Path | None = None
+    mocap: list[Path] | Path | None = None
     subjects: Subjects = "val"
     cape: Path | None = None
     background_folder: Path | None = None
@@ -78,6 +80,7 @@ class Command:
     world: WorldSettings = field(default_factory=WorldSettings)
     only: list[str] | None = None
     without: list[str] | None = None
+    share_alike: bool = False
 
     def __post_init__(self) -> None:
         of_command = {"num_samples": LIMIT, "per_bin": (0, LIMIT[1]), "workers": (0, 4096)}
@@ -104,7 +107,8 @@ def recipe_of(command: Command) -> Recipe:
         bins=BLUR_RATE_BINS[command.table],
         num_frames=command.num_frames,
         gap=command.gap,
-        mocap=command.mocap,
+        mocap=tuple(command.mocap) if isinstance(command.mocap, list) else command.mocap,
+        share_alike=command.share_alike,
         subjects=command.subjects,
         cape=command.cape,
         background_folder=command.background_folder,

@@ -14,7 +14,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from datamodules.mocap.files import MocapClip, iterate_mocap, read_mocap_clip, split_of_subject
+from datamodules.mocap.clip import MocapClip, split_of_subject
+from datamodules.mocap.files import (
+    MocapPath,
+    is_packed,
+    iterate_mocap,
+    mocap_files,
+    paths_of,
+    read_mocap_clip,
+)
 from datamodules.synthetic.camera_placement import CameraRange
 from datamodules.synthetic.cape import CapeClothes, CapeData
 from datamodules.synthetic.clothes import Clothes, draw_garments
@@ -78,6 +86,7 @@ class Recipe:
         texture_folder: textures for the body's own UV layout, for example SURREAL's for SMPL.
         body: "free_body", or a SMPL model file.
         world: what may be in the photos of the protocol wild.
+        share_alike: use motion capture with a share-alike licence as well.
     """
 
     protocol: ProtocolName = "procedural"
@@ -88,20 +97,21 @@ class Recipe:
     bins: tuple[float, ...] = field(default=BLUR_RATE_BINS["table1"])
     num_frames: int = 1
     gap: float = 0.0
-    mocap: Path | None = None
+    mocap: tuple[Path, ...] | Path | None = None
     subjects: Subjects = "val"
     cape: Path | None = None
     background_folder: Path | None = None
     texture_folder: Path | None = None
     body: str = "free_body"
     world: WorldSettings = field(default_factory=WorldSettings)
+    share_alike: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self, "", RANGES)
         for name in ("mocap", "cape", "background_folder", "texture_folder"):
-            path = getattr(self, name)
-            if path is not None and not path.exists():
-                raise InputError(f"--{name}: there is no file or folder {path.absolute()}")
+            for path in paths_of(getattr(self, name) or ()):
+                if not path.exists():
+                    raise InputError(f"--{name}: there is no file or folder {path.absolute()}")
         if self.body != FREE_BODY and not Path(self.body).is_file():
             raise InputError(f"--body: there is no file {Path(self.body).absolute()}")
         if self.protocol == "bt_amass" and self.mocap is None:
@@ -201,7 +211,7 @@ def _draw_source(
         return None, clothes
     if recipe.protocol == "wild" and rng.random() < _PROCEDURAL_SHARE:
         return None, None
-    library = _library(recipe.mocap, recipe.subjects)
+    library = _library(recipe.mocap, recipe.subjects, recipe.share_alike)
     return random_mocap_action(library.draw(rng, seconds), generator, seconds), clothes
 
 
@@ -211,20 +221,22 @@ class MotionLibrary:
     Args:
         path: see `iterate_mocap`.
         subjects: which part.
+        share_alike: see `iterate_mocap`.
     """
 
-    def __init__(self, path: Path, subjects: Subjects) -> None:
-        files = sorted(path.rglob("*.npz")) if path.is_dir() else []
+    def __init__(self, path: MocapPath, subjects: Subjects, share_alike: bool = False) -> None:
         self._clips: dict[str, list[MocapClip | Path]] = {}
-        if len(files) > 1:
-            for file in files:
-                subject = file.parent.name
-                if subjects in ("all", split_of_subject(subject)):
-                    self._clips.setdefault(subject, []).append(file)
-        else:
-            for clip in iterate_mocap(path):
-                if subjects in ("all", clip.split):
-                    self._clips.setdefault(clip.subject, []).append(clip)
+        files = mocap_files(path)
+        # Thousands of files are read when drawn, collections are one file of many recordings.
+        late = [file for file in files if len(files) > 1 and not is_packed(file)]
+        for file in late:
+            subject = file.parent.name
+            if subjects in ("all", split_of_subject(subject)):
+                self._clips.setdefault(subject, []).append(file)
+        at_once = [file for file in files if file not in set(late)]
+        for clip in iterate_mocap(at_once, share_alike=share_alike) if at_once else ():
+            if subjects in ("all", clip.split):
+                self._clips.setdefault(clip.subject, []).append(clip)
         if not self._clips:
             raise InputError(f"no motion capture of {subjects} subjects under {path}")
 
@@ -254,8 +266,8 @@ def _cape(root: Path, body: SmplBody) -> CapeData:
 
 
 @lru_cache(maxsize=1)
-def _library(path: Path, subjects: Subjects) -> MotionLibrary:
-    return MotionLibrary(path, subjects)
+def _library(path: tuple[Path, ...] | Path, subjects: Subjects, share_alike: bool) -> MotionLibrary:
+    return MotionLibrary(path, subjects, share_alike)
 
 
 def _textures(folder: Path | None) -> tuple[str, ...] | None:

@@ -17,7 +17,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=1"])
     assert "no motion capture under" in capsys.readouterr().err
-    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path: iter([None]))
+    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path, **_: iter([None]))
     folder = tmp_path / "o"
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
@@ -51,7 +51,7 @@ def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkey
         return Pool()
 
     monkeypatch.setattr(lifting_pairs, "worker_pool", pool_of)
-    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path: iter([None]))
+    monkeypatch.setattr(lifting_pairs, "iterate_mocap", lambda path, **_: iter([None]))
     main([f"--mocap={tmp_path}", f"--output={tmp_path / 'o'}", "--count=2000"])
     assert asked == [3]
 

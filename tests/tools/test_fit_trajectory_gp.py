@@ -5,7 +5,8 @@ import importlib.util
 import numpy as np
 import pytest
 
-from datamodules.mocap.files import MocapClip, iterate_mocap
+from datamodules.mocap.clip import MocapClip
+from datamodules.mocap.files import iterate_mocap
 from hfb.body import load_body
 from hfb.errors import InputError
 from hfb.prior.trajectory_gp import TIMES_S, VARIANCES_M2

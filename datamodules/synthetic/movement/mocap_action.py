@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from datamodules.mocap.files import Z_UP_TO_Y_UP, MocapClip
+from datamodules.mocap.clip import Z_UP_TO_Y_UP, MocapClip
+from datamodules.mocap.resample import quaternions_at
 from datamodules.synthetic.movement.grounding import GroundedBody, sole_positions
 from datamodules.synthetic.movement.procedural import numpy_generator
 from hfb.errors import InputError
-from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.geometry import quat_xyzw_to_rotmat, rotmat_to_rotvec, rotvec_to_rotmat
 from hfb.skeleton import NUM_JOINTS, NUM_SHARED_JOINTS
+
+_FAST_HZ, _UPSAMPLED_HZ = 100.0, 120.0
 
 
 @dataclass(frozen=True)
@@ -100,18 +103,35 @@ def random_mocap_action(
     activity = np.convolve(speed, np.ones(length - 1), mode="valid")
     weight = np.where(run, activity + 1e-9, 0.0)
     start = int(numpy_generator(generator).choice(len(run), p=weight / weight.sum()))
-    rotvec = torch.from_numpy(clip.poses[start : start + length]).reshape(length, NUM_JOINTS, 3)
-    rotmat = rotvec_to_rotmat(rotvec.float())
+    rotmat, transl, frame_rate = _stretch(clip, slice(start, start + length))
     root = Z_UP_TO_Y_UP @ rotmat[:, :1]
-    duration = (length - 1) / clip.frame_rate
+    duration = (len(rotmat) - 1) / frame_rate
     return MocapAction(
         name=clip.name,
         duration=duration,
         focus=(0.2 * duration, 0.8 * duration),
-        frame_rate=clip.frame_rate,
+        frame_rate=frame_rate,
         pose_rotmat=torch.cat([root, rotmat[:, 1:]], dim=1),
-        transl=torch.from_numpy(clip.transl[start : start + length]).float(),
+        transl=transl,
     )
+
+
+def _stretch(
+    clip: MocapClip, frames: slice
+) -> tuple[Float[Tensor, "F 24 3 3"], Float[Tensor, "F 3"], float]:
+    """Rotations, translations and their rate; slow recordings are interpolated by splines.
+
+    An exposure sees the corners of straight arcs between the frames of a slow one.
+    """
+    poses, transl = clip.poses[frames], clip.transl[frames]
+    if clip.frame_rate >= _FAST_HZ:
+        rotvec = torch.from_numpy(poses).reshape(len(poses), NUM_JOINTS, 3)
+        rotmat = rotvec_to_rotmat(rotvec.float())
+        return rotmat, torch.from_numpy(transl).float(), clip.frame_rate
+    part = replace(clip, poses=poses, transl=transl, valid=clip.valid[frames])
+    quats, transl, _ = quaternions_at(part, _UPSAMPLED_HZ)
+    rotmat = quat_xyzw_to_rotmat(torch.from_numpy(quats).float())
+    return rotmat, torch.from_numpy(transl).float(), _UPSAMPLED_HZ
 
 
 def valid_starts(clip: MocapClip, length: int) -> NDArray[np.bool_]:

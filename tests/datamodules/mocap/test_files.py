@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from datamodules.mocap.files import iterate_mocap, read_mocap_clip, split_of_subject
+from datamodules.mocap.clip import split_of_subject
+from datamodules.mocap.files import iterate_mocap, read_mocap_clip
 from hfb.errors import InputError
 
 
@@ -182,6 +183,51 @@ def test_a_packed_collection_and_its_manifest(tmp_path):
         list(iterate_mocap(path))
 
 
+def _collection(folder, *names, licence="MIT"):
+    """A packed collection of clips, each of its own person."""
+    values = np.cumsum(np.random.default_rng(0).normal(size=(30, 75)) * 0.02, 0)
+    arrays = {f"{n}{key[1:]}": v for n in names for key, v in _packed(values).items()}
+    _save(folder / "pack.npz", **arrays)
+    rows = [f"{name},{name},train,{licence}" for name in names]
+    (folder / "manifest.csv").write_text("\n".join(["clip_id,subject,split,licence", *rows]))
+
+
+def _names(*args, **options):
+    return [clip.name for clip in iterate_mocap(*args, **options)]
+
+
+def test_several_folders_are_read_together_each_file_once(tmp_path, motion):
+    _collection(tmp_path / "one", "b", "a")
+    _collection(tmp_path / "two", "c")
+    _save(tmp_path / "d.npz", poses=motion[0], trans=motion[1], mocap_framerate=120)
+    both = [tmp_path / "two", str(tmp_path / "one"), tmp_path / "two"]
+    assert _names(both) == ["c", "a", "b"]
+    assert _names([tmp_path / "d.npz", tmp_path / "one" / "pack.npz"]) == ["d", "a", "b"]
+    with pytest.raises(InputError, match=r"no motion capture at .*three"):
+        _names([tmp_path / "one", tmp_path / "three"])
+
+
+def test_collections_below_a_collection_are_read_where_they_are_named(tmp_path):
+    _collection(tmp_path / "more", "a")
+    _collection(tmp_path / "more" / "idle", "b")
+    assert _names(tmp_path / "more") == ["a"]
+    assert _names(tmp_path) == ["a"]
+    assert _names([tmp_path / "more", tmp_path / "more" / "idle"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("licence", ["CC BY-SA 3.0", "share-alike", "Share Alike 4"])
+def test_share_alike_recordings_are_left_out_unless_asked_for(tmp_path, caplog, licence):
+    caplog.set_level("INFO")
+    _collection(tmp_path / "free", "a", licence="CMU (free for all uses)")
+    _collection(tmp_path / "alike", "b", licence=licence)
+    both = [tmp_path / "free", tmp_path / "alike"]
+    assert _names(both) == ["a"]
+    assert "1 recordings are left out: share-alike licence" in caplog.text
+    assert _names(both, share_alike=True) == ["a", "b"]
+    with pytest.raises(InputError, match=r"all 1 recordings .* --share_alike true"):
+        _names(tmp_path / "alike")
+
+
 def test_the_developers_clips(shared_data):
     clips = list(iterate_mocap(shared_data / "mocap"))
     assert len(clips) == 204
@@ -189,3 +235,14 @@ def test_the_developers_clips(shared_data):
     assert by_split["val"] == {"07", "94", "104", "131"}
     assert not by_split["val"] & by_split["train"]
     assert all(abs(clip.poses).max() < 20 for clip in clips)
+
+
+def test_the_developers_clips_of_two_folders(shared_data):
+    folders = [shared_data / "mocap", shared_data / "mocap_more"]
+    if not folders[1].is_dir():
+        pytest.skip("needs the second collection")
+    clips = list(iterate_mocap(folders))
+    assert len(clips) == 204 + 842 - 280
+    assert len({clip.name for clip in clips}) == len(clips)
+    assert {c.subject for c in clips if c.split == "val"} == {"07", "94", "104", "131"}
+    assert len(list(iterate_mocap(folders, share_alike=True))) == 204 + 842

@@ -5,8 +5,15 @@ import pytest
 import torch
 from recordings import make_clip
 
-from datamodules.mocap.files import MocapClip
-from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit_windows, join_clips
+from datamodules.mocap.clip import MocapClip
+from datamodules.mocap.windows import (
+    Windows,
+    WindowSettings,
+    draw_windows,
+    fit_windows,
+    join_clips,
+    recording_shares,
+)
 from hfb.errors import InputError
 from hfb.motion import PolynomialMotion, evaluate
 
@@ -30,9 +37,11 @@ def test_windows_follow_the_recording(frames, parameterization):
             parameterization=parameterization,
         )
         rotmat, transl = evaluate(motion, t)
-        index = slice(int(start[k]), int(start[k] + length[k]))
+        index = torch.arange(int(start[k]), int(start[k] + length[k]))
         # Joint rotations know nothing of the frame.
-        torch.testing.assert_close(rotmat[:, 1:], frames.pose_rotmat[index, 1:], atol=0.02, rtol=0)
+        torch.testing.assert_close(
+            rotmat[:, 1:], frames.pose_rotmat(index)[:, 1:], atol=0.02, rtol=0
+        )
         # The path keeps its length, and leads forwards along +z.
         steps = frames.transl[index].diff(dim=0).norm(dim=-1).sum()
         torch.testing.assert_close(
@@ -45,10 +54,39 @@ def test_windows_follow_the_recording(frames, parameterization):
 def test_other_rates_are_resampled():
     fast = join_clips([make_clip("a", "s", "train", 120)], 120.0)
     slow = join_clips([make_clip("a", "s", "train", 60, rate=60.0)], 120.0)
-    num = len(slow.pose_rotmat)
+    num = len(slow.run)
     assert num == 119
-    torch.testing.assert_close(slow.pose_rotmat, fast.pose_rotmat[:num], atol=2e-3, rtol=0)
-    assert slow.weight[0] == pytest.approx(0.5 * fast.weight[0], rel=0.02)
+    rows = torch.arange(num)
+    torch.testing.assert_close(slow.pose_rotmat(rows), fast.pose_rotmat(rows), atol=1e-4, rtol=0)
+    assert slow.seconds[0] == pytest.approx(fast.seconds[0], rel=0.02)
+
+
+def _shares(clips, **settings):
+    return recording_shares(join_clips(clips, 120.0), WindowSettings(**settings))
+
+
+def test_people_count_by_the_root_of_their_time_and_long_recordings_fully():
+    clips = [
+        make_clip("a", "ann", "train", 1200),
+        make_clip("b", "ann", "train", 2400),
+        make_clip("c", "bob", "train", 400),
+    ]
+    first, second, other = _shares(clips)
+    assert second == pytest.approx(2.0 * first)
+    assert (first + second) / other == pytest.approx((3600 / 400) ** 0.5)
+    by_time = _shares(clips, person_power=1.0)
+    assert by_time.tolist() == pytest.approx([10.0, 20.0, 400 / 120])
+    assert _shares(clips, person_power=0.0).tolist() == pytest.approx([1 / 3, 2 / 3, 1.0])
+    capped = _shares(clips, person_power=1.0, most_seconds=12.0)
+    assert capped.tolist() == pytest.approx([10.0, 12.0, 400 / 120])
+
+
+def test_windows_follow_the_shares():
+    frames = join_clips(
+        [make_clip("a", "ann", "train", 2000), make_clip("b", "bob", "train", 500)], 120.0
+    )
+    start, _ = draw_windows(frames, WindowSettings(), 6000)
+    assert (frames.clip[start] == 0).mean() == pytest.approx(2 / 3, abs=0.03)
 
 
 def test_windows_keep_clear_of_frames_that_are_not_valid():

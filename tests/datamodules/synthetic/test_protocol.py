@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.mocap.files import MocapClip, split_of_subject
+from datamodules.mocap.clip import MocapClip, split_of_subject
 from datamodules.synthetic.protocol import MotionLibrary, Recipe, plan_in_bin
 from datamodules.synthetic.writer import slots_of
 from hfb.errors import InputError
@@ -37,6 +37,25 @@ def test_library_gives_only_the_wanted_subjects(mocap: Path) -> None:
             MotionLibrary(mocap, "val")
     with pytest.raises(InputError, match="without a break"):
         MotionLibrary(mocap, "all").draw(rng, 60.0)
+
+
+def test_library_of_several_folders_and_collections(mocap: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    steps = np.round(rng.normal(size=(300, 75)).cumsum(0)).astype(np.int64)
+    second = np.diff(steps, n=2, axis=0)
+    for name in ("one", "two"):  # two packs in a folder are no thousands of recordings
+        np.savez(
+            tmp_path / f"{name}.npz",
+            **{
+                f"{name}/h": steps[:2].astype(np.int32),
+                f"{name}/d": (second >> 8).astype(np.int8).T,
+                f"{name}/l": (second & 255).astype(np.uint8).T,
+                f"{name}/n": np.array([300, 120.0]),
+                f"{name}/v": np.packbits(np.ones(300, bool)),
+            },
+        )
+    library = MotionLibrary((mocap, tmp_path), "all")
+    assert {library.draw(rng, 1.0).subject for _ in range(60)} == {"01", "02", "one", "two"}
 
 
 def test_held_out_clips_of_the_manifest(shared_data: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.mocap.files import MocapClip
+from datamodules.mocap.clip import MocapClip
 from datamodules.synthetic.movement.mocap_action import random_mocap_action
 from hfb.errors import InputError
 from hfb.structures import BodyParams
@@ -45,3 +45,23 @@ def test_mocap_avoids_invalid_frames(generator):
 def test_mocap_refuses_a_clip_that_is_too_short(generator):
     with pytest.raises(InputError, match="no valid stretch"):
         random_mocap_action(_clip(frames=20), generator, seconds=0.5)
+
+
+def test_slow_clips_are_interpolated_by_splines(body, generator):
+    fast = _clip(301)
+    slow = replace(
+        fast,
+        poses=fast.poses[::4],
+        transl=fast.transl[::4],
+        valid=fast.valid[::4],
+        frame_rate=30.0,
+    )
+    action = random_mocap_action(slow, generator, seconds=1.0)
+    assert action.frame_rate == 120.0
+    assert action.duration == pytest.approx(1.0, abs=0.01)
+    times = torch.linspace(0.2, 0.8, 61, dtype=torch.float64)
+    rotmat, _ = action.window(body, BETAS, times)
+    # Speeds change little by little, not at the frames of the recording only.
+    step = rotmat[1:, 5] - rotmat[:-1, 5]
+    turn = (step[1:] - step[:-1]).flatten(1).norm(dim=1)
+    assert turn.max() < 4.0 * turn.median()
