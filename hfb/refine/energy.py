@@ -30,7 +30,7 @@ from hfb.losses import (
     texture_smoothness_loss,
 )
 from hfb.motion import PolynomialMotion
-from hfb.prior import MixturePosePrior
+from hfb.prior import BodyPosePrior
 from hfb.refine.landmark_target import LandmarkTarget
 from hfb.refine.motion_energy import MotionEnergy
 from hfb.refine.problem import RefineProblem
@@ -104,7 +104,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     body: SmplBody
-    pose_prior: MixturePosePrior | None = None
+    pose_prior: BodyPosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None

@@ -16,7 +16,7 @@ from hfb.formation import average_layers, composite_exposure, linear_to_srgb, sr
 from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
-from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.prior import BodyPosePrior, MotionPrior
 from hfb.refine.energy import (
     Context,
     Prediction,
@@ -68,7 +68,7 @@ class RefineModule(pl.LightningModule):
         problem: RefineProblem,
         settings: RefineSettings,
         render_settings: RenderSettings,
-        pose_prior: MixturePosePrior | None = None,
+        pose_prior: BodyPosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,
