@@ -130,7 +130,9 @@ class Pipeline:
             settings = settings_of(method, self.settings)
             if self._pairs is None and settings.uses_term("texture"):
                 body, size = self.body, settings.texture_size
-                self._pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
+                self._pairs = texel_pairs(
+                    body.faces, body.uv, body.faces_uv, size, settings.texel_steps
+                )
             self._fitters[method] = Fitter(
                 self.body,
                 settings,

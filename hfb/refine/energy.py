@@ -19,6 +19,7 @@ from hfb.losses import (
     TexelPairs,
     anchor_stiffness,
     background_loss,
+    background_norm_loss,
     boundary_loss,
     image_loss,
     landmark_loss,
@@ -191,12 +192,15 @@ def texture_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"
 def pose_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The pose is an everyday one: eq. 6.
 
-    It averages over all sub-frames; poses of one exposure are so alike that the middle one stands
-    for them at a fraction of the cost.
+    It averages over all sub-frames; poses of one exposure are so alike that by default the middle
+    one stands for them at a fraction of the cost.
     """
     assert context.pose_prior is not None
-    middle = prediction.pose_rotmat.shape[1] // 2
-    body_pose = rotmat_to_rotvec(prediction.pose_rotmat[:, middle : middle + 1, 1:])
+    pose_rotmat = prediction.pose_rotmat
+    if context.settings.pose_subframes == "middle":
+        middle = pose_rotmat.shape[1] // 2
+        pose_rotmat = pose_rotmat[:, middle : middle + 1]
+    body_pose = rotmat_to_rotvec(pose_rotmat[:, :, 1:])
     return pose_prior_loss(context.pose_prior(body_pose.flatten(-2)))
 
 
@@ -221,8 +225,12 @@ def motion_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]
 def background_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The person does not look like the wall: eq. 9."""
     assert prediction.layers is not None
-    epsilon = context.settings.background_epsilon
-    return background_loss(prediction.layers, context.background, epsilon)
+    settings = context.settings
+    if settings.background_kind == "image":
+        return background_norm_loss(
+            prediction.layers, context.background, settings.background_epsilon
+        )
+    return background_loss(prediction.layers, context.background, settings.background_epsilon)
 
 
 def _can_judge_motion(context: Context) -> bool:
