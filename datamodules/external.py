@@ -24,7 +24,7 @@ class Command:
         source: the tool's file.
         output: `<external>/<sample>/poses.hfbinit.npz`.
         num_photos: photos of the sample; the rows are shared out to them evenly, in order.
-        width: of the images, px, for the tools that do not store it (cliff, wham).
+        width: of the images, px, for the tools that do not store it (cliff, wham, metro).
         height: of the images, px.
         drop_betas: write betas of zero: those of another body mean nothing to ours.
         body: file of the tool's own body model (SMPL_NEUTRAL.pkl, SMPLX_NEUTRAL.npz), which tells

@@ -50,8 +50,8 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"geometry", "formation"},
     "body": {"geometry", "assets", "files"},
     "render": {"geometry"},
-    "prior": {"motion", "geometry", "assets", "checkpoint"},
-    "matte": {"geometry", "formation"},
+    "prior": {"motion", "geometry", "assets", "checkpoint", "files"},
+    "matte": {"geometry", "formation", "files"},
     # Registration weighs poses with the pose prior; priors know nothing of init: no cycle.
     "init": {"geometry", "body", "assets", "checkpoint", "formation", "prior", "matte", "files"},
     # Images of a motion need projection and the response curve, but neither body nor renderer:
@@ -152,6 +152,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "av": ("hfb/export/*", "datamodules/*"),
     "ai_edge_litert": ("hfb/init/*",),
     "pymatting": ("hfb/matte/*",),
+    "onnxruntime": ("hfb/matte/network.py",),
     "pillow_heif": ("hfb/files/extras.py",),
     "rawpy": ("hfb/files/extras.py",),
     # One spelling of the library: mixing the two packages breaks isinstance checks.
@@ -162,7 +163,16 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 MATHS = ("geometry", "motion", "formation", "losses", "prior", "metrics")
 MATHS_LIBRARIES = {"torch", "jaxtyping", "numpy", "roma", "torchmetrics"}
 # Slow to import or not there on every platform: only inside the function that uses them.
-WHEN_USED = {"ai_edge_litert", "kaolin", "pymatting", "skimage", "pillow_heif", "rawpy", "pxr"}
+WHEN_USED = {
+    "ai_edge_litert",
+    "kaolin",
+    "onnxruntime",
+    "pymatting",
+    "skimage",
+    "pillow_heif",
+    "rawpy",
+    "pxr",
+}
 WHEN_USED |= {"gradio", "fastapi", "starlette", "uvicorn", "python_multipart", "viser"}
 
 

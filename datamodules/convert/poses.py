@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.convert.metro import metro_arrays
 from datamodules.convert.tools import (
     ToolPoses,
     read_cliff,
@@ -32,7 +33,7 @@ from hfb.files.intrinsics import check_intrinsics
 from hfb.files.numbers import MAX_BETA, MAX_TURN, check_in_view, check_size
 from hfb.skeleton import POSE_SIZES, rest_pelvis
 
-Tool = Literal["hybrik", "cliff", "wham", "gvhmr", "hmr2"]
+Tool = Literal["hybrik", "cliff", "wham", "gvhmr", "hmr2", "metro"]
 
 _READERS: dict[str, Callable[[Path, tuple[int, int] | None], ToolPoses]] = {
     "hybrik": read_hybrik,
@@ -76,32 +77,54 @@ def convert_poses(
     if tool not in get_args(Tool):
         raise InputError(f"tool {tool!r}: it must be one of {', '.join(get_args(Tool))}")
     path = existing_file(source, f"{tool} file")
-    found = _READERS[tool](path, size)
-    rows = len(found.poses)
-    _check(found, path)
+    if tool == "metro":
+        arrays = _mesh_arrays(path, size, drop_betas, body)
+    else:
+        arrays = _pose_arrays(_READERS[tool](path, size), drop_betas, body, path)
+    rows = len(arrays["image_size"])
     if num_photos < 1 or rows % num_photos:
         raise InputError(f"{path}: {rows} poses cannot be shared out to {num_photos} photo(s)")
-    found = _in_place(found, drop_betas, body, path)
-    rest = np.zeros((rows, POSE_SIZES[found.model] - found.poses.shape[1]))
-    arrays = {
+    arrays |= {
         "format": np.array("hfb-init"),
         "format_version": np.array(1),
+        "pixel_center": np.array(0.5, np.float32),
+        "frame_ids": np.repeat(np.arange(num_photos), rows // num_photos).astype(np.int32),
+        "source": np.array(tool),
+    }
+    with atomic_write(output) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # stubs of one numpy
+    return Path(output)
+
+
+def _mesh_arrays(
+    path: Path, size: tuple[int, int] | None, drop_betas: bool, body: Path | None
+) -> dict[str, NDArray[np.generic]]:
+    """Meshes stand where they stand, and have a shape without betas."""
+    if drop_betas or body is not None:
+        name = "drop_betas" if drop_betas else "body"
+        raise InputError(f"--{name} has no effect on METRO's meshes: leave it out")
+    return metro_arrays(path, size)
+
+
+def _pose_arrays(
+    found: ToolPoses, drop_betas: bool, body: Path | None, path: Path
+) -> dict[str, NDArray[np.generic]]:
+    """Parameters, checked, with the place of the root."""
+    _check(found, path)
+    found = _in_place(found, drop_betas, body, path)
+    rest = np.zeros((len(found.poses), POSE_SIZES[found.model] - found.poses.shape[1]))
+    arrays: dict[str, NDArray[np.generic]] = {
         "surface_model_type": np.array(found.model),
         "gender": np.array("neutral"),
         "poses": np.concatenate([found.poses, rest], 1).astype(np.float32),
         "betas": found.betas.astype(np.float32),
         "K": found.intrinsics.astype(np.float32),
-        "pixel_center": np.array(0.5, np.float32),
         "image_size": found.sizes.astype(np.int32),
-        "frame_ids": np.repeat(np.arange(num_photos), rows // num_photos).astype(np.int32),
-        "source": np.array(tool),
     }
     for key, place in (("trans", found.trans), ("pelvis", found.pelvis)):
         if place is not None:
             arrays[key] = place.astype(np.float32)
-    with atomic_write(output) as part, part.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # stubs of one numpy
-    return Path(output)
+    return arrays
 
 
 def _in_place(found: ToolPoses, drop_betas: bool, body: Path | None, path: Path) -> ToolPoses:

@@ -60,19 +60,19 @@ def read_hybrik(path: Path, size: Size) -> ToolPoses:
     """
     data = read_pickled_arrays(path, "HybrIK file")
     names = ("pred_thetas", "pred_betas", "transl", "bbox", "height", "width")
-    thetas, betas, transl, bbox, height, width = _numbers(data, names, path)
+    thetas, betas, transl, bbox, height, width = named_numbers(data, names, path)
     poses = _rotvecs(thetas, NUM_JOINTS, "pred_thetas", path)
     rows = len(poses)
     bbox = per_row(bbox, rows, (4,), "bbox", path)
     sides = [
-        _column(side, rows, name, path) for side, name in ((width, "width"), (height, "height"))
+        column_of(side, rows, name, path) for side, name in ((width, "width"), (height, "height"))
     ]
     sizes = np.stack(sides, 1)
     focal = _HYBRIK_FOCAL * (bbox[:, 2] - bbox[:, 0])
     return ToolPoses(
         poses,
         _betas(betas, rows, path),
-        _cameras(focal, sizes),
+        cameras_of(focal, sizes),
         sizes,
         "smpl",
         pelvis=transl,
@@ -85,10 +85,10 @@ def read_cliff(path: Path, size: Size) -> ToolPoses:
     names = ("pose", "shape", "global_t", "focal_l")
     # Others may hold objects (the names of the images) and are not touched.
     data = read_npz(path, "CLIFF file", names=names)
-    pose, betas, transl, focal = _numbers(data, names, path)
+    pose, betas, transl, focal = named_numbers(data, names, path)
     poses = _rotvecs(pose, NUM_JOINTS, "pose", path)
-    rows, sizes = len(poses), _given(size, len(poses), path)
-    cameras = _cameras(_column(focal, rows, "focal_l", path), sizes)
+    rows, sizes = len(poses), given_sizes(size, len(poses), path)
+    cameras = cameras_of(column_of(focal, rows, "focal_l", path), sizes)
     return ToolPoses(
         poses, _betas(betas, rows, path), cameras, sizes, "smpl", transl, place_name="global_t"
     )
@@ -97,22 +97,22 @@ def read_cliff(path: Path, size: Size) -> ToolPoses:
 def read_wham(path: Path, size: Size) -> ToolPoses:
     """One person of WHAM's result, saved by `np.savez(path, **joblib.load(pkl)[0])`."""
     names = ("pose", "trans", "betas")
-    pose, trans, betas = _numbers(read_npz(path, "WHAM file", names=names), names, path)
+    pose, trans, betas = named_numbers(read_npz(path, "WHAM file", names=names), names, path)
     poses = _rotvecs(pose, NUM_JOINTS, "pose", path)
-    rows, sizes = len(poses), _given(size, len(poses), path)
-    cameras = _cameras(np.hypot(*sizes.T), sizes)
+    rows, sizes = len(poses), given_sizes(size, len(poses), path)
+    cameras = cameras_of(np.hypot(*sizes.T), sizes)
     return ToolPoses(poses, _betas(betas, rows, path), cameras, sizes, "smpl", trans)
 
 
 def read_gvhmr(path: Path, size: Size) -> ToolPoses:
     """`hmr4d_results.pt` of GVHMR's demo: SMPL-X in the camera frame."""
-    data = _torch_file(path)
+    data = torch_file(path)
     params = data.get("smpl_params_incam")
     if not isinstance(params, dict):
         raise InputError(f"{path} lacks smpl_params_incam: it is no result of GVHMR")
     names = ("global_orient", "body_pose", "betas", "transl")
-    root, body, betas, transl = _numbers(params, names, path)
-    (matrices,) = _numbers(data, ("K_fullimg",), path)
+    root, body, betas, transl = named_numbers(params, names, path)
+    (matrices,) = named_numbers(data, ("K_fullimg",), path)
     root = _rotvecs(root, 1, "global_orient", path)
     rows = len(root)
     body = per_row(
@@ -128,7 +128,7 @@ def read_gvhmr(path: Path, size: Size) -> ToolPoses:
         np.concatenate([root, body], 1),
         _betas(betas, rows, path),
         matrices,
-        middles if size is None else _given(size, rows, path),
+        middles if size is None else given_sizes(size, rows, path),
         "smplx",
         transl,
         place_name="transl",
@@ -142,13 +142,13 @@ def read_hmr2(path: Path, size: Size) -> ToolPoses:
     (width, height) as its data loader does. The crop's weak-perspective camera becomes a place
     before the full image's camera: tz = 2 f / (b s), tx and ty moved by the box's offset.
     """
-    data = _torch_file(path)
+    data = torch_file(path)
     params = data.get("pred_smpl_params")
     if not isinstance(params, dict):
         raise InputError(f"{path} lacks pred_smpl_params: it is no output of 4D-Humans")
-    root, body, betas = _numbers(params, ("global_orient", "body_pose", "betas"), path)
+    root, body, betas = named_numbers(params, ("global_orient", "body_pose", "betas"), path)
     names = ("pred_cam", "box_center", "box_size", "img_size")
-    cam, centre, box, image = _numbers(data, names, path)
+    cam, centre, box, image = named_numbers(data, names, path)
     root = _rotvecs(root, 1, "global_orient", path)
     rows = len(root)
     body = _rotvecs(body, NUM_JOINTS - 1, "body_pose", path)
@@ -156,7 +156,7 @@ def read_hmr2(path: Path, size: Size) -> ToolPoses:
     image = per_row(image, rows, (2,), "img_size", path)
     centre = per_row(centre, rows, (2,), "box_center", path)
     cam = per_row(cam, rows, (3,), "pred_cam", path)
-    box = _column(box, rows, "box_size", path)
+    box = column_of(box, rows, "box_size", path)
     for name, values in (("box_size", box), ("scale in pred_cam", cam[:, 0])):
         if not (values > 0).all():
             raise InputError(f"{path}: {name} of row {int(np.argmin(values))} is not positive")
@@ -165,13 +165,13 @@ def read_hmr2(path: Path, size: Size) -> ToolPoses:
     offset = 2.0 * (centre - image / 2.0) / span[:, None]
     place = np.concatenate([cam[:, 1:] + offset, (2.0 * focal / span)[:, None]], 1)
     poses = np.concatenate([root, body], 1)
-    cameras = _cameras(focal, image)
+    cameras = cameras_of(focal, image)
     return ToolPoses(
         poses, _betas(betas, rows, path), cameras, image, "smpl", place, place_name="pred_cam"
     )
 
 
-def _cameras(focal: Numbers, sizes: Numbers) -> Numbers:
+def cameras_of(focal: Numbers, sizes: Numbers) -> Numbers:
     """Camera matrices (R, 3, 3) with the principal point in the middle of each image."""
     matrices = np.zeros((len(focal), 3, 3))
     matrices[:, 0, 0] = matrices[:, 1, 1] = focal
@@ -202,20 +202,34 @@ def _betas(values: Numbers, rows: int, path: Path) -> Numbers:
     return np.pad(betas, ((0, 0), (0, NUM_BETAS)))[:, :NUM_BETAS]
 
 
-def _column(values: Numbers, rows: int, name: str, path: Path) -> Numbers:
-    """One number a row (R,), from (R,), (R, 1) or one for all."""
+def column_of(values: Numbers, rows: int, name: str, path: Path) -> Numbers:
+    """One number a row (R,), from (R,), (R, 1) or one for all.
+
+    Raises:
+        InputError: if it is none of these.
+    """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     return per_row(values, rows, (), name, path)
 
 
-def _given(size: Size, rows: int, path: Path) -> Numbers:
+def given_sizes(size: Size, rows: int, path: Path) -> Numbers:
+    """The size that the user named, for each row (R, 2).
+
+    Raises:
+        InputError: if none was named.
+    """
     if size is None:
         raise InputError(f"{path} does not say the size of the images: give --width and --height")
     return np.tile(np.array(size, np.float64), (rows, 1))
 
 
-def _numbers(data: dict[str, Any], names: tuple[str, ...], path: Path) -> list[Numbers]:
+def named_numbers(data: dict[str, Any], names: tuple[str, ...], path: Path) -> list[Numbers]:
+    """Entries of a file as numbers.
+
+    Raises:
+        InputError: if one is missing or holds something else.
+    """
     missing = [name for name in names if name not in data]
     if missing:
         have = ", ".join(sorted(str(key) for key in data)[:12]) or "nothing"
@@ -223,7 +237,12 @@ def _numbers(data: dict[str, Any], names: tuple[str, ...], path: Path) -> list[N
     return [numbers_of(data[name], name, path) for name in names]
 
 
-def _torch_file(path: Path) -> dict[str, Any]:
+def torch_file(path: Path) -> dict[str, Any]:
+    """A dictionary of plain tensors and containers that torch has saved.
+
+    Raises:
+        InputError: if it is something else.
+    """
     try:
         # weights_only: tensors and plain containers, no other class and no code.
         content = torch.load(path, map_location="cpu", weights_only=True)

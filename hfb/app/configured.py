@@ -25,6 +25,7 @@ _REFINE = {field.name for field in fields(RefineSettings)}
 _MODEL = {
     "body",
     "initialiser",
+    "matting",
     "motion_prior",
     "pose_prior",
     "refine",

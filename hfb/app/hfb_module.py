@@ -31,7 +31,7 @@ from hfb.evaluate.trust import (
 )
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
-from hfb.prior import PosePriorName
+from hfb.matte import Matting
 from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
@@ -49,7 +49,8 @@ class HfbModule(pl.LightningModule):
         refine: the recipe of the optimisation.
         render: how to rasterise.
         body: "free_body", or the path of a SMPL model file.
-        pose_prior: what scores joint rotations (eq. 6): mixture or none.
+        pose_prior: what scores joint rotations (eq. 6): mixture, none, or the file of SMPLify's
+            mixture (gmm_08.pkl) or of VPoser's weights.
         motion_prior: an `amp.ckpt` of train_amp.py (eq. 10); the shipped one if not given.
         methods: what to test: hfb, hfb_without_amp (no motion prior), static (the starting pose),
             interpolated (the starting poses of consecutive photos, interpolated), sfb (Shape from
@@ -62,6 +63,8 @@ class HfbModule(pl.LightningModule):
         image_every: steps of a fit between two images in the log; 0: none.
         show_progress: draw progress bars.
         report: which files are written beside those that every result has.
+        matting: finds the matte where a sample brings none; our own if None.
+            hfb.matte.NetworkMatting runs a network that you have, such as Background Matting V2.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class HfbModule(pl.LightningModule):
         refine: RefineSettings,
         render: RenderSettings,
         body: str = "free_body",
-        pose_prior: PosePriorName = "mixture",
+        pose_prior: str = "mixture",
         motion_prior: str | None = None,
         methods: list[Method] = ["hfb"],  # noqa: B006 - jsonargparse shows it; never changed
         table: Table = "table1",
@@ -79,6 +82,7 @@ class HfbModule(pl.LightningModule):
         show_progress: bool = True,
         baselines: BaselineSettings | None = None,
         report: ReportSettings = ReportSettings(),  # noqa: B008 - frozen; jsonargparse shows it
+        matting: Matting | None = None,
     ) -> None:
         super().__init__()
         check_value("model.image_every", image_every, int, (0, 1_000_000_000))
@@ -94,7 +98,7 @@ class HfbModule(pl.LightningModule):
         self.refine_settings = refine
         self.render_settings = render
         self.body_name = body
-        self.pose_prior: PosePriorName = pose_prior
+        self.pose_prior: str = pose_prior
         self.motion_prior = motion_prior
         self.methods = list(methods)
         self.table: Table = table
@@ -102,6 +106,7 @@ class HfbModule(pl.LightningModule):
         self.image_every = image_every
         self.show_progress = show_progress
         self.report = report
+        self.matting = matting
         self.curves = LossCurves()
         self.config_text = ""
         self.num_unusable = 0
@@ -125,6 +130,7 @@ class HfbModule(pl.LightningModule):
                 self.motion_prior,
                 self.baselines,
                 self.device,
+                self.matting,
             )
         return self._pipeline
 

@@ -20,10 +20,10 @@ from hfb.evaluate.static_start import evaluate_start
 from hfb.files.memory import check_fit_memory
 from hfb.init import Initialiser
 from hfb.losses import TexelPairs, texel_pairs
+from hfb.matte import Matting, OwnMatting
 from hfb.prior import (
-    MixturePosePrior,
+    BodyPosePrior,
     MotionPrior,
-    PosePriorName,
     load_motion_prior,
     load_pose_prior,
 )
@@ -48,6 +48,7 @@ class Pipeline:
         motion_prior: eq. 10, or None.
         baselines: settings of the methods that this one is compared with.
         device: where the fits run; everything else runs on the CPU.
+        matting: finds mattes where a sample brings none; our own if None.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class Pipeline:
         settings: RefineSettings,
         render_settings: RenderSettings,
         body: SmplBody,
-        pose_prior: MixturePosePrior | None,
+        pose_prior: BodyPosePrior | None,
         motion_prior: MotionPrior | None = None,
         baselines: BaselineSettings | None = None,
         device: torch.device | str = "cpu",
+        matting: Matting | None = None,
     ) -> None:
         self.initialiser = initialiser
         self.settings = settings
@@ -69,6 +71,7 @@ class Pipeline:
         self.motion_prior = motion_prior
         self.baselines = baselines or BaselineSettings()
         self.device = device
+        self.matting = matting or OwnMatting()
         self._fitters: dict[str, Fitter] = {}
         self._pairs: TexelPairs | None = None
 
@@ -79,10 +82,11 @@ class Pipeline:
         settings: RefineSettings,
         render_settings: RenderSettings,
         body_name: str = "free_body",
-        pose_prior: PosePriorName = "mixture",
+        pose_prior: str = "mixture",
         motion_prior: str | None = None,
         baselines: BaselineSettings | None = None,
         device: torch.device | str = "cpu",
+        matting: Matting | None = None,
     ) -> Pipeline:
         """Load body and priors.
 
@@ -91,10 +95,11 @@ class Pipeline:
             settings: the recipe of the optimisation.
             render_settings: how to rasterise.
             body_name: "free_body", or the path of a SMPL model file.
-            pose_prior: name of the prior of eq. 6.
+            pose_prior: name or file of the prior of eq. 6, see `load_pose_prior`.
             motion_prior: file of the prior of eq. 10; the shipped one if None.
             baselines: settings of the methods that this one is compared with.
             device: where the fits run.
+            matting: finds mattes where a sample brings none; our own if None.
 
         Raises:
             InputError: if the fit is too large for the memory.
@@ -107,7 +112,17 @@ class Pipeline:
         if settings.needs_motion_prior:
             motions = load_motion_prior(motion_prior, parents=body.parents)
         prior = load_pose_prior(pose_prior)
-        return cls(initialiser, settings, render_settings, body, prior, motions, baselines, device)
+        return cls(
+            initialiser,
+            settings,
+            render_settings,
+            body,
+            prior,
+            motions,
+            baselines,
+            device,
+            matting,
+        )
 
     def fitter(self, method: Method = "hfb") -> Fitter:
         """The optimisation with a method's recipe."""
@@ -115,7 +130,9 @@ class Pipeline:
             settings = settings_of(method, self.settings)
             if self._pairs is None and settings.uses_term("texture"):
                 body, size = self.body, settings.texture_size
-                self._pairs = texel_pairs(body.faces, body.uv, body.faces_uv, size)
+                self._pairs = texel_pairs(
+                    body.faces, body.uv, body.faces_uv, size, settings.texel_steps
+                )
             self._fitters[method] = Fitter(
                 self.body,
                 settings,
@@ -134,7 +151,7 @@ class Pipeline:
         # A single photo takes the file's first estimate, whatever its number.
         numbers: Iterable[int | None] = range(len(photos)) if len(photos) > 1 else [None]
         started = tuple(
-            initialise_frame(photo, self.body, self.initialiser, number)
+            initialise_frame(photo, self.body, self.initialiser, number, self.matting)
             for photo, number in zip(photos, numbers, strict=True)
         )
         return with_consistent_starts(InitialisedSequence(sample, started), self.body)

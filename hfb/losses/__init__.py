@@ -4,6 +4,7 @@ from hfb.losses.boundary import BoundaryState, boundary_loss
 from hfb.losses.image import (
     MattingKind,
     background_loss,
+    background_norm_loss,
     image_loss,
     matting_loss,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "TexelPairs",
     "anchor_stiffness",
     "background_loss",
+    "background_norm_loss",
     "boundary_loss",
     "check_weights",
     "image_loss",

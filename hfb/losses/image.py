@@ -85,10 +85,10 @@ def background_loss(
 ) -> Float[Tensor, "*B"]:
     """How much the person looks like the background behind it: L_B, eq. (9).
 
-    Two deviations. The paper sums over the whole image, where the renderer's void counts as
-    appearance; here it is the mean over the silhouettes, which get no gradient from it. The paper's
-    epsilon of 1e-6 lets one matching pixel outweigh the image by a factor of a million; it is a
-    colour difference here, below which two colours count as alike.
+    Not as the paper writes it, see `background_norm_loss`: pixel by pixel, the mean over the
+    silhouettes, which get no gradient from it. Its epsilon of 1e-6 would let one matching pixel
+    outweigh the image by a factor of a million; it is a colour difference here, below which two
+    colours count as alike.
 
     Args:
         rendered: what the renderer returned. Of an `Exposure` only the mean colour over the
@@ -112,6 +112,26 @@ def background_loss(
         tiny = torch.finfo(alpha.dtype).tiny
         cost = alpha * alpha / (distance + epsilon * alpha + tiny)
     return cost.sum(axes) / alpha.sum(axes).clamp(min=_EMPTY_MATTE)
+
+
+def background_norm_loss(
+    layers: Layers, background: Float[Tensor, "*B 3 H W"], epsilon: float = 1e-6
+) -> Float[Tensor, "*B"]:
+    """How much the rendered images look like the background: L_B, eq. (9) as it is written.
+
+    [paper variant] The formula has no sum over pixels, so that |B - R_F| is taken to be one number
+    a sub-frame, the mean absolute difference over the image; where nothing is drawn R_F is black.
+
+    Args:
+        layers: what the renderer returned.
+        background: the static scene, same colour space.
+        epsilon: keeps two images that are alike finite.
+
+    Returns:
+        One value a sample.
+    """
+    difference = (background.unsqueeze(-4) - layers.rgb).abs().mean((-3, -2, -1))
+    return (1.0 / (difference + epsilon)).mean(-1)
 
 
 def _mean_over_pixels(

@@ -7,23 +7,28 @@ from hfb.errors import ShapeError
 from hfb.losses.texels import TexelPairs
 
 
-def pair_cosines(pairs: TexelPairs, face_normals: Float[Tensor, "*B F 3"]) -> Float[Tensor, "*B P"]:
+def pair_cosines(
+    pairs: TexelPairs, face_normals: Float[Tensor, "*B F 3"], clamp: bool = True
+) -> Float[Tensor, "*B P"]:
     """Cosine between the face normals of each texel pair, clamped at 0: cos(n_k, n_j) in eq. (5).
 
-    Unclamped, a fold of more than 90 degrees would reward colour differences. The angles between
-    neighbouring faces hardly change with the pose: one call a sample is enough.
+    Unclamped [paper variant], a fold of more than 90 degrees rewards colour differences. The angles
+    between neighbouring faces hardly change with the pose: one call a sample is enough.
 
     Args:
         pairs: neighbouring texels.
         face_normals: unit normals, any frame.
+        clamp: at 0.
 
     Returns:
-        In [0, 1], one a pair, without gradient: the term shapes the texture, not the body.
+        In [0, 1], or [-1, 1] unclamped, one a pair, without gradient: the term shapes the texture,
+        not the body.
     """
     normals = face_normals.detach()
     first = normals.index_select(-2, pairs.first_face)
     second = normals.index_select(-2, pairs.second_face)
-    return (first * second).sum(-1).clamp(min=0.0)
+    cosines = (first * second).sum(-1)
+    return cosines.clamp(min=0.0) if clamp else cosines
 
 
 def texture_smoothness_loss(

@@ -2,6 +2,8 @@
 
 from hfb.matte.matting import estimate_alpha
 from hfb.matte.matting_with_body import refresh_alpha
+from hfb.matte.method import Matting, OwnMatting
+from hfb.matte.network import NetworkMatting
 from hfb.matte.nobody import nobody_found
 from hfb.matte.region import (
     CropBox,
@@ -16,6 +18,9 @@ from hfb.matte.region import (
 
 __all__ = [
     "CropBox",
+    "Matting",
+    "NetworkMatting",
+    "OwnMatting",
     "crop_camera",
     "crop_image",
     "crop_valid",

@@ -89,20 +89,26 @@ def channels_of(parameterization: str) -> int:
 
 
 def subframe_times(
-    num_subframes: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+    num_subframes: int,
+    dtype: torch.dtype | None = None,
+    device: torch.device | None = None,
+    at_ends: bool = False,
 ) -> Float[Tensor, " N"]:
     """Mid-points (i + 0.5) / N of N equal parts of the exposure.
 
     The paper numbers its sub-frames 1 to N and leaves their place in the exposure open. Mid-points
-    make the mean over sub-frames the mid-point rule for the integral over the exposure.
+    make the mean over sub-frames the mid-point rule for the integral over the exposure. Its
+    polynomials begin at i = 1, and a photo ends at i = N: so numbered, the first sub-frame is at 0
+    and the last at 1 [paper variant].
 
     Args:
         num_subframes: N, at least 1.
         dtype: floating type of the result; torch's default if None.
         device: where the result lives; torch's default if None.
+        at_ends: i / (N - 1) instead; a single sub-frame is at 0.
 
     Returns:
-        Times in (0, 1), ascending.
+        Times in [0, 1], ascending.
 
     Raises:
         InputError: if `num_subframes` is below 1.
@@ -110,6 +116,8 @@ def subframe_times(
     if num_subframes < 1:
         raise InputError(f"num_subframes={num_subframes}: at least one sub-frame is needed.")
     dtype = torch.get_default_dtype() if dtype is None else dtype
+    if at_ends:
+        return torch.linspace(0.0, 1.0, num_subframes, dtype=dtype, device=device)
     return (torch.arange(num_subframes, dtype=dtype, device=device) + 0.5) / num_subframes
 
 

@@ -4,16 +4,19 @@ from hfb.prior.heading import CanonicalMotion, canonical_motion, heading_free_tu
 from hfb.prior.motion import MotionPrior
 from hfb.prior.motion_file import load_motion_prior, save_motion_prior
 from hfb.prior.patterns import MotionPriorSettings
-from hfb.prior.pose import MixturePosePrior, PosePriorKind, PosePriorName, load_pose_prior
+from hfb.prior.pose import BodyPosePrior, MixturePosePrior, PosePriorKind
+from hfb.prior.pose_file import load_pose_prior
 from hfb.prior.trajectory_gp import trajectory_covariance
+from hfb.prior.vposer import VPoserPrior
 
 __all__ = [
+    "BodyPosePrior",
     "CanonicalMotion",
     "MixturePosePrior",
     "MotionPrior",
     "MotionPriorSettings",
     "PosePriorKind",
-    "PosePriorName",
+    "VPoserPrior",
     "canonical_motion",
     "heading_free_turn",
     "load_motion_prior",

@@ -1,7 +1,10 @@
 """How plausible a pose is: a Gaussian mixture over joint rotations, learned from motion capture."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -10,15 +13,34 @@ from torch import Tensor, nn
 
 from hfb.assets import find_asset
 from hfb.errors import InputError
+from hfb.files.numbers import numbers_of
 from hfb.skeleton import NUM_JOINTS, require_smpl
 
 POSE_PRIOR_FILE = "pose_prior.npz"
 
-PosePriorKind = Literal["mahalanobis", "likelihood"]
-PosePriorName = Literal["mixture", "none"]
+PosePriorKind = Literal["mahalanobis", "likelihood", "maximum"]
 
 
-class MixturePosePrior(nn.Module):
+class BodyPosePrior(nn.Module):
+    """prior(theta) of eq. (6): an energy of poses."""
+
+    def forward(self, body_pose: Float[Tensor, "*B P"]) -> Float[Tensor, "*B"]:
+        """Energy of poses.
+
+        Args:
+            body_pose: rotation vectors of the 23 body joints, each of length at most pi (as from
+                `rotmat_to_rotvec`), flattened, rad.
+
+        Returns:
+            Energy, unitless; lower is more plausible.
+
+        Raises:
+            BodyModelError: if the joints are not SMPL's.
+        """
+        raise NotImplementedError
+
+
+class MixturePosePrior(BodyPosePrior):
     """prior(theta) of eq. (6): a mixture of Gaussians over the 23 joint rotation vectors.
 
     The paper imports SMPLify-X's prior, whose licence forbids free use; this one has the form of
@@ -28,7 +50,8 @@ class MixturePosePrior(nn.Module):
     * "mahalanobis": -log(sum_k w_k exp(-M_k / 2)) / D, a soft minimum of the half distances. At
       least 0; a pose drawn from a component scores about 0.5.
     * "likelihood": the negative log density over D, shifted by the sharpest component's normaliser,
-      so that wide components cost more. SMPLify's form.
+      so that wide components cost more.
+    * "maximum": the same of the likeliest component alone, as SMPLify and SMPLify-X score.
 
     "mahalanobis" tells disturbed poses from held-out ones better (metrics in
     checkpoints/README.md), so it is the default.
@@ -50,12 +73,32 @@ class MixturePosePrior(nn.Module):
 
     def __init__(self, path: str | Path | None = None, kind: PosePriorKind = "mahalanobis") -> None:
         super().__init__()
-        if kind not in ("mahalanobis", "likelihood"):
-            raise InputError(f"kind={kind!r}: must be mahalanobis or likelihood.")
+        if kind not in get_args(PosePriorKind):
+            known = ", ".join(get_args(PosePriorKind))
+            raise InputError(f"kind={kind!r}: must be one of {known}.")
         self.kind = kind
-        means, whiteners, weights = _read(find_asset(POSE_PRIOR_FILE, path))
+        self._set_components(*_read(find_asset(POSE_PRIOR_FILE, path)))
+
+    @classmethod
+    def of_covariances(cls, content: Mapping[str, Any], path: Path) -> MixturePosePrior:
+        """SMPLify's mixture: `means` (K, 69), `covars` (K, 69, 69), `weights` (K,).
+
+        Args:
+            content: the arrays.
+            path: where they come from, for errors.
+
+        Raises:
+            InputError: if one is missing, or they are a mixture of other poses.
+        """
+        prior = cls.__new__(cls)
+        nn.Module.__init__(prior)
+        prior.kind = "maximum"
+        prior._set_components(*_components_of_covariances(content, path))
+        return prior
+
+    def _set_components(self, means: Tensor, whiteners: Tensor, weights: Tensor) -> None:
         log_weights = torch.log(weights)
-        if kind == "likelihood":
+        if self.kind != "mahalanobis":
             log_norms = torch.log(whiteners.diagonal(dim1=-2, dim2=-1)).sum(-1)
             log_weights = log_weights + log_norms - log_norms.max()
         num_components, size = means.shape
@@ -67,28 +110,21 @@ class MixturePosePrior(nn.Module):
         self.register_buffer("log_weights", log_weights)
 
     def forward(self, body_pose: Float[Tensor, "*B P"]) -> Float[Tensor, "*B"]:
-        """Energy of poses.
-
-        Args:
-            body_pose: rotation vectors of the 23 body joints, each of length at most pi (as from
-                `rotmat_to_rotvec`), flattened, rad.
-
-        Returns:
-            Energy, unitless; lower is more plausible.
-
-        Raises:
-            BodyModelError: if the joints are not SMPL's.
-        """
+        """Energy of poses; see `BodyPosePrior.forward`."""
         require_smpl("the pose prior", 1 + body_pose.shape[-1] // 3)
         white = (body_pose @ self.whiteners).unflatten(-1, self.means.shape) - self.white_means
         half_distance = 0.5 * white.square().sum(-1)
-        return -torch.logsumexp(self.log_weights - half_distance, dim=-1) / self.means.shape[-1]
+        scores = self.log_weights - half_distance
+        likeliest = scores.amax(-1) if self.kind == "maximum" else torch.logsumexp(scores, dim=-1)
+        return -likeliest / self.means.shape[-1]
 
 
 def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
     """Means (K, D), upper triangular W (K, D, D) with W W^T = inverse covariance, weights (K,)."""
     try:
         with np.load(path, allow_pickle=False) as data:
+            if "covars" in data:
+                return _components_of_covariances(data, path)
             means = torch.from_numpy(data["means"]).float()
             packed = torch.from_numpy(data["whiteners"]).float()
             weights = torch.from_numpy(data["weights"]).float()
@@ -104,20 +140,44 @@ def _read(path: Path) -> tuple[Tensor, Tensor, Tensor]:
             f"{path}: whiteners has {packed.shape[-1]} entries a component, {len(rows)} are "
             f"needed for {size} dimensions."
         )
-    if size != 3 * (NUM_JOINTS - 1):
-        raise InputError(
-            f"{path} is a pose prior of {size} dimensions; SMPL's {NUM_JOINTS - 1} body joints "
-            f"have {3 * (NUM_JOINTS - 1)}."
-        )
+    _check_dimensions(size, path)
     whiteners = packed.new_zeros(len(means), size, size)
     whiteners[:, rows, columns] = packed
     return means, whiteners, weights
 
 
-def load_pose_prior(name: PosePriorName) -> MixturePosePrior | None:
-    """The shipped pose prior of a name, or None for "none".
+def _components_of_covariances(
+    content: Mapping[str, Any], path: Path
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Means, triangular W with W W^T = inverse covariance, weights, of a mixture's usual arrays."""
+    missing = [name for name in ("means", "covars", "weights") if name not in content]
+    if missing:
+        raise InputError(
+            f"{path} is not a pose prior: it lacks {', '.join(missing)} (means, covars and weights "
+            "of a mixture of Gaussians are needed)."
+        )
+    means, covars, weights = (
+        torch.from_numpy(numbers_of(content[name], name, path))
+        for name in ("means", "covars", "weights")
+    )
+    weights = weights.flatten()
+    count, size = means.shape if means.ndim == 2 else (0, 0)
+    if not count or covars.shape != (count, size, size) or len(weights) != count:
+        raise InputError(
+            f"{path}: means {tuple(means.shape)}, covars {tuple(covars.shape)} and weights "
+            f"{tuple(weights.shape)} are no mixture (K, D), (K, D, D), (K,)."
+        )
+    _check_dimensions(size, path)
+    lower, failed = torch.linalg.cholesky_ex(covars)
+    if failed.any() or not (weights > 0).all():
+        raise InputError(f"{path}: its covars are not positive definite, or a weight is not > 0.")
+    whiteners = torch.linalg.cholesky(torch.cholesky_inverse(lower))
+    return means.float(), whiteners.float(), weights.float()
 
-    Raises:
-        AssetNotFoundError: if its file is not there.
-    """
-    return MixturePosePrior() if name == "mixture" else None
+
+def _check_dimensions(size: int, path: Path) -> None:
+    if size != 3 * (NUM_JOINTS - 1):
+        raise InputError(
+            f"{path} is a pose prior of {size} dimensions; SMPL's {NUM_JOINTS - 1} body joints "
+            f"have {3 * (NUM_JOINTS - 1)}."
+        )

@@ -19,6 +19,7 @@ from hfb.losses import (
     TexelPairs,
     anchor_stiffness,
     background_loss,
+    background_norm_loss,
     boundary_loss,
     image_loss,
     landmark_loss,
@@ -30,7 +31,7 @@ from hfb.losses import (
     texture_smoothness_loss,
 )
 from hfb.motion import PolynomialMotion
-from hfb.prior import MixturePosePrior
+from hfb.prior import BodyPosePrior
 from hfb.refine.landmark_target import LandmarkTarget
 from hfb.refine.motion_energy import MotionEnergy
 from hfb.refine.problem import RefineProblem
@@ -101,7 +102,7 @@ class Context:
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
     body: SmplBody
-    pose_prior: MixturePosePrior | None = None
+    pose_prior: BodyPosePrior | None = None
     motion_energy: MotionEnergy | None = None
     texel_pairs: TexelPairs | None = None
     pair_cosines: Float[Tensor, "P M"] | None = None
@@ -189,12 +190,15 @@ def texture_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"
 def pose_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The pose is an everyday one: eq. 6.
 
-    It averages over all sub-frames; poses of one exposure are so alike that the middle one stands
-    for them at a fraction of the cost.
+    It averages over all sub-frames; poses of one exposure are so alike that by default the middle
+    one stands for them at a fraction of the cost.
     """
     assert context.pose_prior is not None
-    middle = prediction.pose_rotmat.shape[1] // 2
-    body_pose = rotmat_to_rotvec(prediction.pose_rotmat[:, middle : middle + 1, 1:])
+    pose_rotmat = prediction.pose_rotmat
+    if context.settings.pose_subframes == "middle":
+        middle = pose_rotmat.shape[1] // 2
+        pose_rotmat = pose_rotmat[:, middle : middle + 1]
+    body_pose = rotmat_to_rotvec(pose_rotmat[:, :, 1:])
     return pose_prior_loss(context.pose_prior(body_pose.flatten(-2)))
 
 
@@ -219,8 +223,12 @@ def motion_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]
 def background_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The person does not look like the wall: eq. 9."""
     assert prediction.layers is not None
-    epsilon = context.settings.background_epsilon
-    return background_loss(prediction.layers, context.background, epsilon)
+    settings = context.settings
+    if settings.background_kind == "image":
+        return background_norm_loss(
+            prediction.layers, context.background, settings.background_epsilon
+        )
+    return background_loss(prediction.layers, context.background, settings.background_epsilon)
 
 
 def _can_judge_motion(context: Context) -> bool:

@@ -14,7 +14,7 @@ from hfb.body import SmplBody
 from hfb.errors import InputError, ShapeError
 from hfb.geometry import default_camera
 from hfb.init import Initialiser, read_estimate
-from hfb.matte import estimate_alpha, nobody_found
+from hfb.matte import Matting, OwnMatting, nobody_found
 from hfb.refine.problem import ALPHA_FLOOR
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, Camera, InitialEstimate
@@ -43,7 +43,11 @@ class InitialisedFrame:
 
 
 def initialise_frame(
-    sample: BlurSample, body: SmplBody, initialiser: Initialiser, frame: int | None = None
+    sample: BlurSample,
+    body: SmplBody,
+    initialiser: Initialiser,
+    frame: int | None = None,
+    matting: Matting | None = None,
 ) -> InitialisedFrame:
     """Fill in what a photo does not bring along: matte, camera, starting poses.
 
@@ -53,6 +57,7 @@ def initialise_frame(
         initialiser: finds them where the sample has no estimate of its own.
         frame: number of the photo among consecutive ones, by which a file of estimates knows it;
             None: the file's first.
+        matting: finds the matte where the sample has none; our own if None.
 
     Raises:
         InputError: if the sample has several photos, or nothing moves in front of the background.
@@ -82,7 +87,8 @@ def initialise_frame(
     if sample.alpha is not None:
         alpha = sample.alpha[0]
     else:
-        alpha = estimate_alpha(blurry, sample.background, hint=body_core(estimate, body))
+        find = matting or OwnMatting()
+        alpha = find(blurry, sample.background, body_core(estimate, body))
         if float(alpha.max()) <= ALPHA_FLOOR:
             raise nobody_found(blurry, sample.background)
     # The translation of an estimate belongs to its own camera.

@@ -15,7 +15,7 @@ from hfb.formation import average_layers, composite_exposure, linear_to_srgb, sr
 from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import evaluate, subframe_times
-from hfb.prior import MixturePosePrior, MotionPrior
+from hfb.prior import BodyPosePrior, MotionPrior
 from hfb.refine.energy import (
     Context,
     Prediction,
@@ -63,7 +63,7 @@ class RefineModule(FitParameters):
         problem: RefineProblem,
         settings: RefineSettings,
         render_settings: RenderSettings,
-        pose_prior: MixturePosePrior | None = None,
+        pose_prior: BodyPosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
         motion_prior: MotionPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,
@@ -86,7 +86,12 @@ class RefineModule(FitParameters):
         is_linear = settings.formation == "linear"
         cosines = None
         if texel_pairs is not None:
-            cosines = pair_cosines(texel_pairs, _start_face_normals(body, problem.start))
+            normals = _start_face_normals(body, problem.start)
+            cosines = pair_cosines(texel_pairs, normals, settings.clamp_cosines)
+        energy = None
+        if motion_prior is not None:
+            every = settings.adversarial_every
+            energy = MotionEnergy(motion_prior, problem.camera.up, every)
         with torch.no_grad():
             target = landmark_target(problem, body)
         self.context = Context(
@@ -96,7 +101,7 @@ class RefineModule(FitParameters):
             start_coeffs=self._base.coeffs,
             body=body,
             pose_prior=pose_prior,
-            motion_energy=MotionEnergy(motion_prior, problem.camera.up) if motion_prior else None,
+            motion_energy=energy,
             texel_pairs=texel_pairs,
             pair_cosines=cosines,
             landmarks=target,
@@ -112,7 +117,8 @@ class RefineModule(FitParameters):
         """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
         settings = self.settings
         motion = self.polynomial_motion()
-        times = subframe_times(settings.num_subframes).to(motion.coeffs)
+        at_ends = settings.subframes == "ends"
+        times = subframe_times(settings.num_subframes, at_ends=at_ends).to(motion.coeffs)
         pose_rotmat, transl = evaluate(motion, times)
         betas, texture = self.per_problem(self.betas), self.per_problem(self.texture)
         posed = self.body(BodyParams(betas.unsqueeze(1), pose_rotmat, transl))

@@ -8,12 +8,23 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hfb.errors import InputError
-from hfb.ranges import NUM_STEPS, SEED, SHARE, SIZE_PX, STEP_SIZE, WEIGHT, Range, check_settings
+from hfb.ranges import NUM_STEPS, SEED, SHARE, SIZE_PX, WEIGHT, Range, check_settings
+from hfb.refine.stages import (
+    PARAMETER_GROUPS,
+    SHARED_GROUPS,
+    LearningRates,
+    Stage,
+    default_stages,
+)
 from hfb.refine.terms import check_names, import_plugins, known_terms
 
-PARAMETER_GROUPS = ("transl", "root", "pose", "motion", "betas", "texture")
-SHARED_GROUPS = ("betas", "texture")
-"""Groups that the photos of a sequence have in common."""
+__all__ = [
+    "PARAMETER_GROUPS",
+    "SHARED_GROUPS",
+    "LearningRates",
+    "RefineSettings",
+    "Stage",
+]
 
 _RANGES: dict[str, Range] = {
     "weights": WEIGHT,
@@ -27,7 +38,9 @@ _RANGES: dict[str, Range] = {
     "crop_margin": (0.0, 10.0),
     "texture_size": SIZE_PX,
     "coefficient_l1": WEIGHT,
+    "texel_steps": (1, 2),
     "background_epsilon": (1e-9, 1e3),
+    "adversarial_every": (1, 1_000_000),
     "anchor_sigma": (0.0, 100.0),
     "explained_error": (1e-9, 1e3),
     "held_power": (0.0, 4.0),
@@ -43,72 +56,6 @@ _RANGES: dict[str, Range] = {
 
 
 @dataclass(frozen=True)
-class LearningRates:
-    """Adam's step size of each group of parameters (the paper: 0.01 for all).
-
-    Attributes:
-        transl: translation at the time origin, m.
-        root: global rotation at the time origin, rad.
-        pose: joint rotations at the time origin, rad.
-        motion: all coefficients above the constant one, rad or m per exposure.
-        betas: shape coefficients.
-        texture: texels, sRGB in [0, 1].
-    """
-
-    transl: float = 0.01
-    root: float = 0.01
-    pose: float = 0.01
-    motion: float = 0.01
-    betas: float = 0.01
-    texture: float = 0.03
-
-    def __post_init__(self) -> None:
-        check_settings(self, "refine.lr", dict.fromkeys(PARAMETER_GROUPS, STEP_SIZE))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of the optimisation; `RefineSettings.weights` has its weights.
-
-    Attributes:
-        num_steps: Adam steps.
-        lr_scale: factor on all learning rates.
-        frozen: parameter groups that stand still in this stage.
-        refresh_matte: at the end of the stage, estimate the matte again with the body as prior; a
-            matte that came with the photo stays as it is.
-        choose_directions: at the end of the stage, choose for each of several consecutive photos
-            the motion or its time-reversed twin, jointly, so that they meet as smoothly as can be.
-    """
-
-    num_steps: int
-    lr_scale: float = 1.0
-    frozen: list[str] = field(default_factory=list)
-    refresh_matte: bool = False
-    choose_directions: bool = False
-
-    def __post_init__(self) -> None:
-        check_settings(self, "stage", {"num_steps": NUM_STEPS, "lr_scale": (0.0, 1000.0)})
-        unknown = set(self.frozen) - set(PARAMETER_GROUPS)
-        if unknown:
-            raise InputError(
-                f"stage.frozen: no parameter group {sorted(unknown)}; there are {PARAMETER_GROUPS}"
-            )
-
-
-def default_stages() -> list[Stage]:
-    """The matte places the limbs while the texture is grey; then the photo decides.
-
-    The matte is found once more when the body is about right, and again when it is better.
-    The directions of time of consecutive photos are chosen when their motions have taken shape.
-    """
-    return [
-        Stage(60, refresh_matte=True, choose_directions=True),
-        Stage(70, refresh_matte=True),
-        Stage(70),
-    ]
-
-
-@dataclass(frozen=True)
 class RefineSettings:
     """How one batch of blurry images is refined.
 
@@ -121,6 +68,8 @@ class RefineSettings:
         final_lr_fraction: the cosine schedule ends at this share of the learning rate; 1 keeps it
             constant, as in the paper.
         num_subframes: N of eq. 2.
+        subframes: where in the exposure they lie: "middles" of N equal parts, or from one of its
+            "ends" to the other, the first at 0 as the paper numbers them.
         degree: degree of the polynomials in time.
         parameterization: "tangent" (rotation vectors about the starting pose) or "paper"
             (direction and distance, axis and angle).
@@ -134,7 +83,16 @@ class RefineSettings:
             a small person weighs as much as a large one.
         coefficient_l1: factor of the L1 part of eq. 8; the paper's is 1.
         coefficient_l1_reduction: "sum" is the paper's; "mean" does not grow with the degree.
-        background_epsilon: ε of eq. 9, sRGB units.
+        texel_steps: eq. 5: 1 takes texels of faces that touch for neighbours (the paper), 2 also
+            those with one face between them.
+        clamp_cosines: eq. 5: count folds of more than 90 degrees as 0; the paper's cosine rewards
+            differences there.
+        pose_subframes: eq. 6: "middle" scores the middle sub-frame, "all" every one (the paper).
+        background_kind: eq. 9: "silhouettes" compares pixel by pixel where the person is, "image"
+            is one number a sub-frame, as the paper writes it.
+        background_epsilon: ε of eq. 9, sRGB units; the paper's is 1e-6.
+        adversarial_every: eq. 10: steps between two evaluations of the motion prior, linear in
+            between; 1 evaluates at each.
         anchor_sigma: uncertainty of a starting joint, rad, that the pose anchor holds with its
             weight; surer ones are held more firmly, others are freer. Starting poses that come
             without uncertainties have all joints held alike; 0 does so with all.
@@ -167,6 +125,7 @@ class RefineSettings:
     lr: LearningRates = field(default_factory=LearningRates)
     final_lr_fraction: float = 0.1
     num_subframes: int = 8
+    subframes: Literal["middles", "ends"] = "middles"
     degree: int = 2
     parameterization: Literal["tangent", "paper"] = "tangent"
     time_origin: float = 0.5
@@ -178,7 +137,12 @@ class RefineSettings:
     normalize_by_area: bool = True
     coefficient_l1: float = 10.0
     coefficient_l1_reduction: Literal["sum", "mean"] = "mean"
+    texel_steps: int = 2
+    clamp_cosines: bool = True
+    pose_subframes: Literal["middle", "all"] = "middle"
+    background_kind: Literal["silhouettes", "image"] = "silhouettes"
     background_epsilon: float = 0.1
+    adversarial_every: int = 24
     anchor_sigma: float = 0.3
     hold_unexplained: bool = True
     explained_error: float = 1.2e-3

@@ -5,8 +5,9 @@ from __future__ import annotations
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hfb.render.registry import choose_backend
-from hfb.render.scene import build_scene, build_untextured_scene
+from hfb.render.registry import Backend, check_rim, choose_backend
+from hfb.render.rim import in_pixels
+from hfb.render.scene import Scene, build_scene, build_untextured_scene
 from hfb.render.settings import RenderSettings
 from hfb.structures import Camera, Exposure, Layers, Mesh
 
@@ -21,7 +22,8 @@ def render_exposure(
     Colour and silhouette are averaged together, so that no sub-frame is kept: the memory does not
     grow with N images. Where the silhouette is soft, see `RenderSettings.mode`: `coverage` colours
     a boundary pixel that no face covers with the texture at the point of its silhouette edge on
-    the pixel's row or column; the other modes leave such pixels black.
+    the pixel's row or column, `dibr` as the nearest covered pixel; `contour` leaves such pixels
+    black.
 
     Differentiable in `mesh.verts` and `mesh.texture`. Which face a pixel sees is taken as given; in
     `coverage` the edges between the parts of the body that are seen have a gradient, too.
@@ -41,8 +43,7 @@ def render_exposure(
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_scene(mesh, camera)
-    backend = choose_backend(scene, settings)
-    backend.check(scene, settings)
+    backend, settings = _prepare(scene, settings)
     parts = backend.render_exposure(scene, settings)
     return Exposure(*(part.reshape(*leading, *part.shape[1:]) for part in parts))
 
@@ -56,7 +57,7 @@ def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTIN
         settings: silhouette mode and backend.
 
     Returns:
-        Straight colour (black where the silhouette is 0) and silhouette of each sub-frame, and the
+        Straight colour (black where nothing is near) and silhouette of each sub-frame, and the
         faces seen in any. The mean of silhouette × colour is `render_exposure`'s.
 
     Raises:
@@ -64,8 +65,7 @@ def render(mesh: Mesh, camera: Camera, settings: RenderSettings = DEFAULT_SETTIN
         InputError: if a dtype, an index or the backend cannot be used.
     """
     scene, leading = build_scene(mesh, camera)
-    backend = choose_backend(scene, settings)
-    backend.check(scene, settings)
+    backend, settings = _prepare(scene, settings)
     parts = backend.render_layers(scene, settings)
     return Layers(*(part.reshape(*leading, *part.shape[1:]) for part in parts))
 
@@ -94,3 +94,12 @@ def hard_silhouettes(
     scene, leading = build_untextured_scene(mesh_verts.detach(), faces, camera)
     covered = choose_backend(scene, settings).hard_silhouettes(scene, settings)
     return covered.reshape(*leading, *covered.shape[1:])
+
+
+def _prepare(scene: Scene, settings: RenderSettings) -> tuple[Backend, RenderSettings]:
+    """The backend, which can draw the scene, and the settings in its terms."""
+    backend = choose_backend(scene, settings)
+    settings = in_pixels(settings, len(scene.topology.faces), scene.height, scene.width)
+    backend.check(scene, settings)
+    check_rim(backend, settings)
+    return backend, settings

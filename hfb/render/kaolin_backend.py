@@ -13,12 +13,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.errors import InputError
+from hfb.render.rim import rim_offsets
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
 from hfb.render.torch import backend as torch_backend
+from hfb.render.torch.rim import find_rim
 from hfb.render.torch.shading import sample_texture
 from hfb.render.torch.visibility import classify_faces, project_to_grid
 
+RIMS = ("nearest", "black")
 _MULTIPLIER = 1000
 _MIN_INVERSE_DEPTH = 1e-12
 
@@ -99,6 +102,11 @@ def _rasterise(scene: Scene, settings: RenderSettings) -> tuple[Tensor, Tensor, 
     sample = torch.div(frame, scene.verts.shape[1], rounding_mode="floor")
     colour = sample_texture(scene.texture, sample, uv)
     rgb = colour.new_zeros(*face_id.shape, colour.shape[1]).index_put((frame, y, x), colour)
+    pixel, source = find_rim(
+        face_id, alpha.detach() > 0, rim_offsets(settings, scene.height, scene.width)
+    )
+    flat = rgb.reshape(-1, rgb.shape[-1])
+    rgb = flat.index_put((pixel,), flat[source]).reshape(rgb.shape)
     leading = scene.verts.shape[:2]
     image = rgb.permute(0, 3, 1, 2)
     return (

@@ -141,6 +141,27 @@ def choose_backend(scene: Scene, settings: RenderSettings) -> Backend:
     return _load("numba" if suits_numba and _has_numba() else "torch")
 
 
+def check_rim(backend: Backend, settings: RenderSettings) -> None:
+    """Refuse a rim of mode `dibr` that a backend does not draw.
+
+    A backend names those that it does in `RIMS`; one without it draws the black one alone, which is
+    what a mask beside an image comes to.
+
+    Args:
+        backend: the chosen one.
+        settings: name the rim.
+
+    Raises:
+        InputError: says what can be chosen.
+    """
+    rims = getattr(backend, "RIMS", ("black",))
+    if settings.mode == "dibr" and settings.rim not in rims:
+        raise InputError(
+            f"RenderSettings.rim is {settings.rim!r}, which the {settings.backend!r} backend does "
+            f"not draw in mode 'dibr': choose {' or '.join(rims)}, or the backend auto"
+        )
+
+
 @cache
 def _load(name: str) -> Backend:
     return _loaders[name]()

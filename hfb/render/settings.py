@@ -7,6 +7,7 @@ from hfb.errors import InputError
 from hfb.ranges import Range, check_settings
 
 Mode = Literal["coverage", "contour", "dibr"]
+Rim = Literal["nearest", "black"]
 
 AUTOMATIC = "auto"
 """Name of the backend that is chosen by device and dtype."""
@@ -39,6 +40,7 @@ _RANGES: dict[str, Range] = {
     "sigmainv": (1e-3, 1e9),
     "boxlen": (1e-6, 2.0),
     "knum": (1, 10_000),
+    "softness_px": (0.01, 100.0),
 }
 
 
@@ -58,6 +60,11 @@ class RenderSettings:
         num_threads: threads of the numba backend; None: as many as there are processors for this
             process, but no more than sub-frames.
         contour_sigma_px: standard deviation of the `contour` tail, px.
+        rim: colour of `dibr` pixels that no face covers: `nearest` is that of the nearest covered
+            pixel; `black` is DIB-R's own, which darkens the outline of composites.
+        softness_px: `dibr`: width of the band that the mask adds around the body, px, instead of
+            the next three, which it sets for the size of the image and the density of the mesh, so
+            that it is the same at any resolution; None: those three as they are.
         sigmainv: sharpness of the `dibr` mask, exp(-sigmainv d²) with d in NDC ([-1, 1] on both
             axes). 7000 is the paper's renderer's default.
         boxlen: `dibr` only looks at faces whose bounding box enlarged by this holds the pixel, NDC.
@@ -71,6 +78,8 @@ class RenderSettings:
     backend: str = AUTOMATIC
     num_threads: int | None = None
     contour_sigma_px: float = 1.0
+    rim: Rim = "nearest"
+    softness_px: float | None = None
     sigmainv: float = 7000.0
     boxlen: float = 0.02
     knum: int = 30

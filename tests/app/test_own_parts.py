@@ -1,9 +1,12 @@
 """Parts of one's own, chosen on the command line: modules from outside, no file of hfb/ changed."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from evaluation_runs import rows_of, small_samples
 from photo_files import QUICK, write_photo
 
@@ -22,8 +25,9 @@ def predict(tmp_path: Path) -> Callable[..., MotionRecord]:
     """Runs `predict` on a photo with a matte; returns the motion that it wrote."""
     files = write_photo(small_samples(["photo"])[0], tmp_path)
 
-    def run(*options: str, estimate: bool = True) -> MotionRecord:
-        names = ["image", "background", "alpha", *(["estimate"] if estimate else [])]
+    def run(*options: str, estimate: bool = True, alpha: bool = True) -> MotionRecord:
+        is_given = {"alpha": alpha, "estimate": estimate}
+        names = ["image", "background", *(name for name, given in is_given.items() if given)]
         data = [f"--data.{name}={files[name]}" for name in names]
         try:
             main(["predict", *data, *QUICK, "--output", str(tmp_path / "out"), *options])
@@ -103,3 +107,33 @@ def test_a_renderer_of_ones_own(outside: Path, predict: Callable[..., MotionReco
     predict('--model.refine.plugins=["my_renderer"]', "--model.render.backend=haze")
     (row,) = rows_of(outside / "out")
     assert row["matte_iou"] == row["init_matte_iou"] != ""  # alike whatever the pose
+
+
+class _Third(torch.nn.Module):
+    """A matting network that sees a third of the person everywhere to the left."""
+
+    def forward(self, src: torch.Tensor, bgr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        alpha = torch.zeros_like(src[:, :1])
+        alpha[..., : src.size(3) // 2] = 1 / 3
+        return alpha, src
+
+
+def test_a_matte_and_a_pose_prior_from_files(
+    outside: Path, predict: Callable[..., MotionRecord]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.script(_Third()), str(outside / "matter.pth"))
+    size = 69
+    prior = {
+        "means": np.zeros((1, size)),
+        "covars": np.eye(size)[None],
+        "weights": np.ones(1),
+    }
+    np.savez(outside / "gmm_01.npz", **prior)
+    options = ["--model.matting", "hfb.matte.NetworkMatting"]
+    options += ["--model.matting.path", str(outside / "matter.pth")]
+    options += ["--model.pose_prior", str(outside / "gmm_01.npz")]
+    predict(*options, alpha=False)
+    (row,) = rows_of(outside / "out")
+    assert float(row["init_matte_iou"]) < 0.3  # our own matte and the start agree better

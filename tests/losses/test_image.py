@@ -4,7 +4,7 @@ import torch
 from torch.autograd import gradcheck
 
 from hfb.errors import InputError
-from hfb.losses import background_loss, image_loss, matting_loss
+from hfb.losses import background_loss, background_norm_loss, image_loss, matting_loss
 from hfb.structures import Exposure, Layers
 
 
@@ -94,6 +94,21 @@ def test_background_loss_of_eq_9_as_a_loop(generator):
                 total += alpha / (float(difference.abs().sum()) / 3 + 0.1)
                 area += alpha
     assert float(background_loss(layers, background)) == pytest.approx(total / area, rel=1e-9)
+
+
+def test_background_norm_loss_is_one_number_a_subframe(generator):
+    layers = _layers(generator)
+    background = torch.rand(3, 4, 5, dtype=torch.float64, generator=generator)
+    distances = [float((background - image).abs().mean()) for image in layers.rgb]
+    expected = sum(1.0 / (distance + 1e-6) for distance in distances) / len(distances)
+    assert float(background_norm_loss(layers, background)) == pytest.approx(expected, rel=1e-9)
+    same = Layers(background.expand_as(layers.rgb), layers.alpha)
+    assert float(background_norm_loss(same, background)) == pytest.approx(1e6)
+
+    def loss(rgb):
+        return background_norm_loss(Layers(rgb, layers.alpha), background, 0.1)
+
+    assert gradcheck(loss, layers.rgb.clone().requires_grad_())
 
 
 def test_background_loss_ignores_what_lies_outside_the_silhouette(generator):

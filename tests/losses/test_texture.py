@@ -239,3 +239,18 @@ def test_the_shipped_body_has_nearly_all_neighbours_seams_included(repo):
     distance = (centres[pairs.first_face] - centres[pairs.second_face]).norm(dim=-1)
     assert distance[seam].max() < 0.1
     assert distance[seam].median() < 0.03
+
+
+def test_only_the_papers_cosine_is_negative_at_a_fold():
+    pairs = TexelPairs(
+        first=torch.tensor([0, 1]),
+        second=torch.tensor([1, 2]),
+        first_face=torch.tensor([0, 1]),
+        second_face=torch.tensor([1, 2]),
+        num_texels=3,
+        height=1,
+        width=3,
+    )
+    normals = torch.tensor([[0.0, 0.0, 1.0], [0.6, 0.0, 0.8], [0.0, 0.0, -1.0]])
+    assert pair_cosines(pairs, normals).tolist() == pytest.approx([0.8, 0.0])
+    assert pair_cosines(pairs, normals, clamp=False).tolist() == pytest.approx([0.8, -0.8])

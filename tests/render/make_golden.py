@@ -28,7 +28,8 @@ def render_with_gradient(
     mesh: Mesh, camera: Camera, mode: str, backend: str, dtype: torch.dtype
 ) -> dict[str, np.ndarray]:
     own = cast(mesh, dtype)
-    exposure = render_exposure(own, camera, RenderSettings(mode, backend))
+    settings = RenderSettings(mode, backend, rim="black")
+    exposure = render_exposure(own, camera, settings)
     (exposure.rgb.square().sum() + exposure.alpha.square().sum()).backward()
     assert own.verts.grad is not None
     assert own.texture.grad is not None

@@ -155,6 +155,24 @@ class SlowFrame:
             mask[y, x] = 1 - rest
         return mask
 
+    def dibr_rim(self, mask: Array) -> tuple[Array, Array]:
+        """Colours (H, W, 3) of the nearest covered pixel where the mask is beyond the faces.
+
+        Of pixels equally far away the upper one counts, then the left one.
+
+        Returns:
+            Colours, and how far away these pixels are (0 elsewhere).
+        """
+        rgb, distance = np.zeros((self.height, self.width, 3)), np.zeros(mask.shape)
+        covered = np.argwhere(self.covered())
+        for y, x in np.argwhere((mask > 0) & ~self.covered()):
+            squares = ((covered - (y, x)) ** 2).sum(1)
+            row, column = covered[np.flatnonzero(squares == squares.min())[0]]
+            distance[y, x] = np.sqrt(squares.min())
+            point = np.array([column + 0.5, row + 0.5])
+            rgb[y, x] = self._look_up(self._ray_uv(self.face_id[row + 1, column + 1], point))
+        return rgb, distance
+
     def _nearest_face(self, x: float, y: float) -> int:
         best, best_depth = -1, np.inf
         for face in np.flatnonzero(self.is_front):

@@ -68,6 +68,25 @@ def test_dibr_mask(name: str, backend: str) -> None:
         np.testing.assert_allclose(got.numpy(), want, atol=1e-5)
 
 
+def test_dibr_rim_has_the_colour_of_the_nearest_covered_pixel(name: str, backend: str) -> None:
+    mesh, camera = SCENES[name]
+    sigmainv, boxlen = 200.0, 0.1
+    settings = RenderSettings("dibr", backend, sigmainv=sigmainv, boxlen=boxlen, knum=500)
+    layers = render(mesh, camera, settings)
+    got = layers.rgb[0].permute(1, 2, 0).numpy()
+    slow = slow_frame(name)
+    want, distance = slow.dibr_rim(slow.dibr_mask(sigmainv, boxlen, 500))
+    reach = np.hypot(boxlen, boxlen) / 2 * min(camera.width, camera.height)
+    is_rim = (distance > 0) & (distance <= reach)
+    assert is_rim.sum() > 10
+    np.testing.assert_allclose(got[is_rim], want[is_rim], atol=2e-5)
+    black = render(mesh, camera, replace(settings, rim="black"))
+    assert torch.equal(black.alpha, layers.alpha)
+    is_covered = slow.covered()
+    assert (black.rgb[0, :, ~is_covered] == 0).all()
+    assert torch.equal(black.rgb[0, :, is_covered], layers.rgb[0, :, is_covered])
+
+
 def test_affine_interpolation_is_linear_on_the_image(backend: str) -> None:
     """At the middle of an edge on the image, affine coordinates are halfway whatever the depth."""
     verts = torch.tensor([[[-1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [4.0, 0.0, 4.0]]])

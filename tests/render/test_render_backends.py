@@ -63,6 +63,31 @@ def test_a_backend_says_what_it_cannot_draw(fog: RenderSettings) -> None:
             draw(mesh, camera, replace(fog, mode="dibr"))
 
 
+def test_a_rim_that_a_backend_does_not_draw_is_refused(fog: RenderSettings) -> None:
+    mesh, camera = tilted_square()
+
+    class Mist(Fog):
+        def check(self, scene: Scene, settings: RenderSettings) -> None:
+            pass
+
+    class Rimmed(Mist):
+        RIMS = ("nearest",)
+
+    for name, backend in (("mist", Mist), ("rimmed", Rimmed)):
+        register_backend(name, backend)
+    try:
+        dibr = RenderSettings("dibr", "mist")
+        for draw in (render, render_exposure):
+            with pytest.raises(InputError, match="rim is 'nearest', which the 'mist' backend does"):
+                draw(mesh, camera, dibr)
+        render(mesh, camera, replace(dibr, rim="black"))
+        render(mesh, camera, RenderSettings(backend="mist"))
+        render(mesh, camera, replace(dibr, backend="rimmed"))
+    finally:
+        for name in ("mist", "rimmed"):
+            unregister_backend(name)
+
+
 def test_names_are_told_and_taken_once(fog: RenderSettings) -> None:
     with pytest.raises(InputError, match="one of auto, torch, numba, kaolin, fog"):
         RenderSettings(backend="mist")

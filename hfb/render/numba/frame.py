@@ -14,6 +14,7 @@ from hfb.render.numba.edge_shading import shade_boundary, shade_boundary_backwar
 from hfb.render.numba.raster import rasterise_frame, unproject_gradient
 from hfb.render.numba.records import (
     F32,
+    I32,
     U8,
     ZERO,
     Boundary,
@@ -26,6 +27,7 @@ from hfb.render.numba.records import (
     RasterParams,
     ThreadBuffers,
 )
+from hfb.render.numba.rim import colour_rim, colour_rim_backward
 from hfb.render.numba.shading import shade_faces, shade_faces_backward
 from hfb.render.numba.silhouette import soften_silhouette, soften_silhouette_backward
 
@@ -117,6 +119,7 @@ def draw_dibr_frame(
     state: FrameState,
     image: ImageSums,
     near: NearFaces,
+    offsets: I32,
 ) -> bool:
     """Add one sub-frame to its image, mode `dibr`.
 
@@ -127,6 +130,7 @@ def draw_dibr_frame(
     has_room = soften_by_faces(mesh, params, buffers, state, near)
     if has_room:
         shade_faces(mesh, source.texture, params, buffers, state, image)
+        colour_rim(mesh, source.texture, params, state, near, offsets, image)
         add_soft_mask(params, state, image.alpha)
     return has_room
 
@@ -143,6 +147,7 @@ def draw_dibr_frame_backward(
 ) -> None:
     """Gradients of `draw_dibr_frame`."""
     shade_backward(source, mesh, params, buffers, state, grads)
+    colour_rim_backward(mesh, source.texture, params, state, near, grads, buffers)
     soften_by_faces_backward(mesh, params, buffers, state, grads.alpha, near)
     unproject_gradient(
         source.verts, source.intrinsics, state.screen, buffers.screen_grad, grads.verts

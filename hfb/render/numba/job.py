@@ -14,6 +14,7 @@ from hfb.processors import count_processors
 from hfb.render.numba import frame as numba_frame
 from hfb.render.numba.records import (
     F32,
+    I32,
     FrameGrads,
     FrameInput,
     ImageSums,
@@ -26,6 +27,7 @@ from hfb.render.numba.workspace import (
     make_boundary,
     make_near_faces,
 )
+from hfb.render.rim import rim_offsets
 from hfb.render.scene import Scene
 from hfb.render.settings import (
     CONTOUR_CUTOFF_SIGMAS,
@@ -48,6 +50,7 @@ class Job:
         image_size: rows and columns.
         frames_per_sample: consecutive frames that share texture and camera.
         frames_per_image: consecutive frames that are averaged.
+        rim: `dibr`: (L, 2) from `rim_offsets`.
     """
 
     mesh: MeshArrays
@@ -57,6 +60,7 @@ class Job:
     image_size: tuple[int, int]
     frames_per_sample: int
     frames_per_image: int
+    rim: I32
 
     @property
     def num_frames(self) -> int:
@@ -98,7 +102,7 @@ class Job:
         if self.size.mode == "contour":
             numba_frame.draw_contour_frame(*own)
         elif self.size.mode == "dibr":
-            while not numba_frame.draw_dibr_frame(*own, workspace.near_faces[frame]):
+            while not numba_frame.draw_dibr_frame(*own, workspace.near_faces[frame], self.rim):
                 num_pixels = 2 * len(workspace.near_faces[frame].pixel)
                 workspace.near_faces[frame] = make_near_faces(self.size.knum, num_pixels)
         else:
@@ -175,6 +179,7 @@ def make_job(scene: Scene, settings: RenderSettings, params: RasterParams) -> Jo
         image_size=(scene.height, scene.width),
         frames_per_sample=frames_per_sample,
         frames_per_image=frames_per_sample if params.is_premultiplied else 1,
+        rim=np.array(rim_offsets(settings, scene.height, scene.width)),
     )
 
 

@@ -187,6 +187,8 @@ class NearFaces(NamedTuple):
         along: likewise, where on this edge the nearest point is, 0 to 1.
         pull_x: likewise, half the gradient of log(1 - p) with respect to the pixel's x.
         pull_y: the same for y.
+        source: of each pixel, the flat grid index of the covered one whose colour it has; -1: none.
+        colour_pull: of each pixel, gradient of its colour with respect to the mask.
         length: (1,) how many pixels there are.
     """
 
@@ -196,6 +198,8 @@ class NearFaces(NamedTuple):
     along: F32
     pull_x: F32
     pull_y: F32
+    source: I32
+    colour_pull: F32
     length: I64
 
 

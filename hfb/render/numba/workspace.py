@@ -75,6 +75,8 @@ def make_near_faces(knum: int, num_pixels: int | None = None) -> NearFaces:
         along=np.empty(length, np.float32),
         pull_x=np.empty(length, np.float32),
         pull_y=np.empty(length, np.float32),
+        source=np.empty(num_pixels, np.int32),
+        colour_pull=np.empty(num_pixels, np.float32),
         length=np.zeros(1, np.int64),
     )
 

@@ -12,13 +12,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from hfb.render.rim import rim_offsets
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
 from hfb.render.torch.boundary import BoundaryPixels, find_boundary, measure_shares
 from hfb.render.torch.crossings import Crossings, find_crossings
+from hfb.render.torch.rim import find_rim
 from hfb.render.torch.shading import edge_uv, face_uv, sample_texture
 from hfb.render.torch.silhouette import contour_alpha, dibr_alpha, find_edge_pixels
 from hfb.render.torch.visibility import classify_faces, find_visible_faces, project_to_grid
+
+RIMS = ("nearest", "black")
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ def _rasterise(scene: Scene, settings: RenderSettings) -> _Fragments:
         tail = contour_alpha(screen, topology.faces, edges, settings)
         alpha = alpha.index_copy(0, edges.pixel, tail).reshape(face_id.shape)
     else:
-        alpha = dibr_alpha(screen, is_drawable, face_id, topology.faces, settings)
+        alpha, is_soft = dibr_alpha(screen, is_drawable, face_id, topology.faces, settings)
+        extra.append(_rim_colours(face_id, is_soft, covered, colour, settings))
     plain = is_plain[covered].nonzero()[:, 0]
     pixel, colour = (
         torch.cat(parts) for parts in zip((covered[plain], colour[plain]), *extra, strict=True)
@@ -154,6 +159,27 @@ def _boundary_colours(
     back = padded[place[boundary.back_pixel.clamp_min(0)]]
     is_mixed = (boundary.back_pixel >= 0)[:, None]
     return torch.where(is_mixed, back + share[:, None] * (front - back), front)
+
+
+def _rim_colours(
+    face_id: Tensor, is_soft: Tensor, covered: Tensor, colour: Tensor, settings: RenderSettings
+) -> tuple[Tensor, Tensor]:
+    """Pixels of the rim in the grid, and the colours that they take over."""
+    inner_id, inner_soft = face_id[:, 1:-1, 1:-1], is_soft[:, 1:-1, 1:-1]
+    height, width = inner_id.shape[1:]
+    rim = find_rim(inner_id, inner_soft, rim_offsets(settings, height, width))
+    pixel, source = (_grid_index(part, height, width) for part in rim)
+    place = torch.full((face_id.numel(),), -1, device=face_id.device)
+    place[covered] = torch.arange(len(covered), device=face_id.device)
+    return pixel, colour[place[source]]
+
+
+def _grid_index(pixel: Tensor, height: int, width: int) -> Tensor:
+    """Flat indices into (M, H, W) as those into the grid with its ring."""
+    line = torch.div(pixel, width, rounding_mode="floor")
+    frame = torch.div(line, height, rounding_mode="floor")
+    row, column = line % height + 1, pixel % width + 1
+    return (frame * (height + 2) + row) * (width + 2) + column
 
 
 def _face_colours(

@@ -122,14 +122,18 @@ def dibr_alpha(
     face_id: Int[Tensor, "M GH GW"],
     faces: Int[Tensor, "F 3"],
     settings: RenderSettings,
-) -> Float[Tensor, "M GH GW"]:
+) -> tuple[Float[Tensor, "M GH GW"], Bool[Tensor, "M GH GW"]]:
     """DIB-R's mask: 1 - prod(1 - exp(-sigmainv d²)) over the first `knum` faces near a pixel.
 
     All faces count, also back faces; d is the distance to the face's outline in NDC.
+
+    Returns:
+        The mask, 1 where a face covers the pixel, and which uncovered pixels have a face in reach.
     """
     grid_height, grid_width = face_id.shape[1:]
     scale = screen.new_tensor([2.0 / (grid_width - 2), 2.0 / (grid_height - 2)])
     log_transparency = screen.new_zeros(face_id.numel())
+    is_soft = torch.zeros_like(face_id, dtype=torch.bool).reshape(-1)
     for index in range(len(screen)):  # one by one: the candidate lists are long
         pixel, face, half_edge = _dibr_candidates(
             screen[index].detach(), is_drawable[index], face_id[index], faces, scale, settings
@@ -140,13 +144,11 @@ def dibr_alpha(
         point = torch.stack([x, y], -1).to(screen.dtype)
         _, reach = closest_on_edge(point * scale, start[:, :2] * scale, end[:, :2] * scale)
         rest = -torch.expm1(-settings.sigmainv * (reach * reach).sum(-1))  # 1 - p, all its digits
-        log_transparency = log_transparency.index_add(
-            0,
-            pixel + index * grid_height * grid_width,
-            _guarded_log(rest),
-        )
+        pixel = pixel + index * grid_height * grid_width
+        log_transparency = log_transparency.index_add(0, pixel, _guarded_log(rest))
+        is_soft[pixel] = True
     alpha = 1.0 - torch.exp(log_transparency.reshape(face_id.shape))
-    return torch.where(face_id >= 0, 1.0, alpha)
+    return torch.where(face_id >= 0, 1.0, alpha), is_soft.reshape(face_id.shape)
 
 
 def _guarded_log(rest: Float[Tensor, " K"]) -> Float[Tensor, " K"]:
