@@ -219,6 +219,7 @@ class _Run:
                 callbacks=[*stage_callbacks(module.settings), *self.callbacks],
             )
             trainer.fit(module, range(num_steps))  # the batches only count the steps
+        module.to(device)  # Lightning leaves what it has trained on the CPU
 
 
 class BorrowedLogger(Logger):

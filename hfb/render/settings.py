@@ -11,7 +11,7 @@ Mode = Literal["coverage", "contour", "dibr"]
 AUTOMATIC = "auto"
 """Name of the backend that is chosen by device and dtype."""
 
-BACKENDS = ["torch", "numba", "kaolin"]
+BACKENDS = ["torch", "numba", "warp", "kaolin"]
 """Names of the backends there are; `hfb.render.register_backend` adds to them."""
 
 NEAR_PLANE_M = 0.05

@@ -1,0 +1,314 @@
+"""Kernels: where silhouette edges cross the lines between pixel centres (`coverage`).
+
+The twin of `hfb.render.torch.crossings` and `boundary`, where the method is explained. A crossing
+is named by its slot, 4 far pixel + direction of the near one (right, left, below, above); its key
+holds the offset from the far pixel and the edge.
+"""
+
+import warp as wp
+
+from hfb.render.warp.compiled import inlined, kernel
+from hfb.render.warp.raster import edge_verts, key_index, key_value, make_key, silhouette_half_edge
+from hfb.render.warp.scene_arrays import EMPTY_KEY, HALF, ONE, ZERO, Grads, Job
+
+NO_NEAR, OUTLINE, INNER = 0, 1, 2
+_NONE = 9.0
+_TINY = 1e-12
+
+
+@kernel
+def find_crossings(job: Job, slots: wp.array4d[wp.int64]):  # noqa: ANN201
+    """Offer each silhouette edge to the pixels beyond it, (M, E) threads."""
+    m, e = wp.tid()
+    half = silhouette_half_edge(job, m, e)
+    if half < 0:
+        return
+    i, j = edge_verts(job, half)
+    a, b = job.screen[m, i], job.screen[m, j]
+    nearness = depth_step(job, m)
+    edge_x, edge_y = b[0] - a[0], b[1] - a[1]
+    az = nearness * a[2]
+    edge_z = nearness * b[2] - az
+    height, width = slots.shape[1], slots.shape[2]
+    # The outside of a front face's edge (x, y) is (-y, x) with y down.
+    for y in range(first_line(a[1], b[1], height), last_line(a[1], b[1], height)):
+        along = (float(y) - a[1]) / edge_y
+        position = a[0] + along * edge_x
+        if position > ZERO and position < float(width - 1):
+            x = pixel_before(position, edge_y > ZERO)
+            share = position - float(x)
+            limit = az + along * edge_z
+            if edge_y > ZERO:
+                offer_crossing(job, slots, m, e, y, x, 0, share, limit)
+            else:
+                offer_crossing(job, slots, m, e, y, x + 1, 1, ONE - share, limit)
+    for x in range(first_line(a[0], b[0], width), last_line(a[0], b[0], width)):
+        along = (float(x) - a[0]) / edge_x
+        position = a[1] + along * edge_y
+        if position > ZERO and position < float(height - 1):
+            y = pixel_before(position, edge_x < ZERO)
+            share = position - float(y)
+            limit = az + along * edge_z
+            if edge_x < ZERO:
+                offer_crossing(job, slots, m, e, y, x, 2, share, limit)
+            else:
+                offer_crossing(job, slots, m, e, y + 1, x, 3, ONE - share, limit)
+
+
+@inlined
+def depth_step(job: Job, m: int) -> float:
+    """By what an edge's inverse depth is multiplied; half the distance is a step in any case."""
+    focal = wp.abs(job.intrinsics[m // job.frames_per_sample][0])
+    return ONE - wp.min(job.occlusion_step / focal, HALF)
+
+
+@inlined
+def first_line(start: float, end: float, size: int) -> int:
+    """The first row or column of the image from min(start, end) on."""
+    return int(wp.ceil(wp.min(wp.max(wp.min(start, end), ONE), float(size))))
+
+
+@inlined
+def last_line(start: float, end: float, size: int) -> int:
+    """The first row or column from max(start, end) on: the edge does not hold it any more."""
+    return int(wp.ceil(wp.max(wp.min(wp.max(start, end), float(size - 1)), ZERO)))
+
+
+@inlined
+def pixel_before(position: float, is_first_far: bool) -> int:
+    """The upper or left one of the two pixels that a crossing lies between.
+
+    An edge through a pixel centre covers that: it is the near one.
+    """
+    pixel = int(position)
+    if is_first_far and float(pixel) == position:
+        return pixel - 1
+    return pixel
+
+
+@inlined
+def offer_crossing(  # noqa: ANN201
+    job: Job,
+    slots: wp.array4d[wp.int64],
+    m: int,
+    e: int,
+    y: int,
+    x: int,
+    direction: int,
+    distance: float,
+    limit: float,
+):
+    """Keep a crossing if nothing hides it and it is the nearest to its far pixel."""
+    if job.depth[m, y, x] < limit:
+        wp.atomic_min(slots, m, y, x, direction, make_key(distance, e))
+
+
+@inlined
+def slot_key(slots: wp.array4d[wp.int64], m: int, slot: int) -> wp.int64:
+    """The key of a crossing."""
+    width = slots.shape[2]
+    far = slot // 4
+    return slots[m, far // width, far % width, slot % 4]
+
+
+@inlined
+def slot_half_edge(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int) -> int:
+    """The half-edge of a crossing."""
+    return silhouette_half_edge(job, m, key_index(slot_key(slots, m, slot)))
+
+
+@inlined
+def slot_axis(slot: int) -> int:
+    """The coordinate that is fixed on the line of a crossing."""
+    if slot % 4 < 2:
+        return 1
+    return 0
+
+
+@inlined
+def slot_line(slot: int, width: int) -> float:
+    """Its value."""
+    far = slot // 4
+    if slot % 4 < 2:
+        return float(far // width)
+    return float(far % width)
+
+
+@inlined
+def slot_before(y: int, x: int, direction: int, width: int) -> int:
+    """The crossing whose near pixel this is."""
+    far = y * width + x
+    if direction == 0:
+        far = far - 1
+    if direction == 1:
+        far = far + 1
+    if direction == 2:
+        far = far - width
+    if direction == 3:
+        far = far + width
+    return 4 * far + direction
+
+
+@inlined
+def crossing_kind(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, near_depth: float):  # noqa: ANN201
+    """What ends at a crossing: see `Boundary.kind` of the numba backend."""
+    width = slots.shape[2]
+    far = slot // 4
+    far_depth = job.depth[m, far // width, far % width]
+    if far_depth == ZERO:  # any surface ends here: one behind the edge's is hidden by that
+        if near_depth > ZERO:
+            return OUTLINE
+        return NO_NEAR
+    i, j = edge_verts(job, slot_half_edge(job, slots, m, slot))
+    a, b = job.screen[m, i], job.screen[m, j]
+    axis, nearness = slot_axis(slot), depth_step(job, m)
+    along = (slot_line(slot, width) - a[axis]) / (b[axis] - a[axis])
+    az = nearness * a[2]
+    if near_depth >= az + along * (nearness * b[2] - az):
+        return INNER
+    return NO_NEAR
+
+
+@inlined
+def far_offset(slots: wp.array4d[wp.int64], m: int, slot: int) -> float:
+    """Distance of a crossing from its far pixel."""
+    key = slot_key(slots, m, slot)
+    if key == wp.int64(EMPTY_KEY):
+        return _NONE
+    return key_value(key)
+
+
+@inlined
+def near_offset(  # noqa: ANN201
+    job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, wanted: int, near_depth: float
+):
+    """Distance of a crossing of the wanted kind from its near pixel."""
+    key = slot_key(slots, m, slot)
+    if key == wp.int64(EMPTY_KEY):
+        return _NONE
+    if crossing_kind(job, slots, m, slot, near_depth) != wanted:
+        return _NONE
+    return ONE - key_value(key)
+
+
+@inlined
+def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):  # noqa: ANN201
+    """Distance of a line from the origin by where it crosses the axes; the nearer one first."""
+    distance = wp.min(x, y)
+    if x < _NONE and y < _NONE:
+        distance = x * y / wp.sqrt(x * x + y * y + _TINY)
+    if x >= _NONE:
+        x_slot = -1
+    if y >= _NONE:
+        y_slot = -1
+    if y < x:
+        return distance, y_slot, x_slot
+    return distance, x_slot, y_slot
+
+
+@inlined
+def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):  # noqa: ANN201
+    """Distance from the edges that a pixel lies beyond, and the crossings it is made of."""
+    slot = 4 * (y * slots.shape[2] + x)
+    right, left = far_offset(slots, m, slot), far_offset(slots, m, slot + 1)
+    below, above = far_offset(slots, m, slot + 2), far_offset(slots, m, slot + 3)
+    x_slot, y_slot = slot, slot + 2
+    if left < right:
+        x_slot = slot + 1
+    if above < below:
+        y_slot = slot + 3
+    return distance_from_axes(wp.min(right, left), wp.min(below, above), x_slot, y_slot)
+
+
+@inlined
+def nearest_before(  # noqa: ANN201
+    job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int, wanted: int
+):
+    """The same for the edges that end the pixel's own surface."""
+    width, depth = slots.shape[2], job.depth[m, y, x]
+    x_slot, y_slot = slot_before(y, x, 0, width), slot_before(y, x, 2, width)
+    left_slot, above_slot = slot_before(y, x, 1, width), slot_before(y, x, 3, width)
+    right = near_offset(job, slots, m, x_slot, wanted, depth)
+    left = near_offset(job, slots, m, left_slot, wanted, depth)
+    below = near_offset(job, slots, m, y_slot, wanted, depth)
+    above = near_offset(job, slots, m, above_slot, wanted, depth)
+    if left < right:
+        x_slot = left_slot
+    if above < below:
+        y_slot = above_slot
+    return distance_from_axes(wp.min(right, left), wp.min(below, above), x_slot, y_slot)
+
+
+@inlined
+def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int):  # noqa: ANN201
+    """Distance of a pixel from its edge; a covered one belongs to the outline if that is near.
+
+    Returns:
+        The distance, the crossings it is made of (-1: none), and the pixel that is seen beyond the
+        edge (-1: none).
+    """
+    distance, first, second = nearest_beyond(slots, m, y, x)
+    back = int(-1)
+    if job.face_id[m, y, x] >= 0:
+        outline, one, other = nearest_before(job, slots, m, y, x, OUTLINE)
+        if outline < HALF:
+            return outline, one, other, back
+        inner, one, other = nearest_before(job, slots, m, y, x, INNER)
+        back = y * slots.shape[2] + x
+        if not distance < inner:
+            distance = inner
+            first = one
+            second = other
+            back = one // 4
+    return distance, first, second, back
+
+
+@inlined
+def share_backward(  # noqa: ANN201
+    job: Job,
+    grads: Grads,
+    slots: wp.array4d[wp.int64],
+    m: int,
+    first: int,
+    second: int,
+    share: float,
+    grad: float,
+):
+    """Gradient of a pixel's share for the ends of the edges that it is made of.
+
+    Beyond the edge the share falls with the distance, which is the offset; before it, it rises with
+    the distance, which is 1 - offset.
+    """
+    if second < 0:
+        pull_edge(job, grads, slots, m, first, -grad)
+        return
+    x, y = far_offset(slots, m, first), far_offset(slots, m, second)
+    if share >= HALF:
+        x = ONE - x
+        y = ONE - y
+    length2 = x * x + y * y + _TINY
+    scale = -grad / (length2 * wp.sqrt(length2))
+    pull_edge(job, grads, slots, m, first, scale * y * (y * y + _TINY))
+    pull_edge(job, grads, slots, m, second, scale * x * (x * x + _TINY))
+
+
+@inlined
+def pull_edge(  # noqa: ANN201
+    job: Job, grads: Grads, slots: wp.array4d[wp.int64], m: int, slot: int, grad: float
+):
+    """Add the gradient of a crossing's offset to that of the edge's ends.
+
+    Moving an end across the line changes the crossing as moving it along the line does, times the
+    slope.
+    """
+    i, j = edge_verts(job, slot_half_edge(job, slots, m, slot))
+    a, b = job.screen[m, i], job.screen[m, j]
+    axis = slot_axis(slot)
+    along = (slot_line(slot, slots.shape[2]) - a[axis]) / (b[axis] - a[axis])
+    if slot % 2 == 1:  # measured leftwards or upwards
+        grad = -grad
+    pull = wp.vec3(grad, -grad * (b[0] - a[0]) / (b[1] - a[1]), ZERO)
+    if axis == 0:
+        pull = wp.vec3(-grad * (b[1] - a[1]) / (b[0] - a[0]), grad, ZERO)
+    wp.atomic_add(grads.screen, m, i, (ONE - along) * pull)
+    wp.atomic_add(grads.screen, m, j, along * pull)
