@@ -183,7 +183,8 @@ class RefineModule(pl.LightningModule):
         """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
         settings = self.settings
         motion = self.polynomial_motion()
-        times = subframe_times(settings.num_subframes).to(motion.coeffs)
+        coeffs = motion.coeffs
+        times = subframe_times(settings.num_subframes, coeffs.dtype, coeffs.device)
         pose_rotmat, transl = evaluate(motion, times)
         betas, texture = self.per_problem(self.betas), self.per_problem(self.texture)
         posed = self.body(BodyParams(betas.unsqueeze(1), pose_rotmat, transl))

@@ -9,8 +9,7 @@ LAST_FACE = 2**31 - 1
 """Faces are counted down from here in keys of which the largest wins: the earlier face."""
 
 
-@wp.struct
-class Job:
+class _Job:
     """One call's frames, their mesh and how they are drawn.
 
     M frames of S samples, with grids of (H + 2, W + 2) pixels, see `hfb.render.torch.visibility`.
@@ -66,8 +65,7 @@ class Job:
     knum: int
 
 
-@wp.struct
-class Images:
+class _Images:
     """What frames are added up in, or the gradients of these.
 
     Attributes:
@@ -81,8 +79,7 @@ class Images:
     is_visible: wp.array2d[wp.uint8]
 
 
-@wp.struct
-class Grads:
+class _Grads:
     """Gradients that the kernels add up.
 
     Attributes:
@@ -92,3 +89,7 @@ class Grads:
 
     screen: wp.array2d[wp.vec3]
     texture: wp.array3d[wp.vec3]
+
+
+# Not as decorators: run-time type checkers would take the structures for classes.
+Job, Images, Grads = wp.struct(_Job), wp.struct(_Images), wp.struct(_Grads)
