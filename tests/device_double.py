@@ -40,6 +40,8 @@ STRICT = ("cat", "stack", "mm", "bmm", "addmm", "baddbmm", "index_add", "scatter
 STRICT += ("index_select", "searchsorted", "index_copy", "scatter_reduce", "scatter_add")
 SYNCS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal")
 SYNCS += ("repeat_interleave", "bincount", "unique_consecutive", "is_nonzero")
+# Of all doubles: tables that a program remembers outlive the one that they were made on.
+_MARKS: dict[int, tuple[StorageWeakRef, torch.device]] = {}
 
 
 class DeviceMixingError(RuntimeError):
@@ -76,7 +78,6 @@ class DeviceDouble:
         self.mixed: dict[Finding, int] = {}
         self.syncs: dict[Finding, int] = {}
         self.moves: dict[Finding, int] = {}
-        self._marks: dict[int, tuple[StorageWeakRef, torch.device]] = {}
         self._names, self._rules = _Names(self), _Rules(self)
         self.ambient: torch.device | None = None
         self.is_counting = True
@@ -93,18 +94,19 @@ class DeviceDouble:
     def device_of(self, tensor: Tensor) -> torch.device:
         """Where a tensor is said to lie."""
         storage = tensor.untyped_storage()
-        entry = self._marks.get(storage._cdata)
+        entry = _MARKS.get(storage._cdata)
         return CPU if entry is None or entry[0].expired() else entry[1]
 
     def mark(self, tensor: Tensor, device: torch.device) -> Tensor:
         """Say where a tensor lies."""
         storage = tensor.untyped_storage()
         if device.type == "cpu":
-            self._marks.pop(storage._cdata, None)
+            _MARKS.pop(storage._cdata, None)
             return tensor
-        if len(self._marks) > 20_000:
-            self._marks = {k: v for k, v in self._marks.items() if not v[0].expired()}
-        self._marks[storage._cdata] = (StorageWeakRef(storage), device)
+        if len(_MARKS) > 20_000:
+            for key in [key for key, entry in _MARKS.items() if entry[0].expired()]:
+                del _MARKS[key]
+        _MARKS[storage._cdata] = (StorageWeakRef(storage), device)
         return tensor
 
     def refuse(self, what: str) -> None:

@@ -22,7 +22,7 @@ def test_naming_kaolin_is_enough() -> None:
     assert RenderSettings(backend="kaolin").mode == "dibr"
     mesh, camera = tilted_square()
     settings = RenderSettings("contour", "kaolin")
-    with pytest.raises(InputError, match="the 'kaolin' backend only renders 'dibr'|not installed"):
+    with pytest.raises(InputError, match=r"only renders 'dibr'|not installed"):
         render_exposure(mesh, camera, settings)
 
 
@@ -60,7 +60,9 @@ def test_the_published_values(shared_data: Path, sigmainv: int, boxlen: float) -
     camera = Camera(torch.tensor([focal] * 2), torch.tensor([width / 2, height / 2]), height, width)
     settings = RenderSettings(backend="kaolin", sigmainv=float(sigmainv), boxlen=boxlen)
     want = data[f"soft_mask__sigmainv{sigmainv}__boxlen{boxlen}"]
-    for k, (ndc, depth) in enumerate(zip(data["face_vertices_ndc"], -data["face_depth"])):
+    for k, (ndc, depth) in enumerate(
+        zip(data["face_vertices_ndc"], -data["face_depth"], strict=True)
+    ):
         depth = torch.from_numpy(depth)
         place = torch.from_numpy(ndc) * half * depth[..., None] / focal
         verts = torch.cat([place, depth[..., None]], -1).reshape(1, -1, 3)

@@ -34,7 +34,9 @@ def compare(
         verts_grad = own.verts.grad
         if merged:  # of vertices that lie on each other, which is pulled is a matter of rounding
             groups = [verts_grad[..., part, :].sum(-2, keepdim=True) for part in COLLAPSED]
-            verts_grad = torch.cat([verts_grad[..., 72:93, :], verts_grad[..., 103:, :], *groups], -2)
+            verts_grad = torch.cat(
+                [verts_grad[..., 72:93, :], verts_grad[..., 103:, :], *groups], -2
+            )
         results.append(result)
         grads.append((verts_grad, own.texture.grad))
     assert (results[0].rgb - results[1].rgb).abs().max() <= 1e-5

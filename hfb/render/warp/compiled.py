@@ -13,8 +13,8 @@ from torch import Tensor
 wp.config.quiet = True
 
 _VECTORS = {wp.vec2: 2, wp.vec3: 3, wp.vec4: 4}
-# Without fused multiply-adds: the area of a collapsed face is a·b - a·b, which one would turn from 0
-# into a rounding error of either sign. Gradients are written by hand: none are generated.
+# Without fused multiply-adds: the area of a collapsed face is a·b - a·b, which one would turn from
+# 0 into a rounding error of either sign. Gradients are written by hand: none are generated.
 _OPTIONS = {"fuse_fp": False, "enable_backward": False}
 
 

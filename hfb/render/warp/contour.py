@@ -14,8 +14,8 @@ _TINY = 1e-12
 
 
 @kernel
-def offer_edges(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
-    """Offer silhouette edges to the uncovered pixels that their softness reaches, (M, E) threads."""
+def offer_edges(job: Job, nearest: wp.array3d[wp.int64]):
+    """Offer silhouette edges to the uncovered pixels that they soften, (M, E) threads."""
     m, e = wp.tid()
     half = silhouette_half_edge(job, m, e)
     if half < 0:
@@ -39,7 +39,7 @@ def offer_edges(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
 
 
 @inlined
-def reach_from_edge(x: float, y: float, a: wp.vec3, b: wp.vec3):  # noqa: ANN201
+def reach_from_edge(x: float, y: float, a: wp.vec3, b: wp.vec3):
     """Nearest point of an edge (0 at a, 1 at b) and the vector from it to (x, y).
 
     At b the vector is measured from b itself: two edges that meet there are then exactly equally
@@ -57,7 +57,7 @@ def reach_from_edge(x: float, y: float, a: wp.vec3, b: wp.vec3):  # noqa: ANN201
 
 
 @kernel
-def draw(job: Job, nearest: wp.array3d[wp.int64], images: Images):  # noqa: ANN201
+def draw(job: Job, nearest: wp.array3d[wp.int64], images: Images):
     """Add up the frames of each image, (I, H, W) threads."""
     image, row, column = wp.tid()
     y, x = row + 1, column + 1
@@ -77,9 +77,7 @@ def draw(job: Job, nearest: wp.array3d[wp.int64], images: Images):  # noqa: ANN2
 
 
 @kernel
-def draw_backward(  # noqa: ANN201
-    job: Job, nearest: wp.array3d[wp.int64], images: Images, grads: Grads
-):
+def draw_backward(job: Job, nearest: wp.array3d[wp.int64], images: Images, grads: Grads):
     """Gradients of `draw`, (M, H, W) threads; `images` holds those of the images.
 
     By the envelope theorem the nearest point's position along the edge may be held fixed.

@@ -23,7 +23,7 @@ from hfb.render.warp.shading import (
 
 
 @kernel
-def draw(job: Job, slots: wp.array4d[wp.int64], images: Images):  # noqa: ANN201
+def draw(job: Job, slots: wp.array4d[wp.int64], images: Images):
     """Add up the frames of each image, (I, H, W) threads."""
     image, row, column = wp.tid()
     y, x, width = row + 1, column + 1, slots.shape[2]
@@ -60,9 +60,7 @@ def draw(job: Job, slots: wp.array4d[wp.int64], images: Images):  # noqa: ANN201
 
 
 @kernel
-def draw_backward(  # noqa: ANN201
-    job: Job, slots: wp.array4d[wp.int64], images: Images, grads: Grads
-):
+def draw_backward(job: Job, slots: wp.array4d[wp.int64], images: Images, grads: Grads):
     """Gradients of `draw`, (M, H, W) threads; `images` holds those of the images."""
     m, row, column = wp.tid()
     y, x, width = row + 1, column + 1, slots.shape[2]

@@ -17,7 +17,7 @@ _TINY = 1e-12
 
 
 @kernel
-def find_crossings(job: Job, slots: wp.array4d[wp.int64]):  # noqa: ANN201
+def find_crossings(job: Job, slots: wp.array4d[wp.int64]):
     """Offer each silhouette edge to the pixels beyond it, (M, E) threads."""
     m, e = wp.tid()
     half = silhouette_half_edge(job, m, e)
@@ -87,7 +87,7 @@ def pixel_before(position: float, is_first_far: bool) -> int:
 
 
 @inlined
-def offer_crossing(  # noqa: ANN201
+def offer_crossing(
     job: Job,
     slots: wp.array4d[wp.int64],
     m: int,
@@ -150,7 +150,7 @@ def slot_before(y: int, x: int, direction: int, width: int) -> int:
 
 
 @inlined
-def crossing_kind(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, near_depth: float):  # noqa: ANN201
+def crossing_kind(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, near_depth: float):
     """What ends at a crossing: see `Boundary.kind` of the numba backend."""
     width = slots.shape[2]
     far = slot // 4
@@ -179,7 +179,7 @@ def far_offset(slots: wp.array4d[wp.int64], m: int, slot: int) -> float:
 
 
 @inlined
-def near_offset(  # noqa: ANN201
+def near_offset(
     job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, wanted: int, near_depth: float
 ):
     """Distance of a crossing of the wanted kind from its near pixel."""
@@ -192,7 +192,7 @@ def near_offset(  # noqa: ANN201
 
 
 @inlined
-def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):  # noqa: ANN201
+def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):
     """Distance of a line from the origin by where it crosses the axes; the nearer one first."""
     distance = wp.min(x, y)
     if x < _NONE and y < _NONE:
@@ -207,7 +207,7 @@ def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):  # noqa: A
 
 
 @inlined
-def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):  # noqa: ANN201
+def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):
     """Distance from the edges that a pixel lies beyond, and the crossings it is made of."""
     slot = 4 * (y * slots.shape[2] + x)
     right, left = far_offset(slots, m, slot), far_offset(slots, m, slot + 1)
@@ -221,9 +221,7 @@ def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):  # noqa
 
 
 @inlined
-def nearest_before(  # noqa: ANN201
-    job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int, wanted: int
-):
+def nearest_before(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int, wanted: int):
     """The same for the edges that end the pixel's own surface."""
     width, depth = slots.shape[2], job.depth[m, y, x]
     x_slot, y_slot = slot_before(y, x, 0, width), slot_before(y, x, 2, width)
@@ -240,7 +238,7 @@ def nearest_before(  # noqa: ANN201
 
 
 @inlined
-def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int):  # noqa: ANN201
+def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int):
     """Distance of a pixel from its edge; a covered one belongs to the outline if that is near.
 
     Returns:
@@ -264,7 +262,7 @@ def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int)
 
 
 @inlined
-def share_backward(  # noqa: ANN201
+def share_backward(
     job: Job,
     grads: Grads,
     slots: wp.array4d[wp.int64],
@@ -293,9 +291,7 @@ def share_backward(  # noqa: ANN201
 
 
 @inlined
-def pull_edge(  # noqa: ANN201
-    job: Job, grads: Grads, slots: wp.array4d[wp.int64], m: int, slot: int, grad: float
-):
+def pull_edge(job: Job, grads: Grads, slots: wp.array4d[wp.int64], m: int, slot: int, grad: float):
     """Add the gradient of a crossing's offset to that of the edge's ends.
 
     Moving an end across the line changes the crossing as moving it along the line does, times the

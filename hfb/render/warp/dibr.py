@@ -21,7 +21,7 @@ _NO_EXPONENT = 80.0
 
 
 @kernel
-def mark_tiles(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32]):  # noqa: ANN201
+def mark_tiles(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32]):
     """Mark each face in the tiles that its enlarged box touches, (M, F) threads.
 
     Args:
@@ -65,7 +65,7 @@ def is_near(job: Job, m: int, f: int, y: int, x: int) -> bool:
 
 
 @inlined
-def reach_from_side(x: float, y: float, side_x: float, side_y: float):  # noqa: ANN201
+def reach_from_side(x: float, y: float, side_x: float, side_y: float):
     """Nearest point of a triangle's side to the point at (x, y) from its start."""
     along = (x * side_x + y * side_y) * (ONE / (side_x * side_x + side_y * side_y + _TINY))
     along = wp.min(wp.max(along, ZERO), ONE)
@@ -74,7 +74,7 @@ def reach_from_side(x: float, y: float, side_x: float, side_y: float):  # noqa: 
 
 
 @inlined
-def measure_face(job: Job, m: int, f: int, y: int, x: int):  # noqa: ANN201
+def measure_face(job: Job, m: int, f: int, y: int, x: int):
     """The nearest point of a face's outline to a pixel.
 
     Returns:
@@ -120,7 +120,7 @@ def measure_face(job: Job, m: int, f: int, y: int, x: int):  # noqa: ANN201
 
 
 @inlined
-def weigh_face(distance2: float):  # noqa: ANN201
+def weigh_face(distance2: float):
     """Probability that a face covers a pixel, and one minus it with all its digits."""
     probability = wp.exp(-wp.min(distance2, _NO_EXPONENT))
     rest = ONE - probability
@@ -169,9 +169,7 @@ def left_over(
 
 
 @kernel
-def draw(  # noqa: ANN201
-    job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], images: Images
-):
+def draw(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], images: Images):
     """Add up the frames of each image, (I, H, W) threads."""
     image, row, column = wp.tid()
     y, x = row + 1, column + 1
@@ -191,7 +189,7 @@ def draw(  # noqa: ANN201
 
 
 @kernel
-def draw_backward(  # noqa: ANN201
+def draw_backward(
     job: Job,
     bits: wp.array4d[wp.uint32],
     used: wp.array4d[wp.int32],

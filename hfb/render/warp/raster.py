@@ -12,7 +12,7 @@ from hfb.render.warp.scene_arrays import HALF, LAST_FACE, ONE, ZERO, Grads, Job
 
 
 @kernel
-def project(job: Job):  # noqa: ANN201 - warp's kernels have no result
+def project(job: Job):
     """Grid position and inverse depth of each vertex, (M, V) threads."""
     m, v = wp.tid()
     place = job.verts[m, v]
@@ -28,7 +28,7 @@ def project(job: Job):  # noqa: ANN201 - warp's kernels have no result
 
 
 @kernel
-def draw_faces(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
+def draw_faces(job: Job, nearest: wp.array3d[wp.int64]):
     """Note which faces show their outside and draw these into a depth buffer, (M, F + 1) threads.
 
     A pixel's key is the inverse depth, then the face counted down: equal depths go to the earlier.
@@ -71,7 +71,7 @@ def draw_faces(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
 
 
 @kernel
-def read_nearest(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
+def read_nearest(job: Job, nearest: wp.array3d[wp.int64]):
     """Take the keys apart, one thread a grid pixel."""
     m, y, x = wp.tid()
     key = nearest[m, y, x]
@@ -83,7 +83,7 @@ def read_nearest(job: Job, nearest: wp.array3d[wp.int64]):  # noqa: ANN201
 
 
 @kernel
-def unproject_gradient(job: Job, grads: Grads, verts_grad: wp.array2d[wp.vec3]):  # noqa: ANN201
+def unproject_gradient(job: Job, grads: Grads, verts_grad: wp.array2d[wp.vec3]):
     """Turn the gradient of `Job.screen` into that of the vertices, (M, V) threads."""
     m, v = wp.tid()
     inverse = job.screen[m, v][2]
@@ -99,7 +99,7 @@ def unproject_gradient(job: Job, grads: Grads, verts_grad: wp.array2d[wp.vec3]):
 
 
 @inlined
-def corners(job: Job, m: int, f: int):  # noqa: ANN201
+def corners(job: Job, m: int, f: int):
     """Screen positions of a face's corners."""
     return (
         job.screen[m, job.faces[f, 0]],
@@ -139,7 +139,7 @@ def silhouette_half_edge(job: Job, m: int, e: int) -> int:
 
 
 @inlined
-def edge_verts(job: Job, half: int):  # noqa: ANN201
+def edge_verts(job: Job, half: int):
     """Both vertices of a half-edge."""
     face, corner = half // 3, half % 3
     return job.faces[face, corner], job.faces[face, (corner + 1) % 3]

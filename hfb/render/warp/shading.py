@@ -13,7 +13,7 @@ _TINY = 1e-12
 
 
 @inlined
-def locate(position: float, size: int):  # noqa: ANN201
+def locate(position: float, size: int):
     """The two texels beside a coordinate in [0, 1], the share of the second, and its slope."""
     slope = float(size)
     place, last = position * slope - HALF, slope - ONE
@@ -58,7 +58,7 @@ def texture_colour_backward(job: Job, grads: Grads, s: int, uv: wp.vec2, grad: w
 
 
 @inlined
-def face_place(job: Job, m: int, f: int, y: int, x: int):  # noqa: ANN201
+def face_place(job: Job, m: int, f: int, y: int, x: int):
     """Where the ray through a pixel centre meets a face.
 
     Returns:
@@ -91,9 +91,7 @@ def face_colour(job: Job, m: int, f: int, y: int, x: int) -> wp.vec3:
 
 
 @inlined
-def face_colour_backward(  # noqa: ANN201
-    job: Job, grads: Grads, m: int, f: int, y: int, x: int, grad: wp.vec3
-):
+def face_colour_backward(job: Job, grads: Grads, m: int, f: int, y: int, x: int, grad: wp.vec3):
     """Gradient of `face_colour` for the corners and the texture, both added."""
     uv, w, near, scale, depth = face_place(job, m, f, y, x)
     uv_grad = texture_colour_backward(job, grads, m // job.frames_per_sample, uv, grad)
@@ -117,7 +115,7 @@ def face_colour_backward(  # noqa: ANN201
 
 
 @inlined
-def edge_place(job: Job, m: int, half: int, axis: int, line: float):  # noqa: ANN201
+def edge_place(job: Job, m: int, half: int, axis: int, line: float):
     """Where an edge crosses a row (axis 1) or column (axis 0), on the edge's front face.
 
     Returns:
@@ -148,7 +146,7 @@ def edge_colour(job: Job, m: int, half: int, axis: int, line: float) -> wp.vec3:
 
 
 @inlined
-def edge_colour_backward(  # noqa: ANN201
+def edge_colour_backward(
     job: Job, grads: Grads, m: int, half: int, axis: int, line: float, grad: wp.vec3
 ):
     """Gradient of `edge_colour` for the ends and the texture, both added."""
