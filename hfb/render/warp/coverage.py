@@ -5,14 +5,14 @@ The twin of `hfb.render.numba.edge_shading`.
 
 import warp as wp
 
-from hfb.render.warp.compiled import kernel
-from hfb.render.warp.crossings import (
+from hfb.render.warp.boundary import (
     measure_pixel,
     share_backward,
     slot_axis,
     slot_half_edge,
     slot_line,
 )
+from hfb.render.warp.compiled import kernel
 from hfb.render.warp.scene_arrays import HALF, ONE, ZERO, Grads, Images, Job
 from hfb.render.warp.shading import (
     edge_colour,

@@ -12,7 +12,7 @@ from hfb.render.warp.raster import corners
 from hfb.render.warp.scene_arrays import HALF, ONE, TWO, ZERO, Grads, Images, Job
 from hfb.render.warp.shading import face_colour, face_colour_backward
 
-TILE = 16
+TILE = 8
 """Pixels along the side of a tile."""
 _TINY = 1e-12
 _OPAQUE = 6e-8
@@ -21,47 +21,43 @@ _NO_EXPONENT = 80.0
 
 
 @kernel
-def mark_tiles(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32]):
+def mark_tiles(
+    job: Job,
+    boxes: wp.array2d[wp.vec4],
+    bits: wp.array4d[wp.uint32],
+    used: wp.array4d[wp.int32],
+    transparency: wp.array3d[wp.float32],
+):
     """Mark each face in the tiles that its enlarged box touches, (M, F) threads.
 
     Args:
         job: what is drawn.
+        boxes: (M, F) the enlarged boxes: left, right, top, bottom.
         bits: (M, rows, columns, words) of tiles.
         used: (M, rows, columns, 2) first and last word of a tile that is not 0.
+        transparency: unused.
     """
     m, f = wp.tid()
     a, b, c = corners(job, m, f)
     if a[2] <= ZERO or b[2] <= ZERO or c[2] <= ZERO:
         return
     height, width = job.face_id.shape[1], job.face_id.shape[2]
-    left = wp.max(wp.min(a[0], wp.min(b[0], c[0])) - job.margin_x, ONE)
-    right = wp.min(wp.max(a[0], wp.max(b[0], c[0])) + job.margin_x, float(width - 2))
-    top = wp.max(wp.min(a[1], wp.min(b[1], c[1])) - job.margin_y, ONE)
-    bottom = wp.min(wp.max(a[1], wp.max(b[1], c[1])) + job.margin_y, float(height - 2))
-    if left > right or top > bottom:
+    left = wp.min(a[0], wp.min(b[0], c[0])) - job.margin_x
+    right = wp.max(a[0], wp.max(b[0], c[0])) + job.margin_x
+    top = wp.min(a[1], wp.min(b[1], c[1])) - job.margin_y
+    bottom = wp.max(a[1], wp.max(b[1], c[1])) + job.margin_y
+    boxes[m, f] = wp.vec4(left, right, top, bottom)
+    first_x, last_x = wp.max(left, ONE), wp.min(right, float(width - 2))
+    first_y, last_y = wp.max(top, ONE), wp.min(bottom, float(height - 2))
+    if first_x > last_x or first_y > last_y:
         return
     word = f // 32
     bit = wp.uint32(1) << wp.uint32(f % 32)
-    for row in range(int(top) // TILE, int(bottom) // TILE + 1):
-        for column in range(int(left) // TILE, int(right) // TILE + 1):
+    for row in range(int(first_y) // TILE, int(last_y) // TILE + 1):
+        for column in range(int(first_x) // TILE, int(last_x) // TILE + 1):
             wp.atomic_or(bits, m, row, column, word, bit)
             wp.atomic_min(used, m, row, column, 0, word)
             wp.atomic_max(used, m, row, column, 1, word)
-
-
-@inlined
-def is_near(job: Job, m: int, f: int, y: int, x: int) -> bool:
-    """Whether a face's enlarged box holds a pixel."""
-    a, b, c = corners(job, m, f)
-    in_columns = (
-        float(x) >= wp.min(a[0], wp.min(b[0], c[0])) - job.margin_x
-        and float(x) <= wp.max(a[0], wp.max(b[0], c[0])) + job.margin_x
-    )
-    return (
-        in_columns
-        and float(y) >= wp.min(a[1], wp.min(b[1], c[1])) - job.margin_y
-        and float(y) <= wp.max(a[1], wp.max(b[1], c[1])) + job.margin_y
-    )
 
 
 @inlined
@@ -133,7 +129,13 @@ def weigh_face(distance2: float):
 
 @inlined
 def next_face(
-    job: Job, bits: wp.array4d[wp.uint32], m: int, y: int, x: int, after: int, end: int
+    boxes: wp.array2d[wp.vec4],
+    bits: wp.array4d[wp.uint32],
+    m: int,
+    y: int,
+    x: int,
+    after: int,
+    end: int,
 ) -> int:
     """The first face behind `after` whose enlarged box holds a pixel, -1 if there is none."""
     row, column = y // TILE, x // TILE
@@ -144,33 +146,24 @@ def next_face(
             f = (f // 32 + 1) * 32
         else:
             if (word & wp.uint32(1)) != wp.uint32(0):
-                if is_near(job, m, f, y, x):
-                    return f
+                box = boxes[m, f]
+                if float(x) >= box[0] and float(x) <= box[1]:
+                    if float(y) >= box[2] and float(y) <= box[3]:
+                        return f
             f = f + 1
     return -1
 
 
-@inlined
-def left_over(
-    job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], m: int, y: int, x: int
-) -> float:
-    """The product of 1 - p over the first `knum` faces near an uncovered pixel."""
-    product = float(ONE)
-    count = int(0)
-    end = 32 * (used[m, y // TILE, x // TILE, 1] + 1)
-    f = next_face(job, bits, m, y, x, 32 * used[m, y // TILE, x // TILE, 0] - 1, end)
-    while f >= 0 and count < job.knum:
-        _side, _along, _pull_x, _pull_y, distance2 = measure_face(job, m, f, y, x)
-        _probability, rest = weigh_face(distance2)
-        product = product * rest
-        count = count + 1
-        f = next_face(job, bits, m, y, x, f, end)
-    return product
-
-
 @kernel
-def draw(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], images: Images):
-    """Add up the frames of each image, (I, H, W) threads."""
+def draw(
+    job: Job,
+    boxes: wp.array2d[wp.vec4],
+    bits: wp.array4d[wp.uint32],
+    used: wp.array4d[wp.int32],
+    transparency: wp.array3d[wp.float32],
+    images: Images,
+):
+    """Add up the frames of each image, (I, H, W) threads; keeps `transparency` (M, H, W)."""
     image, row, column = wp.tid()
     y, x = row + 1, column + 1
     total, alpha = wp.vec3(ZERO, ZERO, ZERO), float(ZERO)
@@ -182,7 +175,19 @@ def draw(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], imag
             total = total + job.weight * face_colour(job, m, face, y, x)
             alpha = alpha + job.weight
         else:
-            alpha = alpha + job.weight * (ONE - left_over(job, bits, used, m, y, x))
+            # The product of 1 - p over the first `knum` faces.
+            product = float(ONE)
+            count = int(0)
+            first, last = used[m, y // TILE, x // TILE, 0], used[m, y // TILE, x // TILE, 1]
+            f = next_face(boxes, bits, m, y, x, 32 * first - 1, 32 * (last + 1))
+            while f >= 0 and count < job.knum:
+                _side, _along, _pull_x, _pull_y, distance2 = measure_face(job, m, f, y, x)
+                _probability, rest = weigh_face(distance2)
+                product = product * rest
+                count = count + 1
+                f = next_face(boxes, bits, m, y, x, f, 32 * (last + 1))
+            transparency[m, row, column] = product
+            alpha = alpha + job.weight * (ONE - product)
     images.alpha[image, row, column] = alpha
     for k in range(3):
         images.rgb[image, k, row, column] = total[k]
@@ -191,8 +196,10 @@ def draw(job: Job, bits: wp.array4d[wp.uint32], used: wp.array4d[wp.int32], imag
 @kernel
 def draw_backward(
     job: Job,
+    boxes: wp.array2d[wp.vec4],
     bits: wp.array4d[wp.uint32],
     used: wp.array4d[wp.int32],
+    transparency: wp.array3d[wp.float32],
     images: Images,
     grads: Grads,
 ):
@@ -210,14 +217,14 @@ def draw_backward(
         face_colour_backward(job, grads, m, face, y, x, job.weight * grad)
         return
     grad_alpha = job.weight * images.alpha[image, row, column]
-    product = left_over(job, bits, used, m, y, x)
+    product = transparency[m, row, column]
     if product < _OPAQUE or grad_alpha == ZERO:
         return
     # d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     factor = TWO * grad_alpha * product
     count = int(0)
-    end = 32 * (used[m, y // TILE, x // TILE, 1] + 1)
-    f = next_face(job, bits, m, y, x, 32 * used[m, y // TILE, x // TILE, 0] - 1, end)
+    first, last = used[m, y // TILE, x // TILE, 0], used[m, y // TILE, x // TILE, 1]
+    f = next_face(boxes, bits, m, y, x, 32 * first - 1, 32 * (last + 1))
     while f >= 0 and count < job.knum:
         side, along, pull_x, pull_y, distance2 = measure_face(job, m, f, y, x)
         probability, rest = weigh_face(distance2)
@@ -226,4 +233,4 @@ def draw_backward(
         wp.atomic_add(grads.screen, m, job.faces[f, side], (ONE - along) * pull)
         wp.atomic_add(grads.screen, m, job.faces[f, (side + 1) % 3], along * pull)
         count = count + 1
-        f = next_face(job, bits, m, y, x, f, end)
+        f = next_face(boxes, bits, m, y, x, f, 32 * (last + 1))

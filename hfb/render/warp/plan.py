@@ -170,7 +170,16 @@ def _face_tiles(plan: Plan, drawn: Drawn) -> Tables:
     bits = torch.zeros(*tiles, words, dtype=torch.int32, device=device)
     used = torch.full((*tiles, 2), -1, dtype=torch.int32, device=device)
     used[..., 0] = words
-    return [(bits, wp.uint32), (used, wp.int32)]
+    num_faces = len(plan.scene.topology.faces)
+    boxes = torch.empty(plan.num_frames, num_faces, 4, device=device)
+    size = (plan.num_frames, plan.scene.height, plan.scene.width)
+    transparency = torch.empty(size, device=device)
+    return [
+        (boxes, wp.vec4),
+        (bits, wp.uint32),
+        (used, wp.int32),
+        (transparency, wp.float32),
+    ]
 
 
 _TABLES: dict[Mode, Callable[[Plan, Drawn], Tables]] = {
