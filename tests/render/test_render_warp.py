@@ -1,6 +1,9 @@
 """The warp backend on its CPU device: the source that runs on CUDA, against numba."""
 
+import importlib
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +15,7 @@ from hfb.render import RenderSettings, hard_silhouettes, render, render_exposure
 from hfb.render.settings import Mode
 from hfb.structures import Camera, Mesh
 
-pytest.importorskip("warp", reason="needs warp-lang")
+warp = pytest.importorskip("warp", reason="needs warp-lang")
 
 
 def compare(
@@ -136,3 +139,16 @@ def test_cuda_equals_cpu(mode: Mode, seed: int) -> None:
         assert ((one - other).abs() > 1e-5).float().mean() <= 1e-3
     for one, other in zip(*grads, strict=True):
         assert relative_error(other, one) <= 1e-3
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is no CUDA compiler")
+@pytest.mark.parametrize("name", ["raster", "crossings", "coverage", "contour", "dibr"])
+def test_the_kernels_compile_for_cuda(name: str, tmp_path: Path) -> None:
+    """For the paper's generation of GPUs; it takes none. Positions keep their digits."""
+    module = importlib.import_module(f"hfb.render.warp.{name}")
+    warp.compile_aot_module(module, arch=75, module_dir=str(tmp_path), use_ptx=True)
+    (code,) = tmp_path.glob("*.ptx")
+    text = code.read_text()
+    assert "sm_75" in text
+    if name == "raster":
+        assert "fma.rn" not in text
