@@ -247,7 +247,9 @@ def make_rows(arguments: argparse.Namespace) -> list[Row]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    backends = ["numba", "torch", *([PEER] if importlib.util.find_spec(PEER) else [])]
+    extras = {"warp": "warp", PEER: PEER}
+    found = [name for name, module in extras.items() if importlib.util.find_spec(module)]
+    backends = ["numba", "torch", *found]
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--modes", nargs="+", default=["coverage", "contour", "dibr"])

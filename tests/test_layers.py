@@ -134,6 +134,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "smplx": ("hfb/body/smplx_model.py",),
     "numba": ("hfb/render/numba/*", "hfb/body/skinning_*.py"),
     "kaolin": ("hfb/render/kaolin*.py",),
+    "warp": ("hfb/render/warp/*",),
     "pytorch_lightning": (
         "hfb/cli/*",
         "hfb/refine/*",

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from hfb.app.hfb_module import HfbModule
@@ -13,6 +14,7 @@ from hfb.app.output.folder import check_output, default_output
 from hfb.app.output.run_logger import RunLogger
 from hfb.cli.lightning import QuietCLI, errors_as_one_line
 from hfb.cli.programs import Program
+from hfb.errors import InputError
 
 DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
 UNUSABLE_SAMPLES = 3
@@ -65,9 +67,35 @@ class HfbCLI(QuietCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """`logger: true` means TensorBoard in the output folder; any other is taken as given."""
-        if self._get(self.config_init, "trainer").logger is True:
-            kwargs["logger"] = RunLogger(self._get(self.config, "model").output)
+        given, model = self._get(self.config_init, "trainer"), self._get(self.config, "model")
+        if given.logger is True:
+            kwargs["logger"] = RunLogger(model.output)
+        kwargs["accelerator"] = _accelerator(given.accelerator, model.render.backend)
         return super().instantiate_trainer(**kwargs)
+
+
+def _accelerator(given: Any, backend: str) -> Any:
+    """Where the fits run: `auto` knows CPU and CUDA, and kaolin's renderer nothing but CUDA.
+
+    Args:
+        given: the setting.
+        backend: of the renderer.
+
+    Raises:
+        InputError: if the backend needs a GPU and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if backend == "kaolin" and not has_gpu:
+        raise InputError(
+            "model.render.backend kaolin: it renders on a GPU, and there is none here that PyTorch "
+            "can use; leave it out, or give --model.render.mode dibr alone, which computes the "
+            "same silhouettes on the CPU"
+        )
+    if backend == "kaolin" and given == "cpu":  # the default
+        return "gpu"
+    if given == "auto":
+        return "gpu" if has_gpu else "cpu"
+    return given
 
 
 def run(program: Program, command: str, options: list[str]) -> None:

@@ -147,6 +147,7 @@ class Pipeline:
     @torch.no_grad()
     def initialise(self, sample: BlurSample) -> InitialisedSequence:
         """Starting poses and matte of each photo of a sample; see `initialise_frame`."""
+        sample = sample.to("cpu")  # a loader of somebody else's may have moved it
         photos = frames_of(sample)
         # A single photo takes the file's first estimate, whatever its number.
         numbers: Iterable[int | None] = range(len(photos)) if len(photos) > 1 else [None]

@@ -109,7 +109,7 @@ class QuietCLI(LightningCLI):
                 f"trainer.precision {given.precision}: everything here is computed in 32 bits; "
                 "leave it out"
             )
-        check_devices(given.devices, given.accelerator)
+        check_devices(given.devices, kwargs.get("accelerator", given.accelerator))
         try:
             return super().instantiate_trainer(**kwargs)
         except (

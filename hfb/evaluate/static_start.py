@@ -59,6 +59,5 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
         num_subframes=1,
         start_noise=0.0,
     )
-    still = Fitter(fitter.body, settings, fitter.render_settings)
-    module = still.refine(problem, torch.zeros(1, dtype=torch.long))
+    module = fitter.without_priors(settings).refine(problem, torch.zeros(1, dtype=torch.long))
     return refinements_of(module, [camera])[0]

@@ -23,6 +23,7 @@ from hfb.refine.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
 from hfb.refine.settings import RefineSettings
 from hfb.refine.trainer_runs import TrainerRuns
 from hfb.render import RenderSettings
+from hfb.render.settings import AUTOMATIC
 
 
 class Fitter:
@@ -34,7 +35,8 @@ class Fitter:
     Args:
         body: the body model.
         settings: the recipe.
-        render_settings: how to rasterise.
+        render_settings: how to rasterise. On another device the backend that they name is the
+            fit's; the attribute of this name is for what is drawn on the CPU, before and after.
         pose_prior: eq. 6, or None.
         texel_pairs: eq. 5's neighbour table, or None.
         motion_prior: eq. 10, or None.
@@ -53,13 +55,29 @@ class Fitter:
     ) -> None:
         self.body = body
         self.settings = settings
-        self.render_settings = render_settings
+        self.device = torch.device(device)
+        is_elsewhere = self.device.type != "cpu"
+        self._own_render_settings = render_settings
+        self.render_settings = (
+            replace(render_settings, backend=AUTOMATIC) if is_elsewhere else render_settings
+        )
         self.pose_prior = pose_prior
         self.texel_pairs = texel_pairs
         self.motion_prior = motion_prior
-        self.device = torch.device(device)
         parts = (body, pose_prior, texel_pairs, motion_prior)
         self._parts = tuple(_on_device(part, self.device) for part in parts)
+
+    def without_priors(self, settings: RefineSettings) -> Fitter:
+        """The same body on the same device, and nothing that is known beforehand.
+
+        Args:
+            settings: another recipe.
+        """
+        other = copy.copy(self)
+        other.settings = settings
+        other.pose_prior = other.texel_pairs = other.motion_prior = None
+        other._parts = (self._parts[0], None, None, None)
+        return other
 
     def refine(
         self,
@@ -182,7 +200,7 @@ class Fitter:
             body,
             problem,
             settings,
-            self.render_settings,
+            self._own_render_settings,
             pose_prior,
             texel_pairs,
             motion_prior,

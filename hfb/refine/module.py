@@ -117,8 +117,8 @@ class RefineModule(FitParameters):
         """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
         settings = self.settings
         motion = self.polynomial_motion()
-        at_ends = settings.subframes == "ends"
-        times = subframe_times(settings.num_subframes, at_ends=at_ends).to(motion.coeffs)
+        coeffs, at_ends = motion.coeffs, settings.subframes == "ends"
+        times = subframe_times(settings.num_subframes, coeffs.dtype, coeffs.device, at_ends)
         pose_rotmat, transl = evaluate(motion, times)
         betas, texture = self.per_problem(self.betas), self.per_problem(self.texture)
         posed = self.body(BodyParams(betas.unsqueeze(1), pose_rotmat, transl))

@@ -46,6 +46,7 @@ class TrainerRuns:
                 callbacks=[*stage_callbacks(module.settings), *self.callbacks],
             )
             trainer.fit(module, range(num_steps))  # the batches only count the steps
+        module.to(device)  # Lightning leaves what it has trained on the CPU
 
 
 class BorrowedLogger(Logger):

@@ -83,6 +83,17 @@ def _load_numba() -> Backend:
     return backend
 
 
+def _load_warp() -> Backend:
+    if importlib.util.find_spec("warp") is None:
+        raise InputError(
+            "RenderSettings.backend is 'warp', which is not installed: pip install '.[warp]' (the "
+            "package warp-lang), or use 'auto'"
+        )
+    from hfb.render.warp import backend
+
+    return backend
+
+
 def _load_kaolin() -> Backend:
     from hfb.render import kaolin_backend
 
@@ -92,6 +103,7 @@ def _load_kaolin() -> Backend:
 _loaders: dict[str, _Loader] = {
     "torch": _load_torch,
     "numba": _load_numba,
+    "warp": _load_warp,
     "kaolin": _load_kaolin,
 }
 

@@ -12,7 +12,7 @@ Rim = Literal["nearest", "black"]
 AUTOMATIC = "auto"
 """Name of the backend that is chosen by device and dtype."""
 
-BACKENDS = ["torch", "numba", "kaolin"]
+BACKENDS = ["torch", "numba", "warp", "kaolin"]
 """Names of the backends there are; `hfb.render.register_backend` adds to them."""
 
 NEAR_PLANE_M = 0.05
@@ -55,8 +55,10 @@ class RenderSettings:
             tail of `contour_sigma_px` outside the silhouette. `dibr` is the paper's mask (DIB-R:
             the first `knum` faces in index order near a pixel), which inflates thin limbs.
         backend: `auto` takes numba for float32 on the CPU where it is installed, else torch.
-            `torch` renders on any device. `kaolin` renders `dibr` on CUDA with the implementation
-            the paper used. `hfb.render.register_backend` adds others.
+            `torch` renders on any device, `warp` on the CPU and on CUDA with one source of
+            compiled kernels. `kaolin` renders `dibr` on CUDA with the implementation the paper
+            used, and nothing else: with it, `coverage` becomes `dibr`.
+            `hfb.render.register_backend` adds others.
         num_threads: threads of the numba backend; None: as many as there are processors for this
             process, but no more than sub-frames.
         contour_sigma_px: standard deviation of the `contour` tail, px.
@@ -88,6 +90,8 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         check_settings(self, "RenderSettings", _RANGES)
+        if self.backend == "kaolin" and self.mode == "coverage":
+            object.__setattr__(self, "mode", "dibr")
         if self.backend not in (AUTOMATIC, *BACKENDS):
             choices = ", ".join((AUTOMATIC, *BACKENDS))
             raise InputError(

@@ -96,7 +96,7 @@ def test_settings_reach_the_fit(repo: Path) -> None:
         ({"num_subframes": "two"}, "model.refine.num_subframes"),
         ({"num_subframes": 0}, "refine.num_subframes must be a whole number from 1 to 256, got 0"),
         ({"render": {"mode": "fog"}}, "model.render.mode"),
-        ({"render": {"backend": "fog"}}, "one of auto, torch, numba, kaolin"),
+        ({"render": {"backend": "fog"}}, "one of auto, torch, numba, warp, kaolin"),
         ({"stages": [{"num_step": 1}]}, "there is no setting model.refine.stages.num_step"),
         ({"plugins": ["nowhere"]}, "module 'nowhere' cannot be imported"),
         ({"initialiser": "nowhere.Nobody"}, "nowhere"),

@@ -27,8 +27,10 @@ def body(repo: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return verts - (verts.amin(0) + verts.amax(0)) / 2, faces, uv, faces_uv
 
 
-@pytest.fixture(params=["torch", "numba"])
+@pytest.fixture(params=["torch", "numba", "warp"])
 def backend(request: pytest.FixtureRequest) -> str:
+    if request.param == "warp":
+        pytest.importorskip("warp", reason="needs warp-lang")
     return request.param
 
 

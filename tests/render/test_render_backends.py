@@ -89,7 +89,7 @@ def test_a_rim_that_a_backend_does_not_draw_is_refused(fog: RenderSettings) -> N
 
 
 def test_names_are_told_and_taken_once(fog: RenderSettings) -> None:
-    with pytest.raises(InputError, match="one of auto, torch, numba, kaolin, fog"):
+    with pytest.raises(InputError, match="one of auto, torch, numba, warp, kaolin, fog"):
         RenderSettings(backend="mist")
     for name in ("fog", "torch", "auto"):
         with pytest.raises(InputError, match=f"a rendering backend '{name}' already"):

@@ -9,7 +9,7 @@ def test_golden(mode: str, backend: str) -> None:
     with np.load(GOLDEN) as file:
         data = dict(file)
     mesh, camera = load_scene(data)
-    dtype = torch.float32 if backend == "numba" else torch.float64
+    dtype = torch.float64 if backend == "torch" else torch.float32
     for key, value in render_with_gradient(mesh, camera, mode, backend, dtype).items():
         want = data[f"{mode}_{key}"]
         assert np.abs(want).max() > 0.1

@@ -154,7 +154,7 @@ def test_bad_cameras_are_named(
     ("changes", "message"),
     [
         ({"mode": "soft"}, r"mode must be one of coverage, contour, dibr, got 'soft'"),
-        ({"backend": "warp"}, r"backend must be one of auto, torch, numba, kaolin, got 'warp'"),
+        ({"backend": "fog"}, r"backend must be one of auto, torch, numba, warp, kaolin, got 'fog'"),
         ({"num_threads": 0}, r"num_threads must be .*, got 0"),
         ({"num_threads": True}, r"num_threads must be .*, got True"),
         ({"knum": -1}, r"knum must be .*, got -1"),

@@ -1,0 +1,1 @@
+"""Rendering by NVIDIA Warp: one kernel source for its CPU device and for CUDA."""
