@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.strategies import DDPStrategy
 
 from hfb.app.hfb_module import HfbModule
 from hfb.app.output.folder import check_output, default_output
@@ -16,6 +18,9 @@ from hfb.cli.programs import Program
 
 DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
 UNUSABLE_SAMPLES = 3
+MOST_WAITING = timedelta(days=7)
+"""That a process waits for the others at the end: a run that goes on may find all that is left to
+be the share of one of them."""
 # Arguments of Trainer methods that have no meaning here: nothing is trained or restored.
 _NOT_OFFERED = {"return_predictions", "ckpt_path", "weights_only", "verbose"}
 
@@ -35,8 +40,9 @@ class HfbCLI(QuietCLI):
             "--output",
             type=str | None,
             default=None,
-            help="folder for the results (default: below outputs/; a prediction's has the time as "
-            "its name, a test's is named after the settings, so that a stopped test goes on)",
+            help="folder for the results (default: below outputs/; that of a photo or clip has the "
+            "time as its name, that of a folder of photos or of a test is named after the settings, "
+            "so that a stopped run goes on)",
         )
         parser.link_arguments("output", "model.output")
 
@@ -67,7 +73,11 @@ class HfbCLI(QuietCLI):
         """`logger: true` means TensorBoard in the output folder; any other is taken as given."""
         if self._get(self.config_init, "trainer").logger is True:
             kwargs["logger"] = RunLogger(self._get(self.config, "model").output)
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if isinstance(trainer.strategy, DDPStrategy):
+            # Lightning has no setting for it where a strategy goes by its name.
+            trainer.strategy._timeout = MOST_WAITING
+        return trainer
 
 
 def run(program: Program, command: str, options: list[str]) -> None:
