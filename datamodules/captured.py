@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch.utils.data import DataLoader
 
@@ -149,7 +150,7 @@ class CapturedDataModule(SampleDataModule):
         sample = self._read()
         self.samples = [sample if self.region is None else only_region(sample, self.region)]
 
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """One batch: a list of one sample; of a whole clip, a batch a photo, in order.
 
         The photos of a folder come unread, in batches that processes share.
@@ -159,7 +160,7 @@ class CapturedDataModule(SampleDataModule):
         assert self.samples is not None, "setup reads them"
         if isinstance(self.samples, ClipPhotos) and self.trainer and self.trainer.world_size > 1:
             raise InputError("a whole clip is refined by one process: set trainer.devices to 1")
-        return self.loader(self.samples, self.batch_size)  # type: ignore[arg-type]
+        return self.loader(self.samples, self.batch_size)
 
     def _find_photos(self, folder: str) -> PhotoFolder:
         given = {"background": self.background, "camera": self.options["camera"]}

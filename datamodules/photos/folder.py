@@ -52,7 +52,7 @@ class UnreadPhoto(UnreadSample):
         return sample if self.region is None else only_region(sample, self.region)
 
 
-class PhotoFolder(Dataset[UnreadPhoto]):
+class PhotoFolder(Dataset[UnreadSample]):
     """The photos of a folder, by name.
 
     Args:

@@ -65,9 +65,7 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
         ) from error
     for number, row in rows:
         if None in row or None in row.values():
-            raise InputError(
-                f"line {number} of {table} has not the {len(COLUMNS)} cells of its head"
-            )
+            raise InputError(f"line {number} of {table} has not {len(COLUMNS)} cells")
     return [(number, {key: cell.strip() for key, cell in row.items()}) for number, row in rows]
 
 

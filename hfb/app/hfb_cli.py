@@ -41,8 +41,8 @@ class HfbCLI(QuietCLI):
             type=str | None,
             default=None,
             help="folder for the results (default: below outputs/; that of a photo or clip has the "
-            "time as its name, that of a folder of photos or of a test is named after the settings, "
-            "so that a stopped run goes on)",
+            "time as its name, that of a folder of photos and that of a test are named after the "
+            "settings, so that a stopped run goes on)",
         )
         parser.link_arguments("output", "model.output")
 
