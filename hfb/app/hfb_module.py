@@ -231,7 +231,9 @@ class HfbModule(pl.LightningModule):
             watch, finished = Watch(callbacks=self._followers()), self._opened_store().finished
             return Prediction(outcomes=evaluate_unread(unread, self.pipeline, finished, watch))
         samples = [item for item in batch if isinstance(item, BlurSample)]
-        if samples and samples[0].part is not None:
+        if not samples:  # of several processes, this one has nothing left
+            return Prediction()
+        if samples[0].part is not None:
             return Prediction(frames=self._step_clip(samples[0]))
         progress, pipeline = self._progress, self.pipeline()
         progress.begin("starting pose and matte", len(samples))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -265,3 +266,37 @@ def test_more_processes_than_photos(repo: Path, four: Photos, tmp_path: Path) ->
     done = subprocess.run(run, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert states_of(tmp_path / "out") == {"p0": "done"}
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_photos(repo: Path, four: Photos, tmp_path: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    extra = ["--trainer.devices=2", "--trainer.strategy=ddp"]
+    python, *typed = command(repo, four, tmp_path / "out", *extra)
+    done = subprocess.run([python, *launcher, *typed], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "4 refined now in" in done.stderr
+    assert "by 2 processes" in done.stderr
+
+
+@pytest.mark.slow
+def test_tasks_of_slurm_share_the_photos(repo: Path, four: Photos, tmp_path: Path) -> None:
+    """As `srun` would start them: a process each, told by its environment which one it is."""
+    typed = ["--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.num_nodes=1"]
+    told = {"JOB_ID": "7", "JOB_NAME": "hfb", "NTASKS": "2", "NTASKS_PER_NODE": "2",
+            "NODEID": "0", "NODELIST": "localhost", "CPUS_PER_TASK": "1"}  # fmt: skip
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    tasks = []
+    for number in ("0", "1"):
+        own = {**told, "PROCID": number, "LOCALID": number}
+        environment = {f"SLURM_{name}": value for name, value in own.items()}
+        run = command(repo, four, tmp_path / "out", *typed)
+        environment = {**os.environ, **environment, "MASTER_PORT": port}
+        tasks.append(subprocess.Popen(run, env=environment, stderr=subprocess.PIPE))
+    first, second = (task.communicate(timeout=300)[1].decode() for task in tasks)
+    assert [task.returncode for task in tasks] == [0, 0], first + second
+    assert "by 2 processes" in first
+    assert "photos an hour" not in second
+    assert len(stamps_of(tmp_path / "out")) == 4

@@ -103,11 +103,13 @@ class PredictionWriter(BasePredictionWriter):
         if prediction.outcomes is not None:
             self.photos.take(prediction.outcomes, trainer, pl_module, batch_idx)
             return
+        if not batch:
+            return
         fitter = pl_module.pipeline().fitter()
         if pl_module.config_text and batch_idx == 0:
             with atomic_write(self.root / "config.yaml") as part:
                 part.write_text(pl_module.config_text, encoding="utf-8")
-        if batch and batch[0].part is not None:
+        if batch[0].part is not None:
             self._write_clip(prediction.frames, batch[0], fitter)
         else:
             self._write_samples(prediction.results, fitter, pl_module.curves)
