@@ -86,7 +86,7 @@ def test_the_job_of_a_cluster_names_options_that_there_are(
     assert stop.value.code == 0
     config = yaml.safe_load(capsys.readouterr().out)
     assert config["data"]["init_args"]["folder"] == "my photos"
-    assert (config["trainer"]["num_nodes"], config["trainer"]["devices"]) == (3, 4)
+    assert (config["trainer"]["num_nodes"], str(config["trainer"]["devices"])) == (3, "4")
 
 
 @pytest.mark.slow
