@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch.utils.data import DataLoader
 
 from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
+from datamodules.photos.folder import PhotoFolder
 from datamodules.photos.plate import video_background
 from datamodules.photos.samples import (
     only_region,
@@ -22,13 +24,14 @@ from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.background_match import Background, matched_background
 from hfb.files.camera_motion import as_pixels
+from hfb.files.images import existing_file
 from hfb.files.sample_checks import sample_name
-from hfb.ranges import SEED, check_value
+from hfb.ranges import BATCH_SIZE, SEED, check_value
 from hfb.structures import BlurSample
 
 
 class CapturedDataModule(SampleDataModule):
-    """Your own photo or clip; with neither, a small built-in example.
+    """Your own photo, clip or folder of photos; with none of them, a small built-in example.
 
     Args:
         image: blurry photo of a moving person (PNG, JPEG, TIFF, HEIC, RAW ...).
@@ -39,7 +42,8 @@ class CapturedDataModule(SampleDataModule):
             a cut-out with an alpha channel; estimated if not given.
         estimate: starting poses, a *.hfbinit.npz file; found in the image if not given.
         region: left, top, right and bottom, px, of the part of the image to look at, where
-            several people move; outside, the photo is taken to be the background.
+            several people move; outside, the photo is taken to be the background. Of a folder also
+            a CSV file with the columns file,x0,y0,x1,y1.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px, and how far it looks down, "pitch_deg"; if not given, the focal length is guessed
             from the image size and the camera taken to be level.
@@ -53,6 +57,11 @@ class CapturedDataModule(SampleDataModule):
             nor `background` is given, the scene is made from frames of the whole clip, without
             the people in them.
         example_seed: which built-in example to show when neither image nor video is given.
+        folder: photos with their backgrounds, named as docs/BATCHES.md says, instead of `image`;
+            `background` and `camera` are then those of the photos without one of their own. What
+            is finished is kept: a run that was stopped goes on.
+        batch_size: photos of a folder refined together; more needs more memory, and is not faster
+            on a CPU.
     """
 
     def __init__(
@@ -66,10 +75,14 @@ class CapturedDataModule(SampleDataModule):
         frames: str | int | None = None,
         clip: ClipSettings = ClipSettings(),  # noqa: B008 - frozen
         background_frame: int | None = None,
-        region: tuple[int, int, int, int] | None = None,
+        region: tuple[int, int, int, int] | str | None = None,
         example_seed: int = 0,
+        folder: str | None = None,
+        batch_size: int = 1,
     ) -> None:
         super().__init__()
+        self.folder = folder
+        self.batch_size = batch_size
         self.image = image
         self.background = background
         self.video = video
@@ -77,17 +90,21 @@ class CapturedDataModule(SampleDataModule):
         self.clip = clip
         self.background_frame = background_frame
         self.options = {"alpha": alpha, "estimate": estimate, "camera": camera}
-        self.region = region
+        self.table = region if isinstance(region, str) else None
+        self.region = None if isinstance(region, str) else region
         self.example_seed = example_seed
-        self.samples: Sequence[BlurSample] | ClipPhotos | None = None
+        self.samples: Sequence[BlurSample] | ClipPhotos | PhotoFolder | None = None
+        check_value("data.batch_size", batch_size, int, BATCH_SIZE)
         check_value("data.background_frame", background_frame, int | None, (0, 1_000_000_000))
         check_value("data.example_seed", example_seed, int, SEED)
         self._check_options()
 
     def _check_options(self) -> None:
         """Refuse options that would have no effect, or need another one."""
-        if self.image is not None and self.video is not None:
-            raise InputError("give either an image or a video, not both")
+        sources = {"image": self.image, "video": self.video, "folder": self.folder}
+        given = [name for name, value in sources.items() if value is not None]
+        if len(given) > 1:
+            raise InputError(f"give one of image, video and folder, not {' and '.join(given)}")
         of_video = {
             "frames": self.frames is not None,
             "background_frame": self.background_frame is not None,
@@ -96,13 +113,23 @@ class CapturedDataModule(SampleDataModule):
         of_either = {
             "background": self.background is not None,
             **{name: value is not None for name, value in self.options.items()},
-            "region": self.region is not None,
+            "region": self.region is not None or self.table is not None,
         }
         example = {"example_seed": self.example_seed != 0}
-        if self.image is None and self.video is None:
-            _refuse(of_either | of_video, "but neither an image nor a video")
+        of_folder = {
+            "batch_size": self.batch_size != 1,
+            "a table of regions": self.table is not None,
+        }
+        if not given:
+            _refuse(of_either | of_video | of_folder, "but neither an image nor a video")
             return
         _refuse(example, "which chooses a built-in example, together with a photo or clip of yours")
+        if self.folder is not None:
+            of_one = {name: of_either[name] for name in ("alpha", "estimate")}
+            _refuse(of_one, "which belong to one photo; a folder's lie beside its photos")
+            _refuse(of_video, "which belong to a video, not to a folder")
+            return
+        _refuse(of_folder, "which is for folders")
         if self.image is not None:
             _refuse(of_video, "which belong to a video, not to an image")
         elif self.background is not None and self.background_frame is not None:
@@ -114,20 +141,35 @@ class CapturedDataModule(SampleDataModule):
         """Read the files; every fault is an InputError of one line."""
         if self.samples is not None:
             return
+        if self.folder is not None:
+            self.samples = self._find_photos(self.folder)
+            return
         if self.video is not None and self.image is None and self.frames is None:
             self.samples = self._read_clip(self.video)
             return
         sample = self._read()
         self.samples = [sample if self.region is None else only_region(sample, self.region)]
 
-    def predict_dataloader(self) -> DataLoader[BlurSample]:
-        """One batch: a list of one sample; of a whole clip, a batch a photo, in order."""
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """One batch: a list of one sample; of a whole clip, a batch a photo, in order.
+
+        The photos of a folder come unread, in batches that processes share.
+        """
         if self.samples is None:
             self.setup("predict")
         assert self.samples is not None, "setup reads them"
         if isinstance(self.samples, ClipPhotos) and self.trainer and self.trainer.world_size > 1:
             raise InputError("a whole clip is refined by one process: set trainer.devices to 1")
-        return self.loader(self.samples)
+        return self.loader(self.samples, self.batch_size)
+
+    def _find_photos(self, folder: str) -> PhotoFolder:
+        given = {"background": self.background, "camera": self.options["camera"]}
+        for_all = {
+            name: existing_file(path, f"{name} of all photos")
+            for name, path in given.items()
+            if path is not None
+        }
+        return PhotoFolder(folder, for_all, self.table or self.region)
 
     def _read_clip(self, video: str) -> ClipPhotos:
         if self.options["alpha"] is not None:

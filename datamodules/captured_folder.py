@@ -8,21 +8,15 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.files.kinds import CLIPS, IMAGES
 from datamodules.files.target import read_target
 from datamodules.photos.samples import sample_from_image, sample_from_video
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
-from hfb.files.extras import HEIC_SUFFIXES, RAW_SUFFIXES
 from hfb.files.sample_checks import check_names_differ, sample_name
 from hfb.ranges import BATCH_SIZE, LIMIT, check_value
 from hfb.structures import BlurSample
 
-_IMAGES = (
-    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".bmp"),
-    *HEIC_SUFFIXES,
-    *RAW_SUFFIXES,
-)
-_CLIPS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp")
 OPTIONS_NAME = "options.json"
 
 
@@ -39,17 +33,17 @@ def read_captured(folder: Path) -> BlurSample:
     Raises:
         InputError: if a file is missing or cannot be used.
     """
-    image, video = _find(folder, "image", _IMAGES), _find(folder, "video", _CLIPS)
-    background = _find(folder, "background", _IMAGES)
+    image, video = _find(folder, "image", IMAGES), _find(folder, "video", CLIPS)
+    background = _find(folder, "background", IMAGES)
     extras: dict[str, Any] = {
-        "alpha": _find(folder, "alpha", _IMAGES),
+        "alpha": _find(folder, "alpha", IMAGES),
         "camera": _if_there(folder / "camera.json"),
         "estimate": _if_there(folder / "estimate.hfbinit.npz"),
     }
     if (image is None) == (video is None):
         raise InputError(
-            f"{folder} should hold one image.* ({', '.join(_IMAGES[:5])} …) or one video.* "
-            f"({', '.join(_CLIPS[:3])} …)"
+            f"{folder} should hold one image.* ({', '.join(IMAGES[:5])} …) or one video.* "
+            f"({', '.join(CLIPS[:3])} …)"
         )
     if image is not None:
         if background is None:

@@ -13,6 +13,10 @@ from torch.utils.data.distributed import DistributedSampler
 
 from hfb.cli.stopping import raise_if_stopped
 from hfb.structures import BlurSample, BrokenSample
+from hfb.unread import UnreadSample
+
+Sample = BlurSample | UnreadSample
+Samples = Sequence[BlurSample] | Dataset[BlurSample] | Dataset[UnreadSample]
 
 
 class SampleDataModule(pl.LightningDataModule):
@@ -23,14 +27,14 @@ class SampleDataModule(pl.LightningDataModule):
     """
 
     def transfer_batch_to_device(
-        self, batch: list[BlurSample | BrokenSample], device: torch.device, dataloader_idx: int
-    ) -> list[BlurSample | BrokenSample]:
+        self, batch: list[Sample | BrokenSample], device: torch.device, dataloader_idx: int
+    ) -> list[Sample | BrokenSample]:
         """Leave full-size photos where they are; only the crops made from them are worked on."""
         return batch
 
     def loader(
         self,
-        samples: Sequence[BlurSample] | Dataset[BlurSample],
+        samples: Samples,
         batch_size: int = 1,
         names: Sequence[str] | None = None,
     ) -> DataLoader[Any]:
@@ -43,7 +47,7 @@ class SampleDataModule(pl.LightningDataModule):
         )
 
 
-class BatchDataset(Dataset[list[BlurSample | BrokenSample]]):
+class BatchDataset(Dataset[list[Sample | BrokenSample]]):
     """Batches of consecutive samples. What cannot be read becomes a `BrokenSample` if wanted.
 
     Batches are the same however many processes share them, so that results are: a batch's samples
@@ -57,7 +61,7 @@ class BatchDataset(Dataset[list[BlurSample | BrokenSample]]):
 
     def __init__(
         self,
-        samples: Sequence[BlurSample] | Dataset[BlurSample],
+        samples: Samples,
         batch_size: int,
         names: Sequence[str] | None = None,
     ) -> None:
@@ -68,12 +72,12 @@ class BatchDataset(Dataset[list[BlurSample | BrokenSample]]):
     def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)  # type: ignore[arg-type]
 
-    def __getitem__(self, index: int) -> list[BlurSample | BrokenSample]:
+    def __getitem__(self, index: int) -> list[Sample | BrokenSample]:
         first = index * self.batch_size
         last = min(first + self.batch_size, len(self.samples))  # type: ignore[arg-type]
         return [self._read(k) for k in range(first, last)]
 
-    def _read(self, index: int) -> BlurSample | BrokenSample:
+    def _read(self, index: int) -> Sample | BrokenSample:
         if self.names is None:
             return self.samples[index]
         try:
@@ -107,7 +111,7 @@ class ShareOfBatches(DistributedSampler):  # Lightning leaves loaders with such 
 
 
 def sample_loader(
-    samples: Sequence[BlurSample] | Dataset[BlurSample],
+    samples: Samples,
     batch_size: int = 1,
     num_processes: int = 1,
     rank: int = 0,

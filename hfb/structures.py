@@ -313,8 +313,10 @@ class BrokenSample:
         sample_id: names it; a valid folder name.
         reason: one line.
         kind: "broken" if its files are at fault, "failed" if the method is.
+        source: where it comes from, if that is not told by the data set.
     """
 
     sample_id: str
     reason: str
     kind: str = "broken"
+    source: str = ""

@@ -1,16 +1,20 @@
 """The examples run: the script, and the notebook's cells in their order."""
 
 import json
+import os
 import runpy
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from photo_files import SETTINGS, write_photo
 
 import hfb
+import run_hfb
 from datamodules.synthetic import embedded_example
 from hfb.assets import find_asset
 from hfb.errors import AssetNotFoundError
@@ -63,6 +67,26 @@ def test_the_notebook(repo: Path) -> None:
     assert len(sources) >= 4
     assert names["fit"].result.item.sample.sample_id == "photo"
     assert {path.name for path in Path("outputs/notebook/samples/photo").iterdir()} >= FILES
+
+
+def test_the_job_of_a_cluster_names_options_that_there_are(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "srun").write_text("#!/bin/bash\nprintf '%s\\n' \"$@\"\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name, value in (("CPUS_PER_TASK", "2"), ("JOB_NUM_NODES", "3"), ("NTASKS_PER_NODE", "4")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    job = ["bash", str(repo / "examples" / "slurm_photos.sh"), "my photos", "out"]
+    done = subprocess.run(job, capture_output=True, text=True, check=True)
+    program, script, *typed = done.stdout.splitlines()
+    assert (program, script, typed[0]) == ("python", "run_hfb.py", "predict")
+    with pytest.raises(SystemExit) as stop:
+        run_hfb.main([*typed, "--print_config"])
+    assert stop.value.code == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["data"]["init_args"]["folder"] == "my photos"
+    assert (config["trainer"]["num_nodes"], str(config["trainer"]["devices"])) == (3, "4")
 
 
 @pytest.mark.slow

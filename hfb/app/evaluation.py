@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import Watch
@@ -20,6 +20,7 @@ from hfb.evaluate.records import Record, non_finite_metrics, record_of
 from hfb.evaluate.results import SampleResult
 from hfb.refine.frames import InitialisedSequence
 from hfb.structures import BlurSample, BrokenSample
+from hfb.unread import UnreadSample
 
 SET_UP_FAULTS = (AssetNotFoundError, AssetCorruptError, InferenceModeError)
 """Faults of the installation: every sample would fail alike, so the run stops."""
@@ -33,11 +34,63 @@ class Outcome:
         record: its metrics.
         results: what was found by each method, where it has been refined just now.
         broken: why it cannot be used.
+        digest: checksum of the files that it was read from, where they decide what is finished.
     """
 
     record: Record | None = None
     results: tuple[SampleResult, ...] = ()
     broken: BrokenSample | None = None
+    digest: str | None = None
+
+
+def evaluate_unread(
+    items: Sequence[UnreadSample],
+    pipeline: Callable[[], Pipeline],
+    finished: Callable[[str, str], Record | None],
+    watch: Watch | None = None,
+) -> list[Outcome]:
+    """Read and fit those samples that have not been finished yet.
+
+    Args:
+        items: the batch.
+        pipeline: gives the tools of the run; asked when there is something to fit.
+        finished: the record of a sample by its name and the checksum of its files; None: there is
+            none.
+        watch: progress display, callbacks and logger.
+
+    Returns:
+        One outcome a sample.
+
+    Raises:
+        AssetNotFoundError: see `evaluate_batch`.
+    """
+    outcomes, read = [], []
+    for item in items:
+        try:
+            digest = item.digest()
+            record = finished(item.sample_id, digest)
+            if record is None:
+                read.append((item, digest, item.read()))
+            else:
+                outcomes.append(Outcome(record))
+        except SET_UP_FAULTS:
+            raise
+        except Exception as error:  # damaged files raise all kinds of errors
+            raise_if_stopped()
+            outcomes.append(_with_source(unusable(item.sample_id, error, "broken"), item))
+    if read:
+        new = evaluate_batch(pipeline(), [sample for *_, sample in read], ["hfb"], watch)
+        outcomes += [
+            _with_source(replace(outcome, digest=digest), item)
+            for outcome, (item, digest, _) in zip(new, read, strict=True)
+        ]
+    return outcomes
+
+
+def _with_source(outcome: Outcome, item: UnreadSample) -> Outcome:
+    if outcome.broken is None:
+        return outcome
+    return replace(outcome, broken=replace(outcome.broken, source=item.source))
 
 
 def evaluate_batch(
@@ -108,14 +161,16 @@ def _outcome(results: list[SampleResult]) -> Outcome:
     return Outcome(record_of(results), tuple(results))
 
 
-def unusable(sample_id: str, error: Exception) -> Outcome:
+def unusable(sample_id: str, error: Exception, otherwise: str = "failed") -> Outcome:
     """Why a sample has no result, in one line: its own fault, or the method's.
 
     Args:
         sample_id: names the sample.
         error: what was raised.
+        otherwise: whose fault errors are that nobody foresaw.
     """
-    is_its_fault = isinstance(error, HfbError) and not isinstance(error, NoPersonError)
-    text = str(error) if isinstance(error, HfbError) else f"{type(error).__name__}: {error}"
-    kind = "broken" if is_its_fault else "failed"
+    if isinstance(error, HfbError):
+        text, kind = str(error), "failed" if isinstance(error, NoPersonError) else "broken"
+    else:
+        text, kind = f"{type(error).__name__}: {error}", otherwise
     return Outcome(broken=BrokenSample(sample_id, " ".join(text.split()), kind))

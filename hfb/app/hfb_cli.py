@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.strategies import DDPStrategy
 
 from hfb.app.hfb_module import HfbModule
 from hfb.app.output.folder import check_output, default_output
@@ -18,6 +20,9 @@ from hfb.errors import InputError
 
 DEFAULTS = {"predict": ["run_hfb.yaml"], "test": ["run_hfb.yaml", "test.yaml"]}
 UNUSABLE_SAMPLES = 3
+MOST_WAITING = timedelta(days=7)
+"""That a process waits for the others at the end: a run that goes on may find all that is left to
+be the share of one of them."""
 # Arguments of Trainer methods that have no meaning here: nothing is trained or restored.
 _NOT_OFFERED = {"return_predictions", "ckpt_path", "weights_only", "verbose"}
 
@@ -37,8 +42,9 @@ class HfbCLI(QuietCLI):
             "--output",
             type=str | None,
             default=None,
-            help="folder for the results (default: below outputs/; a prediction's has the time as "
-            "its name, a test's is named after the settings, so that a stopped test goes on)",
+            help="folder for the results (default: below outputs/; that of a photo or clip has the "
+            "time as its name, that of a folder of photos and that of a test are named after the "
+            "settings, so that a stopped run goes on)",
         )
         parser.link_arguments("output", "model.output")
 
@@ -71,7 +77,11 @@ class HfbCLI(QuietCLI):
         if given.logger is True:
             kwargs["logger"] = RunLogger(model.output)
         kwargs["accelerator"] = _accelerator(given.accelerator, model.render.backend)
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if isinstance(trainer.strategy, DDPStrategy):
+            # Lightning has no setting for it where a strategy goes by its name.
+            trainer.strategy._timeout = MOST_WAITING
+        return trainer
 
 
 def _accelerator(given: Any, backend: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from hfb.app.clip.run import ClipFrame, ClipRun, part_of
-from hfb.app.evaluation import Outcome, evaluate_batch
+from hfb.app.evaluation import Outcome, evaluate_batch, evaluate_unread
 from hfb.app.output.evaluation_writer import EvaluationWriter
 from hfb.app.output.folder import default_output
 from hfb.app.output.prediction_writer import Prediction, PredictionWriter
@@ -32,6 +33,7 @@ from hfb.evaluate.trust import (
 from hfb.formation import BLUR_RATE_BINS
 from hfb.init import Initialiser
 from hfb.matte import Matting
+from hfb.processors import share_of_processors
 from hfb.ranges import check_value
 from hfb.refine.settings import RefineSettings
 from hfb.render import RenderSettings
@@ -39,6 +41,7 @@ from hfb.report.curves import LossCurves
 from hfb.report.settings import ReportSettings
 from hfb.report.tensorboard import FitImages
 from hfb.structures import BlurSample, BrokenSample
+from hfb.unread import UnreadSample
 
 
 class HfbModule(pl.LightningModule):
@@ -113,7 +116,6 @@ class HfbModule(pl.LightningModule):
         self.metrics = RunMetrics(self.methods, BLUR_RATE_BINS.get(table, ()))
         self._pipeline: Pipeline | None = None
         self._store: ResultStore | None = None
-        self._writer: PredictionWriter | None = None
         self._clip: ClipRun | None = None
         self._clip_warnings: list[tuple[FitWarning, ...]] = []
         self._progress = RunProgress(enabled=False)
@@ -141,16 +143,22 @@ class HfbModule(pl.LightningModule):
         if self.trainer.predicting:
             root = self.output or default_output("predict", self.config_text)
             self._progress.begin("reading")
-            self._writer = PredictionWriter(root, self._progress, self.report)
-            return [self._writer, self._progress]
+            self._store = ResultStore(root, settings=self.report)
+            return [PredictionWriter(self._store, self._progress), self._progress]
         root = self.output or default_output("test", self.config_text)
         self._store = ResultStore(root, self.baselines.inputs(self.methods), self.report)
         return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
 
     def setup(self, stage: str) -> None:
-        """Write where the first process of the run writes: each has a clock of its own."""
-        if self._writer is not None:
-            self._writer.root = Path(self.trainer.strategy.broadcast(str(self._writer.root)))
+        """Write where the first process of the run writes; share out the processors.
+
+        Each process has a clock of its own, and would take all processors for itself.
+        """
+        store, num_here = self._opened_store(), self.trainer.num_devices
+        store.root = Path(self.trainer.strategy.broadcast(str(store.root)))
+        if num_here > 1 and self.render_settings.num_threads is None:
+            threads = share_of_processors(num_here)
+            self.render_settings = replace(self.render_settings, num_threads=threads)
 
     def on_test_start(self) -> None:
         """Open the folder of the run.
@@ -187,7 +195,7 @@ class HfbModule(pl.LightningModule):
         store = self._opened_store()
         outcomes = [Outcome(broken=item) for item in batch if isinstance(item, BrokenSample)]
         samples = [item for item in batch if isinstance(item, BlurSample)]
-        finished = [store.finished(sample) for sample in samples]
+        finished = [store.finished(one.sample_id, store.digest(one)) for one in samples]
         new: list[Outcome] = [Outcome()] * len(samples)
         if not all(finished):
             watch = Watch(callbacks=self._followers())
@@ -211,23 +219,32 @@ class HfbModule(pl.LightningModule):
         return self._store
 
     @torch.no_grad()
-    def predict_step(self, batch: list[BlurSample], batch_idx: int) -> Prediction:
-        """Refine a batch of samples, or the next photo of a clip.
+    def predict_step(
+        self, batch: Sequence[BlurSample] | Sequence[UnreadSample], batch_idx: int
+    ) -> Prediction:
+        """Refine a batch of samples, those of a folder's photos that are left, or a clip's next.
 
         Args:
-            batch: samples, or one photo that says of which clip it is one.
+            batch: samples, photos that have not been read, or one that says of which clip it is.
             batch_idx: unused.
 
         Returns:
             The results of the samples, or the photos of the clip that are finished with this one;
             a writer puts them on disk.
         """
-        if batch and batch[0].part is not None:
-            return Prediction(frames=self._step_clip(batch[0]))
+        unread = [item for item in batch if isinstance(item, UnreadSample)]
+        if unread:
+            watch, finished = Watch(callbacks=self._followers()), self._opened_store().finished
+            return Prediction(outcomes=evaluate_unread(unread, self.pipeline, finished, watch))
+        samples = [item for item in batch if isinstance(item, BlurSample)]
+        if not samples:  # of several processes, this one has nothing left
+            return Prediction()
+        if samples[0].part is not None:
+            return Prediction(frames=self._step_clip(samples[0]))
         progress, pipeline = self._progress, self.pipeline()
-        progress.begin("starting pose and matte", len(batch))
+        progress.begin("starting pose and matte", len(samples))
         started = []
-        for number, sample in enumerate(batch, 1):
+        for number, sample in enumerate(samples, 1):
             started.append(pipeline.initialise(sample))
             progress.update(number)
         results = [r for (r,) in pipeline.run(started, ["hfb"], self._watch(with_bar=True))]

@@ -64,8 +64,8 @@ PREDICT = FirstOptions(
         "frame is a photo, and all are fitted as one motion",
         "--data.frames START:STOP[,START:STOP ...]": "frames of the clip to average into one "
         "blurry photo, or into consecutive ones, instead of the whole clip",
-        "--data.background_frame NUMBER": "frame of the clip that shows the scene without the "
-        "person; otherwise the scene is made from all frames",
+        "--data.folder DIR": "many photos, each with its background, instead of one; a stopped run "
+        "goes on (docs/BATCHES.md)",
         "--data.region [LEFT,TOP,RIGHT,BOTTOM]": "the part of the image to look at, px, where "
         "several people move",
         "--data.camera FILE": 'JSON with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], '
@@ -76,6 +76,7 @@ PREDICT = FirstOptions(
     },
     (
         "--data.image photo.jpg --data.background empty_scene.jpg",
+        "--data.folder photos --trainer.devices 2 --trainer.strategy ddp",
         "--data.video clip.mp4 --data.frames 40:49 --data.background_frame 229",
     ),
 )

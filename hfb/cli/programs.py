@@ -112,7 +112,7 @@ def _position_of_word(typed: list[str]) -> int | None:
 
 
 _REFINEMENT = {
-    "predict": "your own photo or clip: body, motion and sharp video from blurry photos",
+    "predict": "your own photos or clip: body, motion and sharp video from blurry photos",
     "test": "a data set: the paper's tables, resumable",
 }
 _TRAINING = {

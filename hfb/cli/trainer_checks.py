@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def check_devices(devices: int | str | list[int], accelerator: Any = "cpu") -> N
         )
     if devices == "auto" or not (is_cpu or accelerator in ("gpu", "cuda")):
         return
+    if is_cpu and "SLURM_PROCID" in os.environ:
+        return  # its tasks run already, each with a few processors of the machine
     most = count_processors() if is_cpu else torch.cuda.device_count()
     text = str(devices).strip()
     wanted = len(devices) if isinstance(devices, list) else _whole_number(text)

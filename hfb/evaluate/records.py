@@ -12,7 +12,7 @@ from typing import Any
 
 from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust import explains_nothing, warnings_of_result
 from hfb.export import atomic_write
 from hfb.formation import blur_rate
 from hfb.structures import BlurSample
@@ -37,6 +37,7 @@ def record_of(results: list[SampleResult]) -> Record:
             result.method: {
                 "seconds": result.seconds,
                 "warnings": [warning.code for warning in warnings_of_result(result)],
+                "explains_nothing": explains_nothing(warnings_of_result(result)),
                 "guard": guard_of(result),
                 **asdict(result.metrics),
             }
@@ -65,12 +66,19 @@ def rows_of(record: Record) -> list[dict[str, str]]:
             "frames": str(record["frames"]),
             "blur_rate": _cell(record["blur_rate"]),
             **{name: _cell(metrics[name]) for name in names},
+            "risk": _cell(_risk(metrics.get("guard", []))),
             "seconds": _cell(metrics["seconds"]),
             "warnings": " ".join(metrics.get("warnings", [])),
             **initial,
         }
         for method, metrics in record["methods"].items()
     ]
+
+
+def _risk(guard: list[Record]) -> float | None:
+    """Of several photos the mean."""
+    risks = [photo["risk"] for photo in guard if photo["risk"] is not None]
+    return sum(risks) / len(risks) if risks else None
 
 
 def metric_names() -> list[str]:

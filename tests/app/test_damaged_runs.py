@@ -156,3 +156,10 @@ def test_as_many_processes_as_processors_are_fine(
     monkeypatch.setattr("hfb.cli.trainer_checks.count_processors", lambda: 2)
     check_devices(devices)
     check_devices(devices, "auto")
+
+
+def test_tasks_of_slurm_have_been_counted_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of eight tasks of a machine may be confined to two of its processors."""
+    monkeypatch.setattr("hfb.cli.trainer_checks.count_processors", lambda: 2)
+    monkeypatch.setenv("SLURM_PROCID", "5")
+    check_devices(8)

@@ -52,7 +52,10 @@ def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image": "a.png", "video": "b.mp4"}, "either an image or a video, not both"),
+        (
+            {"image": "a.png", "video": "b.mp4"},
+            "give one of image, video and folder",
+        ),
         ({"image": "a.png"}, r"a\.png.*no such file"),
         ({"image": "a.png", "frames": "1:2"}, "belong to a video"),
         ({"image": "a.png", "background_frame": 3}, "belong to a video"),

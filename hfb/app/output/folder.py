@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from hfb.app.output.kept import read_config
 from hfb.app.output.result_store import config_fingerprint
 from hfb.errors import InputError
 from hfb.evaluate.records import read_csv
@@ -30,13 +31,22 @@ def default_output(command: str, config_text: str) -> Path:
         config_text: the resolved configuration, as YAML.
 
     Returns:
-        For a prediction named after the time; for a test after the configuration, so that a stopped
-        test goes on.
+        For a photo or clip named after the time; for many photos and for a test after the
+        configuration, so that a stopped run goes on.
     """
-    if command == "predict":
+    if command == "predict" and not _is_of_many(config_text):
         # To the millisecond: predictions that a loop starts at once have folders of their own.
         return OUTPUTS / datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")[:-3]
-    return OUTPUTS / f"test-{config_fingerprint(config_text)}"
+    return OUTPUTS / f"{command}-{config_fingerprint(config_text)}"
+
+
+def _is_of_many(config_text: str) -> bool:
+    """Whether a prediction is of a folder of photos."""
+    if "folder:" not in config_text:
+        return False
+    data = read_config(config_text).get("data")
+    arguments = data.get("init_args") if isinstance(data, dict) else None
+    return isinstance(arguments, dict) and arguments.get("folder") is not None
 
 
 def check_output(root: Path) -> None:

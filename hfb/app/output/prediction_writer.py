@@ -11,6 +11,9 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 
 from hfb.app.clip.run import ClipFrame
 from hfb.app.clip.writer import ClipWriter
+from hfb.app.evaluation import Outcome
+from hfb.app.output.photos_writer import PhotosWriter
+from hfb.app.output.result_store import ResultStore
 from hfb.app.output.sample_files import SampleFiles
 from hfb.app.progress import RunProgress
 from hfb.evaluate.results import SampleResult
@@ -18,7 +21,6 @@ from hfb.export import atomic_write
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import LossCurves
 from hfb.report.lines import result_lines
-from hfb.report.settings import ReportSettings
 
 
 class Prediction:
@@ -27,32 +29,55 @@ class Prediction:
     Args:
         results: of samples.
         frames: of a clip.
+        outcomes: of photos of a folder; None: the batch was none of a folder.
     """
 
     def __init__(
-        self, results: Sequence[SampleResult] = (), frames: Sequence[ClipFrame] = ()
+        self,
+        results: Sequence[SampleResult] = (),
+        frames: Sequence[ClipFrame] = (),
+        outcomes: Sequence[Outcome] | None = None,
     ) -> None:
         self.results = list(results)
         self.frames = list(frames)
+        self.outcomes = outcomes
 
 
 class PredictionWriter(BasePredictionWriter):
     """Writes what a prediction finds (layout: docs/FORMATS.md).
 
     Args:
-        root: the folder; made with the first result.
+        store: the folder, made with the first result, and which files a result has.
         progress: the display.
-        settings: which files a result has.
     """
 
-    def __init__(
-        self, root: Path, progress: RunProgress, settings: ReportSettings | None = None
-    ) -> None:
+    def __init__(self, store: ResultStore, progress: RunProgress) -> None:
         super().__init__(write_interval="batch")
-        self.root = root
+        self.store = store
         self.progress = progress
-        self.settings = settings or ReportSettings()
+        self.photos = PhotosWriter(store, progress)
         self._clip: ClipWriter | None = None
+
+    @property
+    def root(self) -> Path:
+        """Folder of the run."""
+        return self.store.root
+
+    def on_predict_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Before the first photo of a folder: open what a run before has left."""
+        self.photos.open(batch, trainer, pl_module.config_text)
+
+    def on_predict_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """When all processes are done with a folder: its table, and how many were of no use."""
+        self.photos.finish(trainer, pl_module.device)
+        pl_module.num_unusable += self.photos.num_unusable
 
     def write_on_batch_end(
         self,
@@ -75,11 +100,16 @@ class PredictionWriter(BasePredictionWriter):
             batch_idx: its number.
             dataloader_idx: unused.
         """
+        if prediction.outcomes is not None:
+            self.photos.take(prediction.outcomes, trainer, pl_module, batch_idx)
+            return
+        if not batch:
+            return
         fitter = pl_module.pipeline().fitter()
         if pl_module.config_text and batch_idx == 0:
             with atomic_write(self.root / "config.yaml") as part:
                 part.write_text(pl_module.config_text, encoding="utf-8")
-        if batch and batch[0].part is not None:
+        if batch[0].part is not None:
             self._write_clip(prediction.frames, batch[0], fitter)
         else:
             self._write_samples(prediction.results, fitter, pl_module.curves)
@@ -88,7 +118,7 @@ class PredictionWriter(BasePredictionWriter):
         self, results: list[SampleResult], fitter: Fitter, curves: LossCurves
     ) -> None:
         self.progress.begin("writing", len(results))
-        samples = SampleFiles(self.root, self.progress.print, self.settings)
+        samples = SampleFiles(self.root, self.progress.print, self.store.settings)
         for number, result in enumerate(results, 1):
             samples.write(result, fitter, curves.take(result))
             self.progress.update(number)
@@ -98,7 +128,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_clip(self, frames: list[ClipFrame], sample: Any, fitter: Fitter) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self.root, fitter, self.settings)
+            self._clip = ClipWriter(self.root, fitter, self.store.settings)
         for frame in frames:
             self._clip.add(frame)
         if sample.part.number + 1 < sample.part.total:

@@ -23,6 +23,7 @@ from hfb.evaluate.results import SampleResult
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import Curves
 from hfb.report.folder import fill_folder
+from hfb.report.page import write_sample_page
 from hfb.report.settings import ReportSettings
 from hfb.storage import atomic_folder, atomic_write
 from hfb.structures import BlurSample, BrokenSample
@@ -104,12 +105,17 @@ class ResultStore:
     def _unusable_files(self) -> list[Path]:
         return sorted((self.root / "unusable").glob("[!.]*.json"))
 
-    def finished(self, sample: BlurSample) -> Record | None:
-        """The record of this very sample, if it has been finished: same name, same images."""
-        record = self.record(sample.sample_id)
-        if record is None or record.get("digest") != self.digest(sample):
+    def finished(self, name: str, digest: str) -> Record | None:
+        """The record of this very sample, if it has been finished.
+
+        Args:
+            name: of the sample.
+            digest: of what its results depend on.
+        """
+        record = self.record(name)
+        if record is None or record.get("digest") != digest:
             return None
-        self._clear_unusable(sample.sample_id)
+        self._clear_unusable(name)
         return record
 
     def record(self, name: str) -> Record | None:
@@ -144,7 +150,11 @@ class ResultStore:
         return digest
 
     def write(
-        self, results: list[SampleResult], fitter: Fitter, curves: Sequence[Curves] = ()
+        self,
+        results: list[SampleResult],
+        fitter: Fitter,
+        curves: Sequence[Curves] = (),
+        digest: str | None = None,
     ) -> Record:
         """Write a sample finished by one or more methods; the first one's files come first.
 
@@ -152,18 +162,21 @@ class ResultStore:
             results: one a method.
             fitter: the tools of the run.
             curves: of its fit, one a photo.
+            digest: of what the results depend on; None: found from the sample.
 
         Raises:
             InputError: if the folder cannot be written.
         """
         record = record_of(results)
-        record["digest"] = self.digest(results[0].item.sample)
+        record["digest"] = digest or self.digest(results[0].item.sample)
         name = record["sample_id"]
         with atomic_folder(self.root / "samples" / name) as folder:
             for k, result in enumerate(results):
                 place = folder / result.method if k else folder
                 place.mkdir(exist_ok=True)
                 fill_folder(place, result, fitter, self.settings, None if k else curves)
+            if self.settings.page:
+                write_sample_page(folder, rows_of(record))
             (folder / RESULT_NAME).write_text(json.dumps(record, indent=1) + "\n")
         self._clear_unusable(name)
         self._records[name] = record
@@ -171,6 +184,16 @@ class ResultStore:
 
     def _clear_unusable(self, name: str) -> None:
         (self.root / "unusable" / f"{name}.json").unlink(missing_ok=True)
+
+    def keep_notes_of(self, names: Sequence[str]) -> None:
+        """Remove notes about samples that the run does not have any more.
+
+        Args:
+            names: of all samples of the run.
+        """
+        for path in self._unusable_files():
+            if path.stem not in names:
+                path.unlink(missing_ok=True)
 
     def write_unusable(self, broken: BrokenSample) -> None:
         """Note a sample that cannot be used.

@@ -12,7 +12,7 @@ from hfb.report.page.card import (
 )
 from hfb.report.page.numbers import clip_numbers, warning_rows
 from hfb.report.page.photo_view import PhotoView, frames_of_photos, view_of_photo
-from hfb.report.page.run_page import PAGE_NAME, write_run_page
+from hfb.report.page.run_page import PAGE_NAME, write_run_page, write_sample_page
 
 __all__ = [
     "CARD_NAME",
@@ -30,4 +30,5 @@ __all__ = [
     "warning_rows",
     "write_card",
     "write_run_page",
+    "write_sample_page",
 ]

@@ -16,15 +16,37 @@ from hfb.export import quantise
 
 QUALITY = 78
 """Of WebP: 5 to 10 kB for a picture of 360 px, without blocks that one would see."""
+THUMBNAIL_SIZE = 112
+"""Longer side, px."""
 _EFFORT = 2
 """Of 6; more takes longer than rendering the picture."""
 
 
 def picture(image: Float[Tensor, "3 h w"]) -> str:
     """An sRGB image in [0, 1] as the address of itself, WebP."""
+    return address(_webp(Image.fromarray(quantise(image))))
+
+
+def address(webp: bytes) -> str:
+    """A stored WebP image as the address of itself."""
+    return f"data:image/webp;base64,{_text(webp)}"
+
+
+def thumbnail(picture: str) -> bytes:
+    """What `picture` got, small enough for hundreds on a page, as WebP.
+
+    Args:
+        picture: address of an image.
+    """
+    image = Image.fromarray(pixels(picture))
+    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+    return _webp(image)
+
+
+def _webp(image: Image.Image) -> bytes:
     stored = io.BytesIO()
-    Image.fromarray(quantise(image)).save(stored, "WEBP", quality=QUALITY, method=_EFFORT)
-    return f"data:image/webp;base64,{_text(stored.getvalue())}"
+    image.save(stored, "WEBP", quality=QUALITY, method=_EFFORT)
+    return stored.getvalue()
 
 
 def packed(array: np.ndarray) -> str:

@@ -1,7 +1,8 @@
 """`report.html`: written from what a run has left on disk, so it is the same however it got there.
 
 The page holds everything it shows, three.js included, and its own policy forbids it the network.
-Of many samples it holds the worst and the best; the table has all.
+Of many samples it holds the worst and the best; of the others small pictures, which link to pages
+of their own; the table has all.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from hfb.evaluate.records import read_csv
 from hfb.evaluate.tables import COLUMNS, NAMES, table_markdown
 from hfb.export import atomic_write
 from hfb.report.page.card import CARD_NAME, Card, read_card
-from hfb.report.page.packing import deflated
+from hfb.report.page.packing import address, deflated, thumbnail
 from hfb.report.page.paper import PAPER_ERROR_MM, PAPER_IOU
 
 PAGE_NAME = "report.html"
+THUMBNAIL_NAME = "thumbnail.webp"
 MOST_CARDS = 12
 """Samples that are drawn; each takes 200 to 500 kB."""
+MOST_THUMBNAILS = 1000
+"""Small pictures of the others, which link to pages of their own; each takes 2 kB."""
 _ORDER = ("mpjpe_best_direction_mm", "iou_best_direction", "reblur_psnr_db")
 """By the first of these that a run has, samples are called better or worse."""
 _COLUMNS = (
@@ -38,7 +42,9 @@ _COLUMNS = (
     "iou_best_direction",
     "reblur_psnr_db",
     "matte_iou",
+    "risk",
     "seconds",
+    "state",
     "warnings",
 )
 """What of `per_sample.csv` the page needs: tables and plots."""
@@ -68,6 +74,7 @@ def write_run_page(root: Path) -> Path | None:
     surfaces: Card = {}
     for card in cards.values():
         surfaces |= card.pop("surfaces")
+    others = [name for name in ranked if name not in cards]
     run = {
         "name": root.resolve().name,
         "rows": rows,
@@ -77,19 +84,68 @@ def write_run_page(root: Path) -> Path | None:
         "evaluation": _evaluation(root),
         "unusable": _unusable(root),
         "surfaces": surfaces,
+        "thumbnails": _thumbnails(root, others[:MOST_THUMBNAILS]),
+        "pages": [n for n in others if (root / "samples" / n / PAGE_NAME).is_file()],
     }
-    with atomic_write(root / PAGE_NAME) as part:
+    return _write(root, run, cards)
+
+
+def write_sample_page(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write the page of one sample of many, and the small picture of it on the page of all.
+
+    Args:
+        folder: of the sample, below `samples/` of its run; without a card nothing is written.
+        rows: of the sample in the table of its run.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    card = read_card(folder / CARD_NAME)
+    if card is None:
+        return
+    name = card["sample_id"]
+    run = {
+        "name": name,
+        "rows": [_known(row) for row in rows],
+        "ranked": [name],
+        "best": None,
+        "titles": TITLES,
+        "evaluation": None,
+        "unusable": [],
+        "surfaces": card.pop("surfaces"),
+        "thumbnails": {},
+        "pages": [],
+        "up": f"../../{PAGE_NAME}",
+    }
+    _write(folder, run, {name: card})
+    with atomic_write(folder / THUMBNAIL_NAME) as part:
+        part.write_bytes(thumbnail(card["photos"][0]["photo"]))
+
+
+def _write(folder: Path, run: dict[str, Any], cards: dict[str, Card]) -> Path:
+    with atomic_write(folder / PAGE_NAME) as part:
         part.write_text(_html(run, cards), encoding="utf-8")
-    return root / PAGE_NAME
+    return folder / PAGE_NAME
+
+
+def _thumbnails(root: Path, names: Sequence[str]) -> dict[str, str]:
+    """The small pictures that there are, by sample."""
+    paths = {name: root / "samples" / name / THUMBNAIL_NAME for name in names}
+    return {name: address(path.read_bytes()) for name, path in paths.items() if path.is_file()}
 
 
 def _rows(root: Path) -> list[dict[str, str]]:
     """The samples and methods of the run; a clip, which has no row, has one of its name."""
     table = read_csv(root / "per_sample.csv")
-    rows = [{name: row[name] for name in _COLUMNS if row.get(name)} for row in table]
+    rows = [_known(row) for row in table if row.get("method")]
     named = {row["sample_id"] for row in rows}
     clips = sorted(path.parent.name for path in (root / "samples").glob("[!.]*/per_photo.csv"))
     return rows + [{"sample_id": name, "method": "hfb"} for name in clips if name not in named]
+
+
+def _known(row: dict[str, str]) -> dict[str, str]:
+    """The cells that the page shows."""
+    return {name: row[name] for name in _COLUMNS if row.get(name)}
 
 
 def _ranked(rows: Sequence[dict[str, str]]) -> list[str]:

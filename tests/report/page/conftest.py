@@ -10,7 +10,7 @@ from started_samples import with_start
 import hfb
 from datamodules import synthetic
 from hfb.evaluate.records import read_csv, write_csv
-from hfb.report.page import CARD_NAME, write_run_page
+from hfb.report.page import CARD_NAME, write_run_page, write_sample_page
 
 STAGE = {"num_steps": 3, "refresh_matte": False, "choose_directions": False}
 SETTINGS = {
@@ -53,3 +53,12 @@ def many(saved: Path, tmp_path: Path) -> Path:
     write_csv(root / "per_sample.csv", rows)
     write_run_page(root)
     return root
+
+
+@pytest.fixture
+def paged(many: Path) -> Path:
+    """The same, where each sample has a page of its own."""
+    for row in read_csv(many / "per_sample.csv"):
+        write_sample_page(many / "samples" / row["sample_id"], [row])
+    write_run_page(many)
+    return many

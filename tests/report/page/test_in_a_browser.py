@@ -116,3 +116,23 @@ def test_samples_are_chosen_and_sorted(look: Open, many: Path) -> None:
     page.execute_script(f"{head}.click(); {head}.click();")
     assert page.execute_script(names) == [f"s{k:02d}" for k in reversed(range(14))]
     assert [line for line in page.get_log("browser") if line["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_small_pictures_lead_to_pages_and_back(
+    look: Open, paged: Path, size: tuple[int, int]
+) -> None:
+    page = look(paged, size)
+    links = page.find_elements("css selector", "#others a")
+    assert [link.get_attribute("title") for link in links] == ["s07", "s06"]
+    drawn = "return [...document.querySelectorAll('#others img')].map(i => i.naturalWidth)"
+    assert min(page.execute_script(drawn)) > 50
+    assert page.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    page.execute_script("document.querySelector('#others a').click()")
+    own = look(paged / "samples" / "s07", size)
+    assert own.execute_script("return document.querySelector('#sample h2').textContent") == "s07"
+    assert [line for line in own.get_log("browser") if line["level"] == "SEVERE"] == []
+    (file,) = own.find_elements("css selector", '#sample a[href$="mesh.glb"]')
+    assert file.get_attribute("href").endswith("samples/s07/mesh.glb")
+    up = own.find_element("css selector", "#summary a").get_attribute("href")
+    assert up == (paged / PAGE_NAME).as_uri()

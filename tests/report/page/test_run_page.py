@@ -8,7 +8,7 @@ import pytest
 
 import hfb
 from hfb.evaluate.records import read_csv, write_csv
-from hfb.report.page import CARD_NAME, PAGE_NAME, write_run_page
+from hfb.report.page import CARD_NAME, PAGE_NAME, run_page, write_run_page, write_sample_page
 from hfb.report.page.paper import PAPER_ERROR_MM, PAPER_IOU
 
 ASSETS = "hfb/report/page/assets"
@@ -51,6 +51,46 @@ def test_of_many_samples_the_worst_and_the_best_are_drawn(many: Path) -> None:
     assert run["ranked"] == [f"s{k:02d}" for k in reversed(range(14))]
     assert drawn == [*run["ranked"][:6], *run["ranked"][-6:]]
     assert len(run["rows"]) == 14
+
+
+def test_the_others_have_small_pictures_and_pages_of_their_own(paged: Path) -> None:
+    run = part(paged / PAGE_NAME, "run")
+    others = run["ranked"][6:8]
+    assert sorted(run["thumbnails"]) == sorted(run["pages"]) == sorted(others)
+    assert all(len(picture) < 6000 for picture in run["thumbnails"].values())
+    own = paged / "samples" / others[0] / PAGE_NAME
+    (card,) = cards_of(own)
+    assert card["sample_id"] == others[0]
+    assert part(own, "run")["surfaces"]
+    assert [row["sample_id"] for row in part(own, "run")["rows"]] == [others[0]]
+
+
+def test_the_page_stays_small_whatever_the_number(
+    paged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_page, "MOST_CARDS", 2)
+    monkeypatch.setattr(run_page, "MOST_THUMBNAILS", 3)
+    write_run_page(paged)
+    run = part(paged / PAGE_NAME, "run")
+    assert len(cards_of(paged / PAGE_NAME)) == 2
+    assert list(run["thumbnails"]) == run["ranked"][1:4], "the worst of them"
+    assert len(run["pages"]) == 12
+
+
+def test_a_sample_without_a_card_has_no_page(paged: Path) -> None:
+    folder = paged / "samples" / "s00"
+    for name in (CARD_NAME, PAGE_NAME):
+        (folder / name).unlink()
+    write_sample_page(folder, [])
+    assert not (folder / PAGE_NAME).exists()
+
+
+def test_rows_without_a_result_are_not_ranked(many: Path) -> None:
+    rows = read_csv(many / "per_sample.csv")
+    rows.append({**dict.fromkeys(rows[0], ""), "sample_id": "broken"})
+    write_csv(many / "per_sample.csv", rows)
+    write_run_page(many)
+    assert "broken" not in part(many / PAGE_NAME, "run")["ranked"]
 
 
 def test_hostile_names_end_no_element(many: Path) -> None:

@@ -8,6 +8,8 @@ const COLUMNS = [
   ["iou_best_direction", "IoU", 2],
   ["reblur_psnr_db", "re-blur dB", 1],
   ["matte_iou", "matte IoU", 2],
+  ["risk", "risk", 2],
+  ["state", "state"],
   ["seconds", "s", 0],
   ["warnings", "warnings"],
 ];
@@ -33,7 +35,9 @@ function choose(name, scroll = true) {
 function showSummary() {
   const names = new Set(run.rows.map((row) => row.sample_id)),
     warned = run.rows.filter((row) => row.warnings).length;
-  const parts = [`Run “${run.name}”: ${names.size} ${names.size === 1 ? "sample" : "samples"}`];
+  const parts = run.up
+    ? ["One sample of a run"]
+    : [`Run “${run.name}”: ${names.size} ${names.size === 1 ? "sample" : "samples"}`];
   if (names.size > 1 && warned) parts.push(`${warned} with warnings`);
   if (run.unusable.length) parts.push(`${run.unusable.length} could not be used`);
   document.getElementById("summary").textContent = parts.join(", ") + ".";
@@ -93,6 +97,38 @@ function showStrip() {
   }
 }
 
+// Samples that are not on the page: small pictures that lead to pages of their own.
+function showOthers() {
+  const others = run.ranked.filter((name) => name in run.thumbnails);
+  if (!others.length) return;
+  document.getElementById("others").append(
+    element("h3", {}, `${others.length} more, worst first`),
+    element(
+      "div",
+      { class: "grid tall" },
+      ...others.map((name) =>
+        element(
+          "a",
+          { href: pageOf(name), title: name, class: severe(name) ? "bad" : "" },
+          element("img", { src: run.thumbnails[name], alt: "", loading: "lazy" }),
+          element("span", {}, name),
+        ),
+      ),
+    ),
+  );
+}
+
+function severe(name) {
+  return run.rows.some((row) => row.sample_id === name && row.state === "unexplained");
+}
+
+const withPages = new Set(run.pages);
+
+function pageOf(name) {
+  const file = withPages.has(name) ? "report.html" : "comparison.png";
+  return `samples/${encodeURIComponent(name)}/${file}`;
+}
+
 function showRows() {
   const columns = COLUMNS.filter(([name]) => run.rows.some((row) => row[name]));
   const heads = columns.map(([name, title, digits]) =>
@@ -117,7 +153,7 @@ function showRows() {
       return element(
         "td",
         {},
-        element("a", { href: `samples/${encodeURIComponent(row.sample_id)}/comparison.png` }, row.sample_id),
+        element("a", { href: pageOf(row.sample_id) }, row.sample_id),
       );
     }
     const text =
@@ -174,12 +210,19 @@ function showUnusable() {
     );
 }
 
+function showWayUp() {
+  if (!run.up) return;
+  document.getElementById("summary").append(" ", element("a", { href: run.up }, "All samples of the run"));
+}
+
 showSummary();
+showWayUp();
 showEvaluation();
 if (run.ranked.length > 1 || run.unusable.length) {
   document.getElementById("samples").hidden = false;
   showStrip();
   showRows();
+  showOthers();
   showUnusable();
 }
 const first = run.ranked.find((name) => cards.has(name));

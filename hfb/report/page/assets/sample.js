@@ -111,7 +111,7 @@ class SamplePanel {
   }
 
   files(card) {
-    const folder = `samples/${encodeURIComponent(card.sample_id)}`;
+    const folder = this.run.up ? "." : `samples/${encodeURIComponent(card.sample_id)}`;
     const links = FILES.filter(([name]) => card.files.includes(name)).flatMap(([name, title], k) => [
       k ? " · " : "",
       element("a", { href: `${folder}/${name}` }, name),
