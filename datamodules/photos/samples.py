@@ -26,6 +26,7 @@ from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.init.detect.without_background import without_background
+from hfb.init.people.taking import painted_over
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
@@ -60,6 +61,32 @@ def sample_from_image(
             `check_pair`.
         NoPersonError: if there is no background, and nobody is found without one.
     """
+    sample = lone_photo_of(image, alpha, estimate, camera)
+    if background is None:
+        return without_background(sample, str(image), region)
+    blurry, scene = sample.blurry, read_image(background)
+    check_pair(blurry[0], scene, str(image), str(background))
+    matched = matched_background(blurry, Background(scene), str(image))
+    return replace(sample, background=matched.scene, background_known=matched.known)
+
+
+def lone_photo_of(
+    image: str | Path,
+    alpha: str | Path | None = None,
+    estimate: str | Path | None = None,
+    camera: str | Path | None = None,
+) -> BlurSample:
+    """Read a photo without anything behind the person: its background is the photo itself.
+
+    Args:
+        image: the photo.
+        alpha: as `sample_from_image`.
+        estimate: as `sample_from_image`.
+        camera: as `sample_from_image`.
+
+    Raises:
+        InputError: if a file cannot be used.
+    """
     blurry = read_image(image)
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
@@ -70,13 +97,7 @@ def sample_from_image(
         fps=1.0 / exposure,
         source=str(image),
     )
-    sample = with_options(sample, alpha, estimate, camera)
-    if background is None:
-        return without_background(sample, str(image), region)
-    scene = read_image(background)
-    check_pair(blurry, scene, str(image), str(background))
-    matched = matched_background(blurry[None], Background(scene), str(image))
-    return replace(sample, background=matched.scene, background_known=matched.known)
+    return with_options(sample, alpha, estimate, camera)
 
 
 def sample_from_video(
@@ -186,10 +207,9 @@ def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSa
             f"region {list(region)} must be left < right within 0..{width} and top < bottom within "
             f"0..{height}"
         )
-    difference = sample.blurry - sample.background
-    noise = 3.0 * float(difference.abs().median())
-    blurry = sample.background + difference.clamp(-noise, noise)
-    blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
+    outside = torch.ones(1, height, width, dtype=torch.bool)
+    outside[..., top:bottom, left:right] = False
+    blurry = painted_over(sample.blurry, sample.background, outside)
     return replace(sample, blurry=blurry)
 
 

@@ -21,6 +21,7 @@ from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
 from hfb.report.page import (
     MOST_PHOTOS,
+    PEOPLE_NAME,
     Card,
     PhotoView,
     clip_card,
@@ -125,6 +126,8 @@ class ClipWriter:
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
             write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
+            if sample.chosen is not None:
+                write_image(folder / PEOPLE_NAME, sample.chosen.picture)
             if self.settings.page:
                 write_card(folder, self._card(whole, refinements))
         with atomic_write(self.root / "summary.txt") as part:
