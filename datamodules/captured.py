@@ -15,8 +15,8 @@ from datamodules.photos.plate import video_background
 from datamodules.photos.samples import (
     lone_photo_of,
     only_region,
-    sample_from_image,
     sample_from_video,
+    with_background,
     with_options,
 )
 from datamodules.photos.several import clips_of_people
@@ -197,12 +197,11 @@ class CapturedDataModule(SampleDataModule):
         return ClipPhotos(video, settings, template, prepare, steady)
 
     def _read(self) -> list[BlurSample]:
-        if self.image is not None and self.background is None:
-            alone = lone_photo_of(self.image, **self.options)
-            return people_without_background(alone, self.person, self.image, self.region)
         if self.image is not None:
-            given = (self.options[name] for name in ("alpha", "estimate", "camera"))
-            return [sample_from_image(self.image, self.background, *given)]
+            photo = lone_photo_of(self.image, **self.options)
+            if self.background is not None:
+                return [with_background(photo, self.image, self.background)]
+            return people_without_background(photo, self.person, self.image, self.region)
         if self.video is not None:
             if isinstance(self.frames, int):
                 # YAML 1.1 takes 40:49 for a number in base 60

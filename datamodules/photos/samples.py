@@ -26,7 +26,6 @@ from hfb.files.mattes import read_matte
 from hfb.files.memory import check_memory
 from hfb.files.sample_checks import check_pair, sample_name
 from hfb.init.detect.without_background import without_background
-from hfb.init.people.taking import painted_over
 from hfb.structures import BlurSample
 
 DEFAULT_EXPOSURE_S = 1 / 30
@@ -64,10 +63,7 @@ def sample_from_image(
     sample = lone_photo_of(image, alpha, estimate, camera)
     if background is None:
         return without_background(sample, str(image), region)
-    blurry, scene = sample.blurry, read_image(background)
-    check_pair(blurry[0], scene, str(image), str(background))
-    matched = matched_background(blurry, Background(scene), str(image))
-    return replace(sample, background=matched.scene, background_known=matched.known)
+    return with_background(sample, image, background)
 
 
 def lone_photo_of(
@@ -98,6 +94,23 @@ def lone_photo_of(
         source=str(image),
     )
     return with_options(sample, alpha, estimate, camera)
+
+
+def with_background(sample: BlurSample, image: str | Path, background: str | Path) -> BlurSample:
+    """A photo with the scene behind it, brought to its view and tones.
+
+    Args:
+        sample: the photo.
+        image: its file, for errors.
+        background: the same scene without the person.
+
+    Raises:
+        InputError: if it cannot be read or does not belong to the photo.
+    """
+    scene = read_image(background)
+    check_pair(sample.blurry[0], scene, str(image), str(background))
+    matched = matched_background(sample.blurry, Background(scene), str(image))
+    return replace(sample, background=matched.scene, background_known=matched.known)
 
 
 def sample_from_video(
@@ -207,9 +220,10 @@ def only_region(sample: BlurSample, region: tuple[int, int, int, int]) -> BlurSa
             f"region {list(region)} must be left < right within 0..{width} and top < bottom within "
             f"0..{height}"
         )
-    outside = torch.ones(1, height, width, dtype=torch.bool)
-    outside[..., top:bottom, left:right] = False
-    blurry = painted_over(sample.blurry, sample.background, outside)
+    difference = sample.blurry - sample.background
+    noise = 3.0 * float(difference.abs().median())
+    blurry = sample.background + difference.clamp(-noise, noise)
+    blurry[..., top:bottom, left:right] = sample.blurry[..., top:bottom, left:right]
     return replace(sample, blurry=blurry)
 
 

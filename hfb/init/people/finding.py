@@ -21,7 +21,7 @@ from hfb.init.detect.blazepose import BlazePose
 from hfb.init.detect.decoding import Roi, roi_from_points
 from hfb.init.detect.landmarks import Landmarks
 from hfb.init.detect.search import draw_body
-from hfb.init.people.owners import RIM, Body, owners, territory_of
+from hfb.init.people.owners import RIM, Body, disc, owners, territory_of
 from hfb.matte import moving_pixels
 
 _SIDE = 1280
@@ -155,8 +155,7 @@ def _bodies(
             break
         bodies += new
         for body in new:
-            width = 2 * max(1, round(2 * RIM * body.height)) + 1
-            left &= cv2.dilate(body.drawn.astype(np.uint8), np.ones((width, width))) == 0
+            left &= cv2.dilate(body.drawn.astype(np.uint8), disc(2 * RIM * body.height)) == 0
         gone = cv2.resize((moves & ~left).astype(np.uint8), image.shape[1::-1]) > 0
         image = np.where(gone[..., None], background, image)
     return bodies

@@ -77,7 +77,16 @@ def territory_of(
         return territory
     nearest = _distances(bodies).argmin(0) + 1
     for k, body in enumerate(bodies, 1):
-        width = 2 * max(1, round(RIM * body.height)) + 1
-        grown = cv2.dilate((owner == k).astype(np.uint8), np.ones((width, width), np.uint8)) > 0
+        grown = cv2.dilate((owner == k).astype(np.uint8), disc(RIM * body.height)) > 0
         territory[grown & (owner == 0) & (nearest == k)] = k
     return territory
+
+
+def disc(radius: float) -> UInt8[np.ndarray, "d d"]:
+    """What masks are grown by.
+
+    Args:
+        radius: px.
+    """
+    width = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)).astype(np.uint8)

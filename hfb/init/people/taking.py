@@ -14,8 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool
 
 from hfb.errors import HfbError, InputError
 from hfb.init.detect.blazepose import BlazePose
@@ -29,8 +28,6 @@ _logger = logging.getLogger("hfb")
 Choice = int | Literal["all"] | None
 """A person's number, everybody, or whoever moves most."""
 
-_NOISE = 3.0
-"""Differences that may stay where somebody was painted over, in median differences."""
 _MOST_NAMED = 6
 
 
@@ -132,14 +129,22 @@ def in_words(people: People) -> str:
     Args:
         people: at least one.
     """
-    width, parts = people.size[1], []
-    for number, seen in enumerate(people.seen, 1):
-        photo = people.shown if people.shown in seen else min(seen)
-        (x, _), (_, top, _, bottom) = seen[photo].centre, seen[photo].box
-        side = ("left", "middle", "right")[min(2, int(3 * max(x, 0.0) / width))]
-        parts.append(f"{number} ({side}, {bottom - top:.0f} px tall)")
+    places = [seen[people.shown if people.shown in seen else min(seen)] for seen in people.seen]
+    from_left = sorted(range(len(places)), key=lambda k: places[k].centre[0])
+    parts = []
+    for number, person in enumerate(places):
+        _, top, _, bottom = person.box
+        side = _side(from_left.index(number), len(places))
+        parts.append(f"{number + 1} ({side}, {bottom - top:.0f} px tall)")
     rest = len(parts) - _MOST_NAMED
     return ", ".join(parts[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _side(rank: int, count: int) -> str:
+    """Where somebody is among the others, counted from the left."""
+    if count <= 3:
+        return ("left", "middle", "right")[round(2 * rank / max(1, count - 1))]
+    return f"number {rank + 1} from the left"
 
 
 def own_name(sample_id: str, number: int, choice: Choice) -> str:
@@ -179,28 +184,8 @@ def without_others(
     height, width = sample.blurry.shape[-2:]
     masks = [_others(people, number, photo, height, width) for photo in photos]
     others = torch.from_numpy(np.stack(masks))[:, None]
-    painted = painted_over(sample.blurry, sample.background, others)
+    painted = torch.where(others, sample.background, sample.blurry)
     return replace(sample, blurry=painted, others=others.float())
-
-
-def painted_over(
-    blurry: Float[Tensor, "T 3 H W"],
-    background: Float[Tensor, "3 H W"],
-    where: Bool[Tensor, "*T 1 H W"],
-) -> Float[Tensor, "T 3 H W"]:
-    """Photos with the background in some places.
-
-    They may differ from it there by the usual noise and no more, so that the noise can still be
-    measured.
-
-    Args:
-        blurry: photos, sRGB.
-        background: the scene, sRGB.
-        where: what is painted over.
-    """
-    difference = blurry - background
-    noise = _NOISE * float(difference.abs().median())
-    return torch.where(where, background + difference.clamp(-noise, noise), blurry)
 
 
 def _of_person(sample: BlurSample, people: People, number: int, choice: Choice) -> BlurSample:
