@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 
 from hfb.app.clip.run import ClipFrame
-from hfb.app.clip.writer import ClipWriter
+from hfb.app.clip.writer import ClipWriter, named_lines
 from hfb.app.output.sample_files import SampleFiles
 from hfb.app.progress import RunProgress
 from hfb.evaluate.results import SampleResult
@@ -53,6 +53,7 @@ class PredictionWriter(BasePredictionWriter):
         self.progress = progress
         self.settings = settings or ReportSettings()
         self._clip: ClipWriter | None = None
+        self._summary: list[str] = []
 
     def write_on_batch_end(
         self,
@@ -98,7 +99,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_clip(self, frames: list[ClipFrame], sample: Any, fitter: Fitter) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self.root, fitter, self.settings)
+            self._clip = ClipWriter(self.root, fitter, self.settings, self._summary)
         for frame in frames:
             self._clip.add(frame)
         if sample.part.number + 1 < sample.part.total:
@@ -106,8 +107,7 @@ class PredictionWriter(BasePredictionWriter):
         self.progress.begin("writing", 1)
         self._clip.write(sample)
         self.progress.finish()
-        lines = self._clip.lines()
-        self._say([f"{sample.sample_id}: {lines[0]}", *lines[1:]])
+        self._say(named_lines(sample, self._clip.lines()))
         self._clip = None
 
     def _say(self, lines: list[str]) -> None:

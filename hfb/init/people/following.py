@@ -21,7 +21,7 @@ from hfb.init.people.finding import PeopleInPhoto, Person
 _REACH, _MORE_REACH, _FARTHEST = 1.0, 0.25, 2.5
 """How far somebody may be from where they are expected, in sizes: in the next photo, more for each
 photo they were not seen in, at most."""
-_COLOURS = 2.0
+_COLOURS = 3.0
 """What a difference of colours (root mean square, sRGB) costs, in sizes."""
 _DEAREST = 1.6
 _FEWEST_SHARE = 0.05

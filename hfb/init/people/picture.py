@@ -41,7 +41,7 @@ def numbered_picture(people: People, taken: int) -> Float[Tensor, "3 h w"]:
         colour = _COLOURS[(number - 1) % len(_COLOURS)]
         own = (territory == number).astype(np.uint8)
         outline, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        thickness = max(1, round((4 if number == taken else 2) * unit))
+        thickness = max(2, round((4 if number == taken else 2) * unit))
         cv2.drawContours(image, outline, -1, colour, thickness, cv2.LINE_AA)
     for number, seen in enumerate(people.seen, 1):
         if people.shown in seen:
