@@ -122,7 +122,7 @@ def find_moving_people(
     return PeopleInPhoto(people, territory_of(bodies, owner))
 
 
-def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
+def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "h w 3"]:
     """What the networks read, reduced where it is large."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
@@ -161,20 +161,23 @@ def _bodies(
     return bodies
 
 
-def _parts(left: Bool[np.ndarray, "h w"], bodies: Sequence[Body]) -> list[tuple[int, ...]]:
+def _parts(
+    left: Bool[np.ndarray, "h w"], bodies: Sequence[Body]
+) -> list[tuple[int, int, int, int]]:
     """Boxes (x, y, width, height) of what may be people."""
     near = max(3, round(0.02 * max(left.shape)))
     joined = cv2.dilate(left.astype(np.uint8), np.ones((near, near), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(joined)
     smallest = min((body.height for body in bodies), default=0.0)
     least = max(_SMALLEST, _LEFT_SHARE * smallest)
-    return [tuple(stats[k, :4]) for k in range(1, count) if max(stats[k, 2:4]) > least]
+    boxes = stats[1:count, :4].tolist()
+    return [(x, y, w, h) for x, y, w, h in boxes if max(w, h) > least]
 
 
 def _regions(
     network: BlazePose,
     image: UInt8[np.ndarray, "H W 3"],
-    parts: Sequence[tuple[int, ...]],
+    parts: Sequence[tuple[int, int, int, int]],
     scale: float,
     is_first: bool,
 ) -> list[Roi]:
