@@ -19,15 +19,18 @@ from datamodules.photos.samples import (
     with_background,
     with_options,
 )
-from datamodules.photos.several import clips_of_people
+from datamodules.photos.several import (
+    Choice,
+    clips_of_people,
+    people_samples,
+    people_without_background,
+)
 from datamodules.photos.steady import steadier_of
 from datamodules.sample_module import SampleDataModule
 from hfb.errors import InputError
 from hfb.files.background_match import Background, matched_background
 from hfb.files.camera_motion import as_pixels
 from hfb.files.sample_checks import sample_name
-from hfb.init.people.lone import people_without_background
-from hfb.init.people.taking import Choice, people_samples
 from hfb.ranges import LIMIT, SEED, check_value
 from hfb.structures import BlurSample
 

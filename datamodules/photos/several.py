@@ -1,4 +1,4 @@
-"""Several people in a clip: found before the fits, so that each can be followed through it."""
+"""Several people in photos and clips: found before the fits, so that each can be followed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from datamodules.photos.clip import ClipPhotos
 from hfb.init.detect.blazepose import BlazePose
 from hfb.init.people.finding import find_moving_people
 from hfb.init.people.following import People, follow
+from hfb.init.people.lone import people_without_background
 from hfb.init.people.taking import (
     Choice,
     chosen_person,
     own_name,
     people_network,
+    people_samples,
     wanted,
     without_others,
 )
 from hfb.structures import BlurSample
+
+__all__ = ["Choice", "clips_of_people", "people_samples", "people_without_background"]
 
 _logger = logging.getLogger("hfb")
 
