@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader
 
 from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
 from datamodules.photos.folder import PhotoFolder
+from datamodules.photos.moment import around_moment, joined_photos
 from datamodules.photos.plate import video_background
-from datamodules.photos.samples import (
-    only_region,
-    sample_from_image,
-    sample_from_video,
-    with_options,
+from datamodules.photos.samples import only_region, sample_from_video, with_options
+from datamodules.photos.several import (
+    Choice,
+    clips_of_people,
+    people_samples,
+    samples_of_photo,
 )
 from datamodules.photos.steady import steadier_of
 from datamodules.sample_module import SampleDataModule
@@ -26,7 +28,7 @@ from hfb.files.background_match import Background, matched_background
 from hfb.files.camera_motion import as_pixels
 from hfb.files.images import existing_file
 from hfb.files.sample_checks import sample_name
-from hfb.ranges import BATCH_SIZE, SEED, check_value
+from hfb.ranges import BATCH_SIZE, LIMIT, SEED, check_value
 from hfb.structures import BlurSample
 
 
@@ -44,6 +46,8 @@ class CapturedDataModule(SampleDataModule):
         region: left, top, right and bottom, px, of the part of the image to look at, where
             several people move; outside, the photo is taken to be the background. Of a folder also
             a CSV file with the columns file,x0,y0,x1,y1.
+        person: which of several people: 1 is who moves most, and is taken if nothing is said; all
+            fits each, as a sample of their own; people.png shows who is who.
         camera: JSON file with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]} in
             px, and how far it looks down, "pitch_deg"; if not given, the focal length is guessed
             from the image size and the camera taken to be level.
@@ -52,6 +56,9 @@ class CapturedDataModule(SampleDataModule):
         frames: frames of the clip to average into one blurry photo, START:STOP (40:49 takes the
             nine frames 40 ... 48), instead of the whole clip; several with commas between them are
             several blurry photos.
+        at: a moment of the clip, in seconds (7.8) or as the number of a frame with an f (187f):
+            four consecutive photos around it are fitted together, which tell the direction of
+            time; clip.average says how many frames make a photo.
         clip: what to take of the whole clip, its settings.
         background_frame: frame of the clip that shows the scene without the person; if neither it
             nor `background` is given, the scene is made from frames of the whole clip, without
@@ -79,6 +86,8 @@ class CapturedDataModule(SampleDataModule):
         example_seed: int = 0,
         folder: str | None = None,
         batch_size: int = 1,
+        person: Choice = None,
+        at: float | str | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -92,11 +101,14 @@ class CapturedDataModule(SampleDataModule):
         self.options = {"alpha": alpha, "estimate": estimate, "camera": camera}
         self.table = region if isinstance(region, str) else None
         self.region = None if isinstance(region, str) else region
+        self.person = person
+        self.at = at
         self.example_seed = example_seed
-        self.samples: Sequence[BlurSample] | ClipPhotos | PhotoFolder | None = None
+        self.samples: Sequence[BlurSample] | ConcatDataset[BlurSample] | PhotoFolder | None = None
         check_value("data.batch_size", batch_size, int, BATCH_SIZE)
         check_value("data.background_frame", background_frame, int | None, (0, 1_000_000_000))
         check_value("data.example_seed", example_seed, int, SEED)
+        check_value("data.person", person, Choice, LIMIT)
         self._check_options()
 
     def _check_options(self) -> None:
@@ -109,11 +121,13 @@ class CapturedDataModule(SampleDataModule):
             "frames": self.frames is not None,
             "background_frame": self.background_frame is not None,
             "clip": self.clip != ClipSettings(),
+            "at": self.at is not None,
         }
         of_either = {
             "background": self.background is not None,
             **{name: value is not None for name, value in self.options.items()},
             "region": self.region is not None or self.table is not None,
+            "person": self.person is not None,
         }
         example = {"example_seed": self.example_seed != 0}
         of_folder = {
@@ -128,6 +142,10 @@ class CapturedDataModule(SampleDataModule):
             of_one = {name: of_either[name] for name in ("alpha", "estimate")}
             _refuse(of_one, "which belong to one photo; a folder's lie beside its photos")
             _refuse(of_video, "which belong to a video, not to a folder")
+            everybody = {"person=all": self.person == "all"}
+            _refuse(everybody, "which has one result a photo; give a number, or one photo a run")
+            told = {"region": self.region is not None and self.person is not None}
+            _refuse(told, "which says who is meant, together with a person (--data.person)")
             return
         _refuse(of_folder, "which is for folders")
         if self.image is not None:
@@ -135,7 +153,13 @@ class CapturedDataModule(SampleDataModule):
         elif self.background is not None and self.background_frame is not None:
             raise InputError("give either a background image or a background_frame, not both")
         elif self.frames is not None:
+            _refuse({"at": of_video["at"]}, "which chooses frames by itself, together with frames")
             _refuse({"clip": of_video["clip"]}, "which is for whole clips, together with frames")
+        elif self.at is not None and self.clip.part is not None:
+            raise InputError("give either a moment (--data.at) or a part of the clip, not both")
+        if self.person is not None:
+            told = {name: of_either[name] for name in ("region", "alpha", "estimate")}
+            _refuse(told, "which says who is meant, together with a person (--data.person)")
 
     def setup(self, stage: str) -> None:
         """Read the files; every fault is an InputError of one line."""
@@ -145,10 +169,31 @@ class CapturedDataModule(SampleDataModule):
             self.samples = self._find_photos(self.folder)
             return
         if self.video is not None and self.image is None and self.frames is None:
-            self.samples = self._read_clip(self.video)
+            if self.at is None:
+                clip = self._read_clip(self.video, self.clip)
+                clips = clips_of_people(clip, self.person) if self._looks_for_people else [clip]
+                self.samples = ConcatDataset(clips)
+                return
+            info = read_clip_info(self.video)
+            around = around_moment(self.at, self.clip, info, self.video)
+            samples = [joined_photos(self._read_clip(self.video, around), self.at)]
+        elif self.image is not None:
+            own = {"background": self.background, **self.options}
+            self.samples = samples_of_photo(self.image, self.region, self.person, **own)
             return
-        sample = self._read()
-        self.samples = [sample if self.region is None else only_region(sample, self.region)]
+        else:
+            samples = [self._read()]
+        if self.region is not None:
+            samples = [only_region(sample, self.region) for sample in samples]
+        if self.video is not None and self._looks_for_people:
+            samples = people_samples(samples[0], self.person, self.video)
+        self.samples = samples
+
+    @property
+    def _looks_for_people(self) -> bool:
+        """Whether nothing says yet who of several people is meant."""
+        told = (self.region, self.options["alpha"], self.options["estimate"])
+        return all(value is None for value in told)
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """One batch: a list of one sample; of a whole clip, a batch a photo, in order.
@@ -158,7 +203,7 @@ class CapturedDataModule(SampleDataModule):
         if self.samples is None:
             self.setup("predict")
         assert self.samples is not None, "setup reads them"
-        if isinstance(self.samples, ClipPhotos) and self.trainer and self.trainer.world_size > 1:
+        if isinstance(self.samples, ConcatDataset) and self.trainer and self.trainer.world_size > 1:
             raise InputError("a whole clip is refined by one process: set trainer.devices to 1")
         return self.loader(self.samples, self.batch_size)
 
@@ -169,19 +214,20 @@ class CapturedDataModule(SampleDataModule):
             for name, path in given.items()
             if path is not None
         }
-        return PhotoFolder(folder, for_all, self.table or self.region)
+        person = self.person if isinstance(self.person, int) else None
+        return PhotoFolder(folder, for_all, self.table or self.region, person)
 
-    def _read_clip(self, video: str) -> ClipPhotos:
+    def _read_clip(self, video: str, settings: ClipSettings) -> ClipPhotos:
         if self.options["alpha"] is not None:
             raise InputError(
                 "one alpha matte was given for a whole clip; leave it out, or write the clip as a "
                 "sample folder with a matte per photo"
             )
         info = read_clip_info(video)
-        frames = self.clip.frames(video, info.num_frames)
+        frames = settings.frames(video, info.num_frames)
         plate = video_background(video, self.background, self.background_frame, info.num_frames)
         behind = Background(plate.scene, plate.known)
-        first = average_frames(video, frames[: self.clip.average])
+        first = average_frames(video, frames[: settings.average])
         if first.shape == behind.scene.shape:  # if not, the first photo raises
             behind = matched_background(first[None], behind, video)
         steady = steadier_of(video, frames, as_pixels(behind.scene))
@@ -195,13 +241,9 @@ class CapturedDataModule(SampleDataModule):
         template = with_options(template, None, self.options["estimate"], self.options["camera"])
         region = self.region
         prepare = None if region is None else (lambda sample: only_region(sample, region))
-        return ClipPhotos(video, self.clip, template, prepare, steady)
+        return ClipPhotos(video, settings, template, prepare, steady)
 
     def _read(self) -> BlurSample:
-        if self.image is not None:
-            return sample_from_image(
-                self.image, self.background, **self.options, region=self.region
-            )
         if self.video is not None:
             if isinstance(self.frames, int):
                 # YAML 1.1 takes 40:49 for a number in base 60
@@ -209,7 +251,7 @@ class CapturedDataModule(SampleDataModule):
                     f"frames is the number {self.frames}, not START:STOP; in a YAML file put it in "
                     'quotes: frames: "40:49"'
                 )
-            assert self.frames is not None, "a whole clip is read by _read_clip"
+            assert self.frames is not None, "whole clips are read by _read_clip"
             return sample_from_video(
                 self.video, self.frames, self.background, self.background_frame, **self.options
             )

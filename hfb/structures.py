@@ -256,6 +256,23 @@ class ClipPart:
 
 
 @dataclass(frozen=True)
+class ChosenPerson:
+    """Whom of several people a sample is about.
+
+    Attributes:
+        number: from 1.
+        count: how many there are.
+        words: who the people are and how one is taken.
+        picture: a photo with everybody outlined and numbered, sRGB in [0, 1].
+    """
+
+    number: int
+    count: int
+    words: str
+    picture: Float[Tensor, "3 h w"] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class BlurSample(Batch):
     """One blurry photo (or a few consecutive ones) of a moving person, as it comes from disk.
 
@@ -279,6 +296,9 @@ class BlurSample(Batch):
             person covers is compared; None: it was seen everywhere.
         background_is_made_up: True where no background was given: the matte is a network's mask,
             and what it hides is filled in.
+        others: 1 where other people are, who have been painted over with the background: nothing is
+            compared there.
+        chosen: whom of several people the sample is about.
     """
 
     shared: ClassVar[tuple[str, ...]] = ("background", "camera", "estimate", "background_known")
@@ -299,6 +319,8 @@ class BlurSample(Batch):
     part: ClipPart | None = None
     background_known: Float[Tensor, "1 H W"] | None = None
     background_is_made_up: bool = False
+    others: Float[Tensor, "T 1 H W"] | None = None
+    chosen: ChosenPerson | None = None
 
     def with_changes(self, **changes: object) -> BlurSample:
         """A copy with some fields replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -121,8 +122,27 @@ class ClipPhotos(Dataset[BlurSample]):
         self._next = 0
         self._is_light_told = False
 
+    def piece(
+        self, photos: range, template: BlurSample, prepare: Callable[[BlurSample], BlurSample]
+    ) -> ClipPhotos:
+        """Some consecutive photos as a clip of their own.
+
+        Args:
+            photos: their numbers.
+            template: name and what else all photos of the piece have in common.
+            prepare: what is done to each of its photos.
+        """
+        piece, count = copy(self), self.settings.average
+        piece.frames = self.frames[photos.start * count : photos.stop * count]
+        piece.template, piece.prepare = template, prepare
+        piece._decoder = None
+        return piece
+
     def __len__(self) -> int:
         return len(self.frames) // self.settings.average
+
+    def __iter__(self) -> Iterator[BlurSample]:
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> BlurSample:
         if not 0 <= index < len(self):

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from datamodules.photos.naming import FolderContent, PhotoFiles, find_photos
 from datamodules.photos.regions import Region, read_regions
-from datamodules.photos.samples import only_region, sample_from_image
+from datamodules.photos.several import samples_of_photo
 from hfb.errors import InputError
 from hfb.structures import BlurSample
 from hfb.unread import UnreadSample
@@ -29,27 +29,35 @@ class UnreadPhoto(UnreadSample):
         files: of the photo.
         region: where to look in it; None: everywhere.
         names: of all photos of the folder.
+        person: whose motion of several people's; None: who moves most.
     """
 
-    def __init__(self, files: PhotoFiles, region: Region | None, names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        files: PhotoFiles,
+        region: Region | None,
+        names: tuple[str, ...],
+        person: int | None = None,
+    ) -> None:
         super().__init__(files.sample_id, names, str(files.image))
         self.files = files
         self.region = region
+        self.person = person
 
     def digest(self) -> str:
         """Checksum of the photo's files and its region; see `UnreadSample`."""
         if self.files.fault:
             raise InputError(self.files.fault)
-        hasher = hashlib.sha256(repr(self.region).encode())
+        hasher = hashlib.sha256(repr((self.region, self.person)).encode())
         for name, path in sorted({"image": self.files.image, **self.files.beside}.items()):
             hasher.update(f" {name} {_checksum(path)}".encode())
         return hasher.hexdigest()[:16]
 
     def read(self) -> BlurSample:
         """Read it as `--data.image` reads a photo; see `UnreadSample`."""
-        sample = sample_from_image(self.files.image, region=self.region, **self.files.beside)
-        sample = sample.with_changes(sample_id=self.sample_id)
-        return sample if self.region is None else only_region(sample, self.region)
+        files = self.files
+        (sample,) = samples_of_photo(files.image, self.region, self.person, **files.beside)
+        return sample.with_changes(sample_id=self.sample_id)
 
 
 class PhotoFolder(Dataset[UnreadSample]):
@@ -59,6 +67,7 @@ class PhotoFolder(Dataset[UnreadSample]):
         folder: the folder; docs/BATCHES.md says how its files are named.
         for_all: background and camera of the photos that have none of their own.
         region: where to look in all photos; a table that says it for each; None: everywhere.
+        person: whose motion of several people's in each photo; None: who moves most.
 
     Raises:
         InputError: if there is no photo, or the table cannot be used.
@@ -69,6 +78,7 @@ class PhotoFolder(Dataset[UnreadSample]):
         folder: str | Path,
         for_all: Mapping[str, Path],
         region: Region | str | None = None,
+        person: int | None = None,
     ) -> None:
         content = find_photos(folder, for_all)
         images = [files.image for files in content.photos]
@@ -78,7 +88,7 @@ class PhotoFolder(Dataset[UnreadSample]):
             regions = {} if region is None else dict.fromkeys(images, region)
         names = tuple(files.sample_id for files in content.photos)
         self.photos = [
-            UnreadPhoto(files, regions.get(files.image), names) for files in content.photos
+            UnreadPhoto(files, regions.get(files.image), names, person) for files in content.photos
         ]
         _tell_about(content)
 

@@ -60,6 +60,29 @@ def sample_from_image(
             `check_pair`.
         NoPersonError: if there is no background, and nobody is found without one.
     """
+    sample = lone_photo_of(image, alpha, estimate, camera)
+    if background is None:
+        return without_background(sample, str(image), region)
+    return with_background(sample, image, background)
+
+
+def lone_photo_of(
+    image: str | Path,
+    alpha: str | Path | None = None,
+    estimate: str | Path | None = None,
+    camera: str | Path | None = None,
+) -> BlurSample:
+    """Read a photo without anything behind the person: its background is the photo itself.
+
+    Args:
+        image: the photo.
+        alpha: as `sample_from_image`.
+        estimate: as `sample_from_image`.
+        camera: as `sample_from_image`.
+
+    Raises:
+        InputError: if a file cannot be used.
+    """
     blurry = read_image(image)
     exposure = read_exposure_time(image) or DEFAULT_EXPOSURE_S
     sample = BlurSample(
@@ -70,12 +93,23 @@ def sample_from_image(
         fps=1.0 / exposure,
         source=str(image),
     )
-    sample = with_options(sample, alpha, estimate, camera)
-    if background is None:
-        return without_background(sample, str(image), region)
+    return with_options(sample, alpha, estimate, camera)
+
+
+def with_background(sample: BlurSample, image: str | Path, background: str | Path) -> BlurSample:
+    """A photo with the scene behind it, brought to its view and tones.
+
+    Args:
+        sample: the photo.
+        image: its file, for errors.
+        background: the same scene without the person.
+
+    Raises:
+        InputError: if it cannot be read or does not belong to the photo.
+    """
     scene = read_image(background)
-    check_pair(blurry, scene, str(image), str(background))
-    matched = matched_background(blurry[None], Background(scene), str(image))
+    check_pair(sample.blurry[0], scene, str(image), str(background))
+    matched = matched_background(sample.blurry, Background(scene), str(image))
     return replace(sample, background=matched.scene, background_known=matched.known)
 
 

@@ -160,7 +160,7 @@ def draw_scene(
     """
     shot, generator = plan.shot, plan.generator
     around = draw_surroundings(plan)
-    exposures, instants = _expose_body(plan, around.light, around.outfit, keep_sharp)
+    exposures, instants = expose_body(plan, around.light, around.outfit, keep_sharp)
     background, sensor = around.place.image, around.sensor
     photos = [
         sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures
@@ -258,10 +258,20 @@ def texels_of(body: SmplBody, height: int, width: int) -> TexelMap:
     return map_texels(body.faces, body.uv, body.faces_uv, height, width)
 
 
-def _expose_body(
+def expose_body(
     plan: ScenePlan, light: Light, outfit: str, keep_sharp: bool
 ) -> tuple[list[Exposure], list[Exposure]]:
-    """The exposures, and single instants of the first one (none unless asked for)."""
+    """Draw the person alone.
+
+    Args:
+        plan: what is drawn.
+        light: falls on the person.
+        outfit: name or path of the texture.
+        keep_sharp: also draw single instants of the first exposure.
+
+    Returns:
+        The exposures, noise-free and premultiplied, and the instants (none unless asked for).
+    """
     settings, body, shot = plan.settings, plan.body, plan.shot
     albedo = srgb_to_linear(load_texture(outfit))
     texels = texels_of(body, *albedo.shape[-2:])

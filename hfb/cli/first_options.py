@@ -62,12 +62,14 @@ PREDICT = FirstOptions(
         "--data.background FILE": "the same scene without the person: same camera, same size",
         "--data.video FILE": "a clip of a camera that stands still, instead of a photo: every "
         "frame is a photo, and all are fitted as one motion",
+        "--data.at SECONDS": "a moment of the clip, also as a frame (187f): four consecutive "
+        "photos around it are fitted together, which tell the direction of time",
         "--data.frames START:STOP[,START:STOP ...]": "frames of the clip to average into one "
         "blurry photo, or into consecutive ones, instead of the whole clip",
         "--data.folder DIR": "many photos, each with its background, instead of one; a stopped run "
         "goes on (docs/BATCHES.md)",
-        "--data.region [LEFT,TOP,RIGHT,BOTTOM]": "the part of the image to look at, px, where "
-        "several people move",
+        "--data.person NUMBER": "whom of several people to fit, or all: people.png numbers "
+        "them; 1, who moves most, if nothing is said",
         "--data.camera FILE": 'JSON with the camera matrix, {"K": [[fx, 0, cx], [0, fy, cy], '
         "[0, 0, 1]]} in px; otherwise the focal length is guessed and reported",
         "--model.body FILE": _BODY,
@@ -77,6 +79,7 @@ PREDICT = FirstOptions(
     (
         "--data.image photo.jpg --data.background empty_scene.jpg",
         "--data.folder photos --trainer.devices 2 --trainer.strategy ddp",
+        "--data.video clip.mp4 --data.at 7.8",
         "--data.video clip.mp4 --data.frames 40:49 --data.background_frame 229",
     ),
 )

@@ -77,7 +77,7 @@ def warnings_of(
     if start is not None:
         found += _of_start(metrics, start)
     if guard is not None and guard.is_held:
-        reason = "the frame cuts the person"
+        reason = "the frame or somebody else hides part of the person"
         if guard.unexplained > 1.0:
             reason = (
                 "clothes, shadows or background are not explained "

@@ -12,6 +12,7 @@ from hfb.matte.region import (
     crop_valid,
     find_region,
     foreground_mask,
+    moving_pixels,
     noise_level,
     paste_crop,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "estimate_alpha",
     "find_region",
     "foreground_mask",
+    "moving_pixels",
     "nobody_found",
     "noise_level",
     "paste_crop",

@@ -92,6 +92,32 @@ def foreground_mask(
     Raises:
         ShapeError: if the two images differ in size.
     """
+    moves, evidence = moving_pixels(image, background, threshold)
+    parts = _main_parts(moves.astype(np.uint8), evidence).astype(np.uint8)
+    height, width = image.shape[1:]
+    full = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
+    return torch.from_numpy(full > 0).to(image.device)
+
+
+def moving_pixels(
+    image: Float[Tensor, "3 H W"],
+    background: Float[Tensor, "3 H W"],
+    threshold: float | None = None,
+) -> tuple[Bool[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """All that differs from the background, whoever it is.
+
+    Args:
+        image: blurry image, sRGB in [0, 1].
+        background: the scene without people, sRGB.
+        threshold: largest channel difference that is still background; from the noise if not given.
+
+    Returns:
+        Where something moves, on a picture of at most 512 px; how much it differs where it surely
+        does, else 0.
+
+    Raises:
+        ShapeError: if the two images differ in size.
+    """
     _check_same_size(image, background)
     height, width = image.shape[1:]
     scale = min(1.0, _MASK_SIZE / max(height, width))
@@ -104,9 +130,7 @@ def foreground_mask(
     weak = (smooth > _WEAK_SHARE * threshold).astype(np.uint8)
     opened = cv2.morphologyEx(weak, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
-    parts = _main_parts(closed, np.where(smooth > threshold, smooth, 0.0)).astype(np.uint8)
-    full = cv2.resize(parts, (width, height), interpolation=cv2.INTER_NEAREST)
-    return torch.from_numpy(full > 0).to(image.device)
+    return closed > 0, np.where(smooth > threshold, smooth, 0.0)
 
 
 def _difference(

@@ -94,6 +94,9 @@ def build_problem(
         known = crop_image(sample.background_known, box, image_size, is_colour=False)
         # What the person covers does not depend on the background.
         valid = torch.maximum(inside * known, own_alpha)
+    if sample.others is not None:
+        # The person may go on behind others, or in front of them: nobody can see.
+        valid = valid * (1.0 - crop_image(sample.others[0], box, image_size, is_colour=False))
     count = min(num_starts, len(estimate))
     chosen = estimate.index(slice(count))
     camera = crop_camera(estimate.camera, box, image_size)

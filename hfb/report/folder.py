@@ -7,9 +7,10 @@ from pathlib import Path
 
 from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.evaluate.results import SampleResult
+from hfb.export import write_image
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import Curves
-from hfb.report.page import sample_card, write_card
+from hfb.report.page import PEOPLE_NAME, sample_card, write_card
 from hfb.report.settings import ReportSettings
 from hfb.report.write_baseline import fill_object_folder, fill_pose_sequence_folder
 from hfb.report.write_frame import fill_frame_folder
@@ -41,5 +42,8 @@ def fill_folder(
         fill_sequence_folder(folder, result, fitter, settings)
     else:
         fill_frame_folder(folder, result, fitter, settings)
+    chosen = result.item.sample.chosen
+    if chosen is not None:
+        write_image(folder / PEOPLE_NAME, chosen.picture)
     if settings.page and curves is not None:
         write_card(folder, sample_card(result, fitter, curves))

@@ -64,6 +64,24 @@ def test_data_module_gives_lists_of_one(tmp_path: Path) -> None:
         ({"background": "b.png", "alpha": "a.png"}, "background and alpha given, but neither"),
         ({"background_frame": 3}, "background_frame given, but neither an image nor a video"),
         ({"region": (0, 0, 9, 9)}, "region given, but neither"),
+        ({"person": 2}, "person given, but neither"),
+        ({"at": 7.8}, "at given, but neither"),
+        ({"image": "a.png", "at": 7.8}, "at given, which belong to a video"),
+        (
+            {"video": "b.mp4", "at": 7.8, "frames": "1:3"},
+            "at given, which chooses frames by itself",
+        ),
+        (
+            {"video": "b.mp4", "at": 7.8, "clip": ClipSettings(part="0:9")},
+            "either a moment .* or a part of the clip, not both",
+        ),
+        (
+            {"image": "a.png", "person": 2, "region": (0, 0, 9, 9)},
+            r"region given, which says who is meant, together with a person \(--data.person\)",
+        ),
+        ({"image": "a.png", "person": "all", "alpha": "m.png"}, "alpha given, which says who"),
+        ({"video": "b.mp4", "person": 1, "estimate": "e.npz"}, "estimate given, which says who"),
+        ({"image": "a.png", "person": 0}, "person must be a whole number from 1"),
         ({"clip": ClipSettings(average=3)}, "clip given, but neither"),
         (
             {"image": "a.png", "background": "b.png", "clip": ClipSettings(average=3)},
@@ -117,6 +135,15 @@ def test_command_line_keeps_frames_as_text(tmp_path: Path) -> None:
     bare = parser.parse_args([f"--config={tmp_path / 'bare.yaml'}"])
     with pytest.raises(InputError, match=r'frames is the number 2449.*quotes: frames: "40:49"'):
         parser.instantiate_classes(bare).data.setup("predict")
+
+
+def test_the_command_line_knows_people_and_moments() -> None:
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(CapturedDataModule, "data")
+    for text, value in (("2", 2), ("all", "all")):
+        assert parser.parse_args(["--data.person", text]).data.person == value
+    for text, moment in (("7.8", 7.8), ("7", 7.0), ("187f", "187f")):
+        assert parser.parse_args(["--data.at", text]).data.at == moment
 
 
 def test_help_text_names_every_option() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hfb.errors import InputError
 from hfb.web import jobs as module
 from hfb.web.jobs import ARCHIVE, Jobs
-from hfb.web.page import frames_text
+from hfb.web.page import clip_options, frames_text
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
 # Stands for `hfb predict`: what it does depends on the photo that it is given.
@@ -98,3 +98,9 @@ def test_nothing_starts_when_the_app_ends(jobs: Jobs, tmp_path: Path) -> None:
 def test_frames_that_cannot_be(given: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="from frame 0"):
         frames_text(*given)
+
+
+def test_a_moment_comes_before_frames() -> None:
+    assert clip_options(None, 40, 9, 2) == ["--data.frames=40:49,49:58"]
+    assert clip_options(7.8, 40, 3, 2) == ["--data.at=7.8", "--data.clip.average=3"]
+    assert clip_options(0, 40, 1, 2) == ["--data.at=0.0", "--data.clip.average=1"]

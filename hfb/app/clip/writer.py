@@ -21,6 +21,7 @@ from hfb.refine.sequence.shutter_gap import LEAST_BLUR, blur_in_crop
 from hfb.report.images import photo_image
 from hfb.report.page import (
     MOST_PHOTOS,
+    PEOPLE_NAME,
     Card,
     PhotoView,
     clip_card,
@@ -69,10 +70,18 @@ class ClipWriter:
         root: folder of the run.
         fitter: the tools of the run.
         settings: which files a clip has.
+        summary: lines about clips that the run has finished before; those of this one are added.
     """
 
-    def __init__(self, root: Path, fitter: Fitter, settings: ReportSettings | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        fitter: Fitter,
+        settings: ReportSettings | None = None,
+        summary: list[str] | None = None,
+    ) -> None:
         self.root = root
+        self.summary = [] if summary is None else summary
         self.fitter = fitter
         self.settings = settings or ReportSettings()
         self.photos: list[ClipPhoto] = []
@@ -125,10 +134,13 @@ class ClipWriter:
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
             write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
+            if sample.chosen is not None:
+                write_image(folder / PEOPLE_NAME, sample.chosen.picture)
             if self.settings.page:
                 write_card(folder, self._card(whole, refinements))
         with atomic_write(self.root / "summary.txt") as part:
-            part.write_text("\n".join(self.lines()) + "\n", encoding="utf-8")
+            self.summary += named_lines(sample, self.lines())
+            part.write_text("\n".join(self.summary) + "\n", encoding="utf-8")
         if self.settings.page:
             write_run_page(self.root)
 
@@ -232,3 +244,13 @@ class ClipWriter:
                 f"  a guess: joints move {blur:.1f} px of the crop within it, too little to tell"
             )
         return lines
+
+
+def named_lines(sample: BlurSample, lines: list[str]) -> list[str]:
+    """Lines about a clip with its name in front.
+
+    Args:
+        sample: any photo of it.
+        lines: at least one.
+    """
+    return [f"{sample.sample_id}: {lines[0]}", *lines[1:]]

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 
 from hfb.app.clip.run import ClipFrame
-from hfb.app.clip.writer import ClipWriter
+from hfb.app.clip.writer import ClipWriter, named_lines
 from hfb.app.evaluation import Outcome
 from hfb.app.output.photos_writer import PhotosWriter
 from hfb.app.output.result_store import ResultStore
@@ -57,6 +57,7 @@ class PredictionWriter(BasePredictionWriter):
         self.progress = progress
         self.photos = PhotosWriter(store, progress)
         self._clip: ClipWriter | None = None
+        self._summary: list[str] = []
 
     @property
     def root(self) -> Path:
@@ -128,7 +129,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def _write_clip(self, frames: list[ClipFrame], sample: Any, fitter: Fitter) -> None:
         if self._clip is None:
-            self._clip = ClipWriter(self.root, fitter, self.store.settings)
+            self._clip = ClipWriter(self.root, fitter, self.store.settings, self._summary)
         for frame in frames:
             self._clip.add(frame)
         if sample.part.number + 1 < sample.part.total:
@@ -136,8 +137,7 @@ class PredictionWriter(BasePredictionWriter):
         self.progress.begin("writing", 1)
         self._clip.write(sample)
         self.progress.finish()
-        lines = self._clip.lines()
-        self._say([f"{sample.sample_id}: {lines[0]}", *lines[1:]])
+        self._say(named_lines(sample, self._clip.lines()))
         self._clip = None
 
     def _say(self, lines: list[str]) -> None:

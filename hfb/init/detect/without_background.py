@@ -27,6 +27,9 @@ Region = tuple[int, int, int, int]
 
 _MIN_SCORE, _MIN_PRESENCE = 0.5, 0.5
 """Of the detector and of the landmark network, from which there is a person."""
+_SAME_PERSON, _LEAST_SIDE = 0.3, 0.25
+"""Distance of two squares, in sides of the larger, up to which they hold one person; smallest side,
+in those of the largest person's, of somebody who is not far in the background."""
 _WINDOWS = (1.0, 1.6)
 """Sides of the squares that people are looked for in, in longer sides of the picture."""
 _SCALES, _ANGLES = (0.9, 1.0, 1.15, 1.35), (-0.2, 0.0, 0.2)
@@ -60,6 +63,7 @@ def lone_photo(
     alpha: Float[Tensor, "1 H W"] | None = None,
     region: Region | None = None,
     network: BlazePose | None = None,
+    person: int = 1,
 ) -> LonePhoto:
     """Matte and scene of a photo that has neither.
 
@@ -69,15 +73,15 @@ def lone_photo(
         alpha: the matte, where it is known; then nobody is looked for.
         region: left, top, right, bottom of where the person is; None: the largest one anywhere.
         network: detector and landmark network; by default the shipped ones.
+        person: which of them, the largest first.
 
     Raises:
         NoPersonError: if nobody is found.
         AssetNotFoundError: if the networks are missing.
     """
-    pixels = (photo.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    pixels = np.ascontiguousarray(pixels)
+    pixels = pixels_of(photo)
     if alpha is None:
-        mean, most, side = _person(network or BlazePose(), pixels, region, name)
+        mean, most, side = _person(network or BlazePose(), pixels, region, name, person)
         mask = np.where(mean > _LEAST_ALPHA, mean, 0.0).astype(np.float32)
         held = most > _HELD
         alpha = torch.from_numpy(mask)[None]
@@ -93,19 +97,27 @@ def lone_photo(
     return LonePhoto(torch.where(is_hole, filled, photo), (~is_hole).float(), alpha)
 
 
-def without_background(sample: BlurSample, name: str, region: Region | None = None) -> BlurSample:
+def without_background(
+    sample: BlurSample,
+    name: str,
+    region: Region | None = None,
+    network: BlazePose | None = None,
+    person: int = 1,
+) -> BlurSample:
     """A sample of one photo with a scene that is made up, and its matte; it is said.
 
     Args:
         sample: the photo; its background is not looked at.
         name: of the photo, for errors.
         region: as `lone_photo`.
+        network: as `lone_photo`.
+        person: as `lone_photo`.
 
     Raises:
         NoPersonError: if nobody is found.
     """
     given = None if sample.alpha is None else sample.alpha[0]
-    lone = lone_photo(sample.blurry[0], name, given, region)
+    lone = lone_photo(sample.blurry[0], name, given, region, network, person)
     _logger.warning(
         "%s has no background: the person is told from the photo alone, which is rougher, and what "
         "they hide is made up; an image of the scene without them (--data.background) does better",
@@ -120,32 +132,26 @@ def without_background(sample: BlurSample, name: str, region: Region | None = No
     )
 
 
-def _person(
-    network: BlazePose, pixels: UInt8[np.ndarray, "H W 3"], region: Region | None, name: str
-) -> tuple[Float[np.ndarray, "H W"], Float[np.ndarray, "H W"], float]:
-    """Mean and largest probability of each pixel to be the person's; side of their square, px."""
-    roi = _largest(network, pixels, region)
-    if roi is None:
-        raise NoPersonError(
-            f"no person found in {name} alone, without a background: give an image of the same "
-            "scene without the person (--data.background), or a matte of the person (--data.alpha)"
-        )
-    width = pixels.shape[1]
-    mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    x, y, side, angle = roi
-    masks = []
-    for scale in _SCALES:
-        for turn in _ANGLES:
-            masks.append(network.mask(pixels, (x, y, side * scale, angle + turn)))
-            other = network.mask(mirrored, (width - x, y, side * scale, -angle - turn))
-            masks.append(other[:, ::-1])
-    return np.mean(masks, axis=0), np.max(masks, axis=0), side
+def pixels_of(photo: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
+    """What the networks read.
+
+    Args:
+        photo: sRGB in [0, 1].
+    """
+    pixels = (photo.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(pixels)
 
 
-def _largest(
-    network: BlazePose, pixels: UInt8[np.ndarray, "H W 3"], region: Region | None
-) -> Roi | None:
-    """Square of the largest person."""
+def squares_of_people(
+    network: BlazePose, pixels: UInt8[np.ndarray, "H W 3"], region: Region | None = None
+) -> list[Roi]:
+    """Squares of all people in a picture, the largest first.
+
+    Args:
+        network: detector and landmark network.
+        pixels: sRGB.
+        region: left, top, right, bottom of where they are; None: anywhere.
+    """
     height, width = pixels.shape[:2]
     left, top, right, bottom = region or (0, 0, width, height)
     x, y, side = (left + right) / 2, (top + bottom) / 2, float(max(right - left, bottom - top))
@@ -158,7 +164,45 @@ def _largest(
             landmarks = network.landmarks(pixels, roi)
             if landmarks.score > _MIN_PRESENCE:
                 found.append(landmarks.next_roi)
-    return max(found, key=lambda roi: roi[2], default=None)
+    people: list[Roi] = []
+    for roi in sorted(found, key=lambda roi: -roi[2]):
+        apart = [np.hypot(roi[0] - other[0], roi[1] - other[1]) / other[2] for other in people]
+        if min(apart, default=np.inf) > _SAME_PERSON and roi[2] > _LEAST_SIDE * max(
+            r[2] for r in found
+        ):
+            people.append(roi)
+    return people
+
+
+def _person(
+    network: BlazePose,
+    pixels: UInt8[np.ndarray, "H W 3"],
+    region: Region | None,
+    name: str,
+    number: int,
+) -> tuple[Float[np.ndarray, "H W"], Float[np.ndarray, "H W"], float]:
+    """Mean and largest probability of each pixel to be the person's; side of their square, px."""
+    rois = squares_of_people(network, pixels, region)
+    if len(rois) < number:
+        raise NoPersonError(
+            f"no person found in {name} alone, without a background: give an image of the same "
+            "scene without the person (--data.background), or a matte of the person (--data.alpha)"
+        )
+    width = pixels.shape[1]
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])
+    x, y, side, angle = rois[number - 1]
+    masks = []
+    for scale in _SCALES:
+        for turn in _ANGLES:
+            masks.append(network.mask(pixels, (x, y, side * scale, angle + turn)))
+            other = network.mask(mirrored, (width - x, y, side * scale, -angle - turn))
+            masks.append(other[:, ::-1])
+    mean, most = np.mean(masks, axis=0), np.max(masks, axis=0)
+    # What is rather somebody else's is theirs.
+    is_own = np.ones(mean.shape, bool)
+    for theirs in rois[: number - 1] + rois[number:]:
+        is_own &= network.mask(pixels, theirs) <= np.maximum(mean, _HELD)
+    return mean * is_own, most * is_own, side
 
 
 def _filled(

@@ -3,6 +3,7 @@
 from hfb.report.page.card import (
     CARD_NAME,
     MOST_PHOTOS,
+    PEOPLE_NAME,
     Card,
     clip_card,
     evenly_spread,
@@ -18,6 +19,7 @@ __all__ = [
     "CARD_NAME",
     "MOST_PHOTOS",
     "PAGE_NAME",
+    "PEOPLE_NAME",
     "Card",
     "PhotoView",
     "clip_card",

@@ -37,6 +37,8 @@ from hfb.structures import BlurSample
 Card = dict[str, Any]
 CARD_NAME = "page.json"
 CARD_VERSION = 1
+PEOPLE_NAME = "people.png"
+"""Who is who, beside the card, of a sample about one of several people."""
 MOST_PHOTOS = 12
 """Photos of a sample that are drawn: of more, evenly spread ones."""
 MOST_STEPS = 200
@@ -155,6 +157,7 @@ def _card(
         "num_photos": len(sample.exposure),
         "size": [sample.blurry.shape[-1], sample.blurry.shape[-2]],
         "whole": picture(whole),
+        "people": _people(sample),
         "photos": [
             {
                 "photo": v.photo,
@@ -175,6 +178,15 @@ def _card(
         "surface": name if body else None,
         "surfaces": {name: surface} if body else {},
     }
+
+
+def _people(sample: BlurSample) -> dict[str, Any] | None:
+    """Who is who, where the sample is about one of several people."""
+    chosen = sample.chosen
+    if chosen is None:
+        return None
+    told = {"number": chosen.number, "count": chosen.count, "words": chosen.words}
+    return told | {"picture": picture(chosen.picture)}
 
 
 def _in_gltf_axes(joints: Float[Tensor, "J 3"] | None) -> list[list[float]] | None:

@@ -8,8 +8,10 @@ import torch
 from videos import HEIGHT, WIDTH, save_image
 
 from datamodules.captured import CapturedDataModule
+from datamodules.photos import several
 from datamodules.photos.folder import PhotoFolder, UnreadPhoto
 from hfb.errors import InputError
+from hfb.structures import BlurSample
 
 
 @pytest.fixture
@@ -54,6 +56,23 @@ def test_a_region_is_looked_at_alone(photos: Path) -> None:
     assert one(photos, "a", str(photos / "regions.csv")).region is None
 
 
+def test_one_of_several_people_is_taken_in_each_photo(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def people_samples(sample: BlurSample, choice: object, name: str) -> list[BlurSample]:
+        asked.append((Path(name).name, choice))
+        return [sample]
+
+    monkeypatch.setattr(several, "people_samples", people_samples)
+    data = CapturedDataModule(folder=str(photos), person=2)
+    data.setup("predict")
+    assert [photo.read().sample_id for photo in data.samples] == ["a", "b"]
+    assert asked == [("a.png", 2), ("b.png", 2)]
+    assert data.samples[1].digest() != one(photos, "b").digest()
+
+
 def test_faults_of_names_are_those_of_their_photo(photos: Path) -> None:
     save_image(photos / "b_bg.png", 1)
     with pytest.raises(InputError, match="leave the one that is meant"):
@@ -86,6 +105,8 @@ def test_what_is_missing_or_left_out_is_said(
         ({"estimate": "a.npz"}, "estimate given, which belong to one photo"),
         ({"frames": "0:4"}, "frames given, which belong to a video"),
         ({"example_seed": 2}, "example_seed given"),
+        ({"person": "all"}, "person=all given, which has one result a photo"),
+        ({"person": 2, "region": (0, 0, 9, 9)}, "region given, which says who is meant"),
         ({"batch_size": 0}, "data.batch_size must be"),
         ({"background": "gone.png"}, "cannot read the background of all photos gone.png"),
         ({"region": "gone.csv"}, "the table of regions gone.csv cannot be read"),

@@ -9,6 +9,7 @@ const FILES = [
   ["motion_reversed.npz", "the other direction of time"],
   ["subframes.mp4", "sharp video"],
   ["comparison.png", "all images"],
+  ["people.png", "who is who"],
   ["texture.png", "texture"],
   ["per_photo.csv", "numbers of each photo"],
 ];
@@ -39,6 +40,7 @@ class SamplePanel {
         element("p", { class: "quiet" }, this.subtitle(card)),
         ...this.warnings(card),
         pictures.node,
+        card.people ? this.people(card.people) : null,
         card.per_photo ? this.perPhoto(card.per_photo.rows) : null,
         element("div", { class: curves ? "beside" : "" }, stage.node, curves),
         element("h3", {}, "Numbers, and how sure they are"),
@@ -64,6 +66,17 @@ class SamplePanel {
       const kind = { class: severe ? "warning severe" : "warning" };
       return element("div", kind, begin, `${text} `, element("code", {}, code));
     });
+  }
+
+  people({ number, count, words, picture }) {
+    const title = `Person ${number} of ${count}`;
+    return element(
+      "div",
+      { class: "people" },
+      element("h3", {}, title),
+      element("img", { src: picture, alt: `${title}: everybody outlined and numbered` }),
+      element("p", { class: "quiet" }, `${words}. The others are painted over in the photo above.`),
+    );
   }
 
   curves(card) {
