@@ -92,7 +92,7 @@ def measure(fitter: Fitter, batch: int, size: int, num_steps: int) -> dict[str, 
     return row
 
 
-def backends_of(names: list[str], device: torch.device) -> dict[str, str]:
+def find_missing(names: list[str], device: torch.device) -> dict[str, str]:
     """Those that cannot be used here, and why."""
     body, missing = load_body(), {}
     for name in names:
@@ -101,6 +101,23 @@ def backends_of(names: list[str], device: torch.device) -> dict[str, str]:
         except (HfbError, RuntimeError) as error:
             missing[name] = " ".join(str(error).split())[:300]
     return missing
+
+
+def save(
+    arguments: argparse.Namespace, name: str, rows: list[dict[str, Any]], left_out: dict[str, str]
+) -> None:
+    """Write what there is so far."""
+    result = {
+        "device": name,
+        "torch": torch.__version__,
+        "size": arguments.size,
+        "steps_per_photo": RefineSettings().num_steps,
+        "rows": rows,
+        "left_out": left_out,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(arguments.output) as part:
+        part.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -121,7 +138,7 @@ def main() -> None:
     is_cuda = device.type == "cuda"
     num_steps = RefineSettings().num_steps
     name = torch.cuda.get_device_name(device) if is_cuda else platform.machine()
-    left_out = backends_of(arguments.backends, device)
+    left_out = find_missing(arguments.backends, device)
     rows: list[dict[str, Any]] = []
     print(f"{name}; torch {torch.__version__}; {arguments.size}², {num_steps} steps a photo\n")
     print("| backend | batch | ms a step | photos/s | MiB |\n|---|---|---|---|---|")
@@ -138,6 +155,7 @@ def main() -> None:
                 left_out[f"{backend} {batch}"] = "out of memory"
                 continue
             rows.append({"backend": backend, **row})
+            save(arguments, name, rows, left_out)  # the run may be cut off
             print(
                 f"| {backend} | {batch} | {row['ms_per_step']:.2f} | {row['photos_per_s']:.2f} | "
                 f"{row.get('peak_mib', '–')} |",
@@ -145,17 +163,7 @@ def main() -> None:
             )
     for what, why in left_out.items():
         print(f"left out: {what}: {why}")
-    result = {
-        "device": name,
-        "torch": torch.__version__,
-        "size": arguments.size,
-        "steps_per_photo": num_steps,
-        "rows": rows,
-        "left_out": left_out,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(arguments.output) as part:
-        part.write_text(json.dumps(result, indent=1) + "\n")
+    save(arguments, name, rows, left_out)
     print(f"\nwritten to {arguments.output}")
 
 

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from device_double import DeviceDouble, DeviceMixingError, DoubleTrainer
 from evaluation_runs import small_samples
+from pytorch_lightning.loggers.logger import DummyLogger
 
 from datamodules.sample_module import sample_loader
 from hfb.app.hfb_cli import _accelerator
@@ -115,14 +116,15 @@ def test_a_run_over_photos(sample: BlurSample, double: DeviceDouble, tmp_path: P
     assert double.moves  # it was there
 
 
-class _Images:
-    """A logger's `add_image`."""
+class _Images(DummyLogger):
+    """A logger that takes images."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.images: list[torch.Tensor] = []
 
     @property
-    def experiment(self) -> "_Images":
+    def experiment(self) -> Any:
         return self
 
     def add_image(self, tag: str, image: torch.Tensor, step: int) -> None:
@@ -141,7 +143,7 @@ def sequence_of(sample: BlurSample, pipeline: Pipeline, count: int = 3) -> Initi
 def test_consecutive_photos_in_windows(sample: BlurSample, double: DeviceDouble) -> None:
     """Gaps, directions, images in the log, and what one window leaves to the next."""
     pipeline = make_pipeline(DEVICE)
-    log: Any = _Images()
+    log = _Images()
     watch = Watch(callbacks=(FitImages(log, 1),))
     sequence = sequence_of(sample, pipeline)
     (frames,) = pipeline.fit([sequence], watch=watch)

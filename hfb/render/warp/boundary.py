@@ -3,6 +3,8 @@
 The twin of `hfb.render.torch.boundary`, where the method is explained.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.warp.compiled import inlined
@@ -16,6 +18,7 @@ _TINY = 1e-12
 
 
 @inlined
+@no_type_check
 def slot_key(slots: wp.array4d[wp.int64], m: int, slot: int) -> wp.int64:
     """The key of a crossing."""
     width = slots.shape[2]
@@ -24,12 +27,14 @@ def slot_key(slots: wp.array4d[wp.int64], m: int, slot: int) -> wp.int64:
 
 
 @inlined
+@no_type_check
 def slot_half_edge(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int) -> int:
     """The half-edge of a crossing."""
     return silhouette_half_edge(job, m, key_index(slot_key(slots, m, slot)))
 
 
 @inlined
+@no_type_check
 def slot_axis(slot: int) -> int:
     """The coordinate that is fixed on the line of a crossing."""
     if slot % 4 < 2:
@@ -38,6 +43,7 @@ def slot_axis(slot: int) -> int:
 
 
 @inlined
+@no_type_check
 def slot_line(slot: int, width: int) -> float:
     """Its value."""
     far = slot // 4
@@ -47,6 +53,7 @@ def slot_line(slot: int, width: int) -> float:
 
 
 @inlined
+@no_type_check
 def slot_before(y: int, x: int, direction: int, width: int) -> int:
     """The crossing whose near pixel this is."""
     far = y * width + x
@@ -62,6 +69,7 @@ def slot_before(y: int, x: int, direction: int, width: int) -> int:
 
 
 @inlined
+@no_type_check
 def crossing_kind(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, near_depth: float):
     """What ends at a crossing: see `Boundary.kind` of the numba backend."""
     width = slots.shape[2]
@@ -82,6 +90,7 @@ def crossing_kind(job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, near
 
 
 @inlined
+@no_type_check
 def far_offset(slots: wp.array4d[wp.int64], m: int, slot: int) -> float:
     """Distance of a crossing from its far pixel."""
     key = slot_key(slots, m, slot)
@@ -91,6 +100,7 @@ def far_offset(slots: wp.array4d[wp.int64], m: int, slot: int) -> float:
 
 
 @inlined
+@no_type_check
 def near_offset(
     job: Job, slots: wp.array4d[wp.int64], m: int, slot: int, wanted: int, near_depth: float
 ):
@@ -104,6 +114,7 @@ def near_offset(
 
 
 @inlined
+@no_type_check
 def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):
     """Distance of a line from the origin by where it crosses the axes; the nearer one first."""
     distance = wp.min(x, y)
@@ -119,6 +130,7 @@ def distance_from_axes(x: float, y: float, x_slot: int, y_slot: int):
 
 
 @inlined
+@no_type_check
 def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):
     """Distance from the edges that a pixel lies beyond, and the crossings it is made of."""
     slot = 4 * (y * slots.shape[2] + x)
@@ -133,6 +145,7 @@ def nearest_beyond(slots: wp.array4d[wp.int64], m: int, y: int, x: int):
 
 
 @inlined
+@no_type_check
 def nearest_before(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int, wanted: int):
     """The same for the edges that end the pixel's own surface."""
     width, depth = slots.shape[2], job.depth[m, y, x]
@@ -150,6 +163,7 @@ def nearest_before(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int
 
 
 @inlined
+@no_type_check
 def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int):
     """Distance of a pixel from its edge; a covered one belongs to the outline if that is near.
 
@@ -174,6 +188,7 @@ def measure_pixel(job: Job, slots: wp.array4d[wp.int64], m: int, y: int, x: int)
 
 
 @inlined
+@no_type_check
 def share_backward(
     job: Job,
     grads: Grads,
@@ -203,6 +218,7 @@ def share_backward(
 
 
 @inlined
+@no_type_check
 def pull_edge(job: Job, grads: Grads, slots: wp.array4d[wp.int64], m: int, slot: int, grad: float):
     """Add the gradient of a crossing's offset to that of the edge's ends.
 

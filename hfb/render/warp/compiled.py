@@ -22,16 +22,16 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function of thread numbers, for the CPU or for CUDA when first launched there.
 
     Args:
-        function: what one thread does; takes numbers, arrays and structures.
+        function: what one thread does; takes numbers, arrays and structures. Marked with
+            `no_type_check`, or run-time type checkers would wrap what warp has to read.
     """
-    function = inspect.unwrap(function)  # run-time type checkers wrap what warp has to read
     wp.set_module_options(_OPTIONS, module=inspect.getmodule(function))
     return wp.kernel(function, enable_backward=False)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """A function that kernels call."""
-    return wp.func(inspect.unwrap(function))
+    """A function that kernels call, marked with `no_type_check` as they are."""
+    return wp.func(function)
 
 
 def device_of(tensor: Tensor) -> str:

@@ -3,6 +3,8 @@
 The nearest silhouette edge of an uncovered pixel is kept as a key: squared distance, then edge.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.warp.compiled import inlined, kernel
@@ -14,6 +16,7 @@ _TINY = 1e-12
 
 
 @kernel
+@no_type_check
 def offer_edges(job: Job, nearest: wp.array3d[wp.int64]):
     """Offer silhouette edges to the uncovered pixels that they soften, (M, E) threads."""
     m, e = wp.tid()
@@ -39,6 +42,7 @@ def offer_edges(job: Job, nearest: wp.array3d[wp.int64]):
 
 
 @inlined
+@no_type_check
 def reach_from_edge(x: float, y: float, a: wp.vec3, b: wp.vec3):
     """Nearest point of an edge (0 at a, 1 at b) and the vector from it to (x, y).
 
@@ -57,6 +61,7 @@ def reach_from_edge(x: float, y: float, a: wp.vec3, b: wp.vec3):
 
 
 @kernel
+@no_type_check
 def draw(job: Job, nearest: wp.array3d[wp.int64], images: Images):
     """Add up the frames of each image, (I, H, W) threads."""
     image, row, column = wp.tid()
@@ -77,6 +82,7 @@ def draw(job: Job, nearest: wp.array3d[wp.int64], images: Images):
 
 
 @kernel
+@no_type_check
 def draw_backward(job: Job, nearest: wp.array3d[wp.int64], images: Images, grads: Grads):
     """Gradients of `draw`, (M, H, W) threads; `images` holds those of the images.
 

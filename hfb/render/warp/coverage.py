@@ -3,6 +3,8 @@
 The twin of `hfb.render.numba.edge_shading`.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.warp.boundary import (
@@ -23,6 +25,7 @@ from hfb.render.warp.shading import (
 
 
 @kernel
+@no_type_check
 def draw(job: Job, slots: wp.array4d[wp.int64], images: Images):
     """Add up the frames of each image, (I, H, W) threads."""
     image, row, column = wp.tid()
@@ -60,6 +63,7 @@ def draw(job: Job, slots: wp.array4d[wp.int64], images: Images):
 
 
 @kernel
+@no_type_check
 def draw_backward(job: Job, slots: wp.array4d[wp.int64], images: Images, grads: Grads):
     """Gradients of `draw`, (M, H, W) threads; `images` holds those of the images."""
     m, row, column = wp.tid()

@@ -5,6 +5,8 @@ slot, 4 far pixel + direction of the near one (right, left, below, above); its k
 from the far pixel and the edge.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.warp.compiled import inlined, kernel
@@ -13,6 +15,7 @@ from hfb.render.warp.scene_arrays import HALF, ONE, ZERO, Job
 
 
 @kernel
+@no_type_check
 def find_crossings(job: Job, slots: wp.array4d[wp.int64]):
     """Offer each silhouette edge to the pixels beyond it, (M, E) threads."""
     m, e = wp.tid()
@@ -52,6 +55,7 @@ def find_crossings(job: Job, slots: wp.array4d[wp.int64]):
 
 
 @inlined
+@no_type_check
 def depth_step(job: Job, m: int) -> float:
     """By what an edge's inverse depth is multiplied; half the distance is a step in any case."""
     focal = wp.abs(job.intrinsics[m // job.frames_per_sample][0])
@@ -59,18 +63,21 @@ def depth_step(job: Job, m: int) -> float:
 
 
 @inlined
+@no_type_check
 def first_line(start: float, end: float, size: int) -> int:
     """The first row or column of the image from min(start, end) on."""
     return int(wp.ceil(wp.min(wp.max(wp.min(start, end), ONE), float(size))))
 
 
 @inlined
+@no_type_check
 def last_line(start: float, end: float, size: int) -> int:
     """The first row or column from max(start, end) on: the edge does not hold it any more."""
     return int(wp.ceil(wp.max(wp.min(wp.max(start, end), float(size - 1)), ZERO)))
 
 
 @inlined
+@no_type_check
 def pixel_before(position: float, is_first_far: bool) -> int:
     """The upper or left one of the two pixels that a crossing lies between.
 
@@ -83,6 +90,7 @@ def pixel_before(position: float, is_first_far: bool) -> int:
 
 
 @inlined
+@no_type_check
 def offer_crossing(
     job: Job,
     slots: wp.array4d[wp.int64],

@@ -4,6 +4,8 @@ Which faces may reach a tile of pixels is kept as one bit a face, so that each p
 order of their index.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.torch.silhouette import DIVISION_GUARD
@@ -21,6 +23,7 @@ _NO_EXPONENT = 80.0
 
 
 @kernel
+@no_type_check
 def mark_tiles(
     job: Job,
     boxes: wp.array2d[wp.vec4],
@@ -61,6 +64,7 @@ def mark_tiles(
 
 
 @inlined
+@no_type_check
 def reach_from_side(x: float, y: float, side_x: float, side_y: float):
     """Nearest point of a triangle's side to the point at (x, y) from its start."""
     along = (x * side_x + y * side_y) * (ONE / (side_x * side_x + side_y * side_y + _TINY))
@@ -70,6 +74,7 @@ def reach_from_side(x: float, y: float, side_x: float, side_y: float):
 
 
 @inlined
+@no_type_check
 def measure_face(job: Job, m: int, f: int, y: int, x: int):
     """The nearest point of a face's outline to a pixel.
 
@@ -116,6 +121,7 @@ def measure_face(job: Job, m: int, f: int, y: int, x: int):
 
 
 @inlined
+@no_type_check
 def weigh_face(distance2: float):
     """Probability that a face covers a pixel, and one minus it with all its digits."""
     probability = wp.exp(-wp.min(distance2, _NO_EXPONENT))
@@ -128,6 +134,7 @@ def weigh_face(distance2: float):
 
 
 @inlined
+@no_type_check
 def next_face(
     boxes: wp.array2d[wp.vec4],
     bits: wp.array4d[wp.uint32],
@@ -155,6 +162,7 @@ def next_face(
 
 
 @kernel
+@no_type_check
 def draw(
     job: Job,
     boxes: wp.array2d[wp.vec4],
@@ -194,6 +202,7 @@ def draw(
 
 
 @kernel
+@no_type_check
 def draw_backward(
     job: Job,
     boxes: wp.array2d[wp.vec4],

@@ -3,6 +3,8 @@
 The twin of `hfb.render.numba.raster`, one thread a vertex, a face or a pixel.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.settings import MAX_GRID_PX, NEAR_PLANE_M
@@ -12,6 +14,7 @@ from hfb.render.warp.scene_arrays import HALF, LAST_FACE, ONE, ZERO, Grads, Job
 
 
 @kernel
+@no_type_check
 def project(job: Job):
     """Grid position and inverse depth of each vertex, (M, V) threads."""
     m, v = wp.tid()
@@ -28,6 +31,7 @@ def project(job: Job):
 
 
 @kernel
+@no_type_check
 def draw_faces(job: Job, nearest: wp.array3d[wp.int64]):
     """Note which faces show their outside and draw these into a depth buffer, (M, F + 1) threads.
 
@@ -71,6 +75,7 @@ def draw_faces(job: Job, nearest: wp.array3d[wp.int64]):
 
 
 @kernel
+@no_type_check
 def read_nearest(job: Job, nearest: wp.array3d[wp.int64]):
     """Take the keys apart, one thread a grid pixel."""
     m, y, x = wp.tid()
@@ -83,6 +88,7 @@ def read_nearest(job: Job, nearest: wp.array3d[wp.int64]):
 
 
 @kernel
+@no_type_check
 def unproject_gradient(job: Job, grads: Grads, verts_grad: wp.array2d[wp.vec3]):
     """Turn the gradient of `Job.screen` into that of the vertices, (M, V) threads."""
     m, v = wp.tid()
@@ -99,6 +105,7 @@ def unproject_gradient(job: Job, grads: Grads, verts_grad: wp.array2d[wp.vec3]):
 
 
 @inlined
+@no_type_check
 def corners(job: Job, m: int, f: int):
     """Screen positions of a face's corners."""
     return (
@@ -109,24 +116,28 @@ def corners(job: Job, m: int, f: int):
 
 
 @inlined
+@no_type_check
 def make_key(value: float, index: int) -> wp.int64:
     """A number that is not negative and an index in one integer that sorts by the number first."""
     return (wp.int64(wp.cast(value, wp.int32)) << wp.int64(32)) | wp.int64(index)
 
 
 @inlined
+@no_type_check
 def key_value(key: wp.int64) -> float:
     """The number in a key."""
     return wp.cast(wp.int32(key >> wp.int64(32)), wp.float32)
 
 
 @inlined
+@no_type_check
 def key_index(key: wp.int64) -> int:
     """The index in a key."""
     return wp.int32(key & wp.int64(2147483647))
 
 
 @inlined
+@no_type_check
 def silhouette_half_edge(job: Job, m: int, e: int) -> int:
     """The half-edge of the front face if an edge is part of the silhouette, -1 if it is not."""
     first, second = job.edge_halves[e, 0], job.edge_halves[e, 1]
@@ -139,6 +150,7 @@ def silhouette_half_edge(job: Job, m: int, e: int) -> int:
 
 
 @inlined
+@no_type_check
 def edge_verts(job: Job, half: int):
     """Both vertices of a half-edge."""
     face, corner = half // 3, half % 3

@@ -3,6 +3,8 @@
 The twins of those in `hfb.render.numba.shading`, `texture` and `edge_shading`.
 """
 
+from typing import no_type_check
+
 import warp as wp
 
 from hfb.render.warp.compiled import inlined
@@ -13,6 +15,7 @@ _TINY = 1e-12
 
 
 @inlined
+@no_type_check
 def locate(position: float, size: int):
     """The two texels beside a coordinate in [0, 1], the share of the second, and its slope."""
     slope = float(size)
@@ -28,6 +31,7 @@ def locate(position: float, size: int):
 
 
 @inlined
+@no_type_check
 def texture_colour(job: Job, s: int, uv: wp.vec2) -> wp.vec3:
     """Bilinear look-up; nested differences, so that a constant texture gives that constant."""
     left, right, x_part, _x_slope = locate(uv[0], job.texture.shape[2])
@@ -39,6 +43,7 @@ def texture_colour(job: Job, s: int, uv: wp.vec2) -> wp.vec3:
 
 
 @inlined
+@no_type_check
 def texture_colour_backward(job: Job, grads: Grads, s: int, uv: wp.vec2, grad: wp.vec3) -> wp.vec2:
     """Gradient of `texture_colour` for the texture (added); returns that of the coordinates."""
     left, right, x_part, x_slope = locate(uv[0], job.texture.shape[2])
@@ -58,6 +63,7 @@ def texture_colour_backward(job: Job, grads: Grads, s: int, uv: wp.vec2, grad: w
 
 
 @inlined
+@no_type_check
 def face_place(job: Job, m: int, f: int, y: int, x: int):
     """Where the ray through a pixel centre meets a face.
 
@@ -84,6 +90,7 @@ def face_place(job: Job, m: int, f: int, y: int, x: int):
 
 
 @inlined
+@no_type_check
 def face_colour(job: Job, m: int, f: int, y: int, x: int) -> wp.vec3:
     """The colour of a face where the ray through a pixel centre meets it."""
     uv, _weights, _near, _scale, _depth = face_place(job, m, f, y, x)
@@ -91,6 +98,7 @@ def face_colour(job: Job, m: int, f: int, y: int, x: int) -> wp.vec3:
 
 
 @inlined
+@no_type_check
 def face_colour_backward(job: Job, grads: Grads, m: int, f: int, y: int, x: int, grad: wp.vec3):
     """Gradient of `face_colour` for the corners and the texture, both added."""
     uv, w, near, scale, depth = face_place(job, m, f, y, x)
@@ -115,6 +123,7 @@ def face_colour_backward(job: Job, grads: Grads, m: int, f: int, y: int, x: int,
 
 
 @inlined
+@no_type_check
 def edge_place(job: Job, m: int, half: int, axis: int, line: float):
     """Where an edge crosses a row (axis 1) or column (axis 0), on the edge's front face.
 
@@ -139,6 +148,7 @@ def edge_place(job: Job, m: int, half: int, axis: int, line: float):
 
 
 @inlined
+@no_type_check
 def edge_colour(job: Job, m: int, half: int, axis: int, line: float) -> wp.vec3:
     """The colour of the point where an edge crosses between pixels."""
     uv, _step, _along, _az, _bz, _length, _depth = edge_place(job, m, half, axis, line)
@@ -146,6 +156,7 @@ def edge_colour(job: Job, m: int, half: int, axis: int, line: float) -> wp.vec3:
 
 
 @inlined
+@no_type_check
 def edge_colour_backward(
     job: Job, grads: Grads, m: int, half: int, axis: int, line: float, grad: wp.vec3
 ):
