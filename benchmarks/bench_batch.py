@@ -36,10 +36,10 @@ def pace_of(photos: Path, output: Path, devices: int, extra: list[str]) -> str:
     """Refine the folder; returns the line in which the run says how fast it was."""
     shutil.rmtree(output, ignore_errors=True)
     strategy = "ddp" if devices > 1 else "auto"
-    typed = [f"--data.folder={photos}", f"--output={output}", f"--trainer.devices={devices}"]
-    command = [sys.executable, str(REPO / "run_hfb.py"), "predict", *typed, *extra]
-    command.append(f"--trainer.strategy={strategy}")
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    typed = [f"--data.folder={photos.resolve()}", f"--output={output.resolve()}"]
+    typed += [f"--trainer.devices={devices}", f"--trainer.strategy={strategy}", *extra]
+    command = [sys.executable, "-m", "hfb", "predict", *typed]
+    done = subprocess.run(command, cwd=REPO, stderr=subprocess.PIPE, text=True, check=False)
     found = [line for line in done.stderr.splitlines() if "photos an hour" in line]
     if not found:
         sys.exit(done.stderr)
