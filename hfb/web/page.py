@@ -124,7 +124,8 @@ class Visits:
         if not clip:
             raise self._error("Drop a clip.")
         try:
-            options = clip_options(moment, int(first), int(length), int(count))
+            shown = None if moment is None else float(moment)
+            options = clip_options(shown, int(first), int(length), int(count))
         except (TypeError, ValueError) as error:
             raise self._error(f"Which frames? {error}") from error
         given = {"data.video": clip, "data.background": background}
@@ -180,7 +181,7 @@ def clip_options(moment: float | None, first: int, length: int, count: int) -> l
     frames = frames_text(first, length, count)
     if moment is None:
         return [f"--data.frames={frames}"]
-    return [f"--data.at={float(moment)!r}", f"--data.clip.average={length}"]
+    return [f"--data.at={moment!r}", f"--data.clip.average={length}"]
 
 
 def frames_text(first: int, length: int, count: int) -> str:

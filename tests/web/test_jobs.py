@@ -103,4 +103,4 @@ def test_frames_that_cannot_be(given: tuple[int, int, int]) -> None:
 def test_a_moment_comes_before_frames() -> None:
     assert clip_options(None, 40, 9, 2) == ["--data.frames=40:49,49:58"]
     assert clip_options(7.8, 40, 3, 2) == ["--data.at=7.8", "--data.clip.average=3"]
-    assert clip_options(0, 40, 1, 2) == ["--data.at=0.0", "--data.clip.average=1"]
+    assert clip_options(0.0, 40, 1, 2) == ["--data.at=0.0", "--data.clip.average=1"]

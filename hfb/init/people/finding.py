@@ -181,17 +181,17 @@ def _regions(
     scale: float,
     is_first: bool,
 ) -> list[Roi]:
-    """Squares that may hold a person: by the detector; parts in which it sees none as a whole."""
+    """Squares in which the detector sees somebody.
+
+    What it does not see is nobody: the landmark network alone takes a swinging arm for a person.
+    """
     height, width = image.shape[:2]
     rois: list[Roi] = []
     if is_first and parts:
         rois = _detected(network, image, (width / 2, height / 2, float(max(width, height)), 0.0))
     for x, y, part_width, part_height in parts:
         box = np.array([x, y, part_width, part_height]) * scale
-        inside = [roi for window in _windows(*box) for roi in _detected(network, image, window)]
-        if not inside:
-            inside = [(box[0] + box[2] / 2, box[1] + box[3] / 2, 1.25 * max(box[2:]), 0.0)]
-        rois += inside
+        rois += [roi for window in _windows(*box) for roi in _detected(network, image, window)]
     return _different(rois)
 
 
