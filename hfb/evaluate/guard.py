@@ -22,8 +22,8 @@ from hfb.structures import BodyParams
 
 _FREE, _HELD = (-0.72, 0.61), (-3.5, 0.96)
 """Logistic regressions of "worse than its start by more than 2 %": on the logarithm of the error of
-54 free fits of clips, of dressed people and of clean photos, AUROC .72; on that of the distance, mm,
-of 35 held fits of dressed people, AUROC .72 (docs/lab/held_joints.md)."""
+54 free fits of clips, of dressed people and of clean photos, AUROC .72; on that of the distance of
+35 held fits of dressed people, mm, AUROC .72 (docs/lab/held_joints.md)."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def test_a_held_fit_is_judged_by_how_far_it_went():
 
 
 def test_the_distance_is_that_of_the_pose_from_the_start(known, body, small_settings):
-    """A body that is only somewhere else has the pose of its start; one arm's joints are a share."""
+    """A body that is only somewhere else has its start's pose; one arm is a share of a body."""
     module = RefineModule(body, known.problem, small_settings, RenderSettings())
     state = {name: getattr(module, name).detach().clone() for name in module.MOTION_GROUPS}
     module.load_state({"transl": state["transl"] + 0.2})

@@ -22,6 +22,8 @@ from hfb.render.warp.compiled import array, device_of, launch
 from hfb.render.warp.plan import Plan, make_images, rasterise, soften
 from hfb.render.warp.scene_arrays import Grads
 
+RIMS = ("nearest", "black")
+
 _MODES: dict[str, Any] = {"coverage": coverage, "contour": contour, "dibr": dibr}
 
 

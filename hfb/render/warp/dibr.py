@@ -161,6 +161,19 @@ def next_face(
     return -1
 
 
+@inlined
+@no_type_check
+def rim_source(job: Job, m: int, y: int, x: int):
+    """Row and column of the nearest covered pixel in reach; row -1 if there is none."""
+    height, width = job.face_id.shape[1] - 1, job.face_id.shape[2] - 1
+    for k in range(job.num_rim):
+        there_y, there_x = y + job.rim[k, 0], x + job.rim[k, 1]
+        if there_y >= 1 and there_y < height and there_x >= 1 and there_x < width:
+            if job.face_id[m, there_y, there_x] >= 0:
+                return there_y, there_x
+    return -1, -1
+
+
 @kernel
 @no_type_check
 def draw(
@@ -196,6 +209,14 @@ def draw(
                 f = next_face(boxes, bits, m, y, x, f, 32 * (last + 1))
             transparency[m, row, column] = product
             alpha = alpha + job.weight * (ONE - product)
+            if count > 0:
+                there_y, there_x = rim_source(job, m, y, x)
+                if there_y >= 0:
+                    share = job.weight
+                    if job.is_premultiplied != 0:
+                        share = job.weight * (ONE - product)
+                    source = job.face_id[m, there_y, there_x]
+                    total = total + share * face_colour(job, m, source, there_y, there_x)
     images.alpha[image, row, column] = alpha
     for k in range(3):
         images.rgb[image, k, row, column] = total[k]
@@ -217,23 +238,34 @@ def draw_backward(
     y, x = row + 1, column + 1
     image = m // job.frames_per_image
     face = job.face_id[m, y, x]
+    grad = job.weight * wp.vec3(
+        images.rgb[image, 0, row, column],
+        images.rgb[image, 1, row, column],
+        images.rgb[image, 2, row, column],
+    )
     if face >= 0:
-        grad = wp.vec3(
-            images.rgb[image, 0, row, column],
-            images.rgb[image, 1, row, column],
-            images.rgb[image, 2, row, column],
-        )
-        face_colour_backward(job, grads, m, face, y, x, job.weight * grad)
+        face_colour_backward(job, grads, m, face, y, x, grad)
         return
     grad_alpha = job.weight * images.alpha[image, row, column]
     product = transparency[m, row, column]
+    first, last = used[m, y // TILE, x // TILE, 0], used[m, y // TILE, x // TILE, 1]
+    f = next_face(boxes, bits, m, y, x, 32 * first - 1, 32 * (last + 1))
+    if f >= 0 and job.knum > 0:
+        there_y, there_x = rim_source(job, m, y, x)
+        if there_y >= 0:
+            source = job.face_id[m, there_y, there_x]
+            share = float(ONE)
+            if job.is_premultiplied != 0:
+                share = ONE - product
+                grad_alpha = grad_alpha + wp.dot(
+                    grad, face_colour(job, m, source, there_y, there_x)
+                )
+            face_colour_backward(job, grads, m, source, there_y, there_x, share * grad)
     if product < _OPAQUE or grad_alpha == ZERO:
         return
     # d mask / d(d²) = -sigmainv (1 - mask) p / (1 - p), as in DIB-R with its guard against p = 1.
     factor = TWO * grad_alpha * product
     count = int(0)
-    first, last = used[m, y // TILE, x // TILE, 0], used[m, y // TILE, x // TILE, 1]
-    f = next_face(boxes, bits, m, y, x, 32 * first - 1, 32 * (last + 1))
     while f >= 0 and count < job.knum:
         side, along, pull_x, pull_y, distance2 = measure_face(job, m, f, y, x)
         probability, rest = weigh_face(distance2)

@@ -7,16 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import warp as wp
+from numpy.typing import NDArray
 from torch import Tensor
 
+from hfb.render.rim import rim_offsets
 from hfb.render.scene import Scene
 from hfb.render.settings import CONTOUR_CUTOFF_SIGMAS, OCCLUSION_STEP_PX, Mode, RenderSettings
 from hfb.render.topology import Topology
 from hfb.render.warp import contour, crossings, dibr, raster
 from hfb.render.warp.compiled import array, device_of, launch
 from hfb.render.warp.scene_arrays import EMPTY_KEY, Images, Job
+
+
+_known_rims: dict[tuple[int, torch.device], Tensor] = {}
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,23 @@ class Plan:
     def frames_per_image(self) -> int:
         """Consecutive frames that are averaged."""
         return self.scene.verts.shape[1] if self.is_mean else 1
+
+    @property
+    def num_rim(self) -> int:
+        """Pixels around one that are looked at for the colour of the rim."""
+        return 0 if self.settings.mode != "dibr" else len(self._rim_offsets())
+
+    def _rim_offsets(self) -> NDArray[np.int32]:
+        return rim_offsets(self.settings, self.scene.height, self.scene.width)
+
+    def rim(self, device: torch.device) -> Tensor:
+        """(L, 2) int32 from `rim_offsets`, taken to a device once."""
+        if not self.num_rim:
+            return torch.empty(0, 2, dtype=torch.int32, device=device)
+        key = (self.num_rim, device)  # each radius has a number of its own
+        if key not in _known_rims:
+            _known_rims[key] = torch.from_numpy(self._rim_offsets().copy()).to(device)
+        return _known_rims[key]
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -91,11 +114,13 @@ def rasterise(plan: Plan, verts: Tensor, texels: Tensor) -> Drawn:
         setattr(job, name, array(table, dtype, device))
     job.screen, job.is_front = array(screen, wp.vec3, device), array(is_front, wp.uint8, device)
     job.face_id, job.depth = array(face_id, wp.int32, device), array(depth, wp.float32, device)
+    rim = plan.rim(verts.device)
+    job.rim, job.num_rim = array(rim, wp.int32, device), plan.num_rim
     keys = array(nearest, wp.int64, device)
     launch(raster.project, (num_frames, num_verts), (job,), device)
     launch(raster.draw_faces, (num_frames, num_faces + 1), (job, keys), device)
     launch(raster.read_nearest, plan.grid, (job, keys), device)
-    kept = (verts, texels, camera, *mesh, screen, is_front, face_id, depth)
+    kept = (verts, texels, camera, *mesh, screen, is_front, face_id, depth, rim)
     return Drawn(job, (), face_id, kept)
 
 
@@ -149,6 +174,7 @@ def _numbers(plan: Plan) -> Any:
     job.falloff_y = settings.sigmainv * 4.0 / height**2
     job.margin_x, job.margin_y = settings.boxlen * width / 2, settings.boxlen * height / 2
     job.knum = settings.knum
+    job.num_rim = 0
     return job
 
 

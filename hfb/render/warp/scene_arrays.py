@@ -38,6 +38,8 @@ class _Job:
         margin_x: `dibr`: enlargement of the faces' boxes along x, px.
         margin_y: the same along y.
         knum: `dibr`: largest number of faces a pixel.
+        rim: `dibr`: (L, 2) from `rim_offsets`.
+        num_rim: `dibr`: L, 0 for a black rim.
     """
 
     verts: wp.array2d[wp.vec3]
@@ -63,6 +65,8 @@ class _Job:
     margin_x: float
     margin_y: float
     knum: int
+    rim: wp.array2d[wp.int32]
+    num_rim: int
 
 
 class _Images:
