@@ -21,7 +21,6 @@ from hfb.render.warp import contour, crossings, dibr, raster
 from hfb.render.warp.compiled import array, device_of, launch
 from hfb.render.warp.scene_arrays import EMPTY_KEY, Images, Job
 
-
 _known_rims: dict[tuple[int, torch.device], Tensor] = {}
 
 
