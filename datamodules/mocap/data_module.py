@@ -77,7 +77,7 @@ class MocapDataModule(pl.LightningDataModule):
         share_alike: bool = False,
         windows: WindowSettings = WindowSettings(),  # noqa: B008 (frozen)
         corruption: CorruptionSettings = CorruptionSettings(),  # noqa: B008 (frozen)
-        num_train: int = 200_000,
+        num_train: int = 100_000,
         num_val: int = 8_000,
         batch_size: int = 128,
         steps_per_epoch: int = 1_250,

@@ -50,8 +50,8 @@ class MotionPriorSettings:
     width: int = 128
     num_layers: int = 3
     dropout: float = 0.3
-    num_members: int = 4
-    wrong_chains: tuple[float, ...] = (0.55, 0.4, 0.05, 0.02, 0.005, 0.005, 0.12)
+    num_members: int = 3
+    wrong_chains: tuple[float, ...] = (0.55, 0.13, 0.13, 0.13, 0.005, 0.005, 0.15)
     correction_threshold: float = 0.8
     sharpness: float = 4.0
 

@@ -117,7 +117,7 @@ class AmpModule(TrainingModule):
         weight_decay: float = 0.02,
         output: str = "outputs/amp",
         checkpoint: str | None = None,
-        num_posed: int = 16,
+        num_posed: int = 24,
         num_images: int = 3,
     ) -> None:
         check_value("model.num_posed", num_posed, int, (1, 1_000_000))
