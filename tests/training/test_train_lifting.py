@@ -10,7 +10,9 @@ from hfb.init.lift.checkpoint import load_lifting
 from hfb.training.lifting.__main__ import main
 
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.num_sanity_val_steps=0"]
-SMALL = ["--model.network.width=64", "--model.network.dropout=0.0", "--data.batch_size=32"]
+SMALL = ["--model.network.width=64", "--model.network.token_width=16",
+         "--model.network.num_layers=1", "--model.network.dropout=0.0",
+         "--model.network.token_dropout=0.0", "--data.batch_size=32"]  # fmt: skip
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
-from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
+from hfb.init.lift.encoding import encode
+from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings
+from hfb.init.lift.turn import facing_share, up_share
 from hfb.losses import weighted_sum
 from hfb.ranges import WEIGHT, check_settings
 from hfb.structures import BodyParams
@@ -37,6 +40,7 @@ class LiftingLoss:
     rotations: float = 0.5
     betas: float = 0.02
     uncertainty: float = 0.1
+    turn: float = 0.1
 
     def __post_init__(self) -> None:
         check_settings(self, "model.loss", dict.fromkeys(asdict(self), WEIGHT))
@@ -79,7 +83,7 @@ class LiftingModule(TrainingModule):
                 self.network, _ = load_lifting(self.checkpoint)
             return
         if self.trainer.ckpt_path is None:
-            values = encode(self.trainer.datamodule.typical_input())  # type: ignore[attr-defined]
+            values = encode(self.trainer.datamodule.typical_input()).flat()  # type: ignore[attr-defined]
             self.network.mean.copy_(values.mean(0))
             self.network.scale.copy_(values.std(0).clamp(min=0.05))
 
@@ -98,11 +102,14 @@ class LiftingModule(TrainingModule):
         likelihood = _exponential(angle, pose.expected_angle) + _exponential(
             distance.detach(), pose.expected_distance
         )
+        root = truth.rotmat[:, 0]
         return {
             "joints": 10.0 * distance[:, 1:].mean(),
             "rotations": chord.mean(),
             "betas": (pose.betas - truth.betas).square().mean(),
             "uncertainty": likelihood.mean(),
+            "turn": cross_entropy(pose.facing_logits, facing_share(root))
+            + cross_entropy(pose.up_logits, up_share(root)),
         }
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
