@@ -38,7 +38,7 @@ from hfb.structures import BodyParams, Camera
 SHARD_SIZE = 256
 """Pairs in a file."""
 
-_NUM_PROCEDURAL, _NUM_PHOTOS = 96, 300
+_NUM_PROCEDURAL, _NUM_PHOTOS = 64, 200
 _COMMON_FOCAL = 400.0
 # 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
 _WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
@@ -110,7 +110,8 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
     generator = torch.Generator().manual_seed(_seed_of(seed, number) + 1)
     for k, (scene, subject) in enumerate(draw_scenes(maker, _seed_of(seed, number), SHARD_SIZE)):
         found = maker.network.landmarks(scene.image, random_roi(scene, generator))
-        pairs.append(pair_of(scene, *with_matte([found], matte_of(scene)), subject))
+        (found,) = with_matte([found], matte_of(scene))
+        pairs.append(pair_of(scene, found, subject))
         if number == 0 and k < _SHEET_IMAGES:
             images.append(_drawn(scene.image, found))
     path = folder / f"pairs_{number:05d}.npz"

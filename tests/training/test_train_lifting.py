@@ -71,3 +71,19 @@ def test_user_errors_are_one_line(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("test", "--model.checkpoint=other.ckpt")
     assert "cannot be read as a lifting network" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_from_a_finished_network_that_had_no_transformer(run, tmp_path, capsys):
+    perceptron = [option for option in SMALL if "num_layers" not in option]
+    run("fit", *perceptron, "--model.network.num_layers=0", "--trainer.max_epochs=3")
+    finished = tmp_path / "finished.ckpt"
+    (tmp_path / "outputs/lifting/lifting.ckpt").rename(finished)
+    run("test", f"--model.checkpoint={finished}")
+    before = metric(capsys.readouterr().out, "mpjpe_mm")
+    begin = f"--model.begin_from={finished}"
+    run("fit", *SMALL, begin, "--trainer.max_epochs=1", "--model.lr=0.0")
+    run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
+    assert metric(capsys.readouterr().out, "mpjpe_mm") == pytest.approx(before, abs=0.5)
+    with pytest.raises(SystemExit):
+        run("fit", *SMALL, begin, "--model.network.width=32")
+    assert "does not fit the network's settings" in capsys.readouterr().err
