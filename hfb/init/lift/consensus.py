@@ -20,7 +20,7 @@ from hfb.init.register.lifted_prior import LiftedStart
 # Chosen on 100 rendered photos; half or double of each changes their mean error by less than 1 %.
 _CERTAINTY_POWER = 10.0
 _SCORE_POWER = 20.0
-_TURN_POWER = 0.0
+_TURN_POWER = 10.0
 _REACH_M = 0.1
 _NUM_ROUNDS = 5
 

@@ -62,8 +62,8 @@ class LiftingSettings:
     """
 
     width: int = 256
-    token_width: int = 96
-    num_layers: int = 3
+    token_width: int = 64
+    num_layers: int = 2
     dropout: float = 0.3
     token_dropout: float = 0.1
     num_joints: int = 24

@@ -67,7 +67,7 @@ class LiftingModule(TrainingModule):
         network: LiftingSettings = LiftingSettings(),  # noqa: B008 (frozen)
         loss: LiftingLoss = LiftingLoss(),
         body: str = "free_body",
-        lr: float = 1e-3,
+        lr: float = 1.5e-3,
         weight_decay: float = 0.1,
         output: str = "outputs/lifting",
         checkpoint: str | None = None,

@@ -77,6 +77,14 @@ def test_sure_guesses_well_explained_images_and_many_outputs_count_more(body):
         assert found.index == int(np.argmax(many))
 
 
+def test_a_guess_that_faces_where_all_outputs_say_is_taken(body):
+    lifted = guesses([0.0, 2.0])
+    lifted = with_first(lifted, turned_away(lifted))
+    for likelihood in ([-0.5, -2.0], [-2.0, -0.5]):
+        found = agreed(body, lifted, turn=torch.tensor(likelihood))
+        assert found.index == int(np.argmax(likelihood))
+
+
 def test_the_mean_lies_between_and_a_single_guess_is_itself(body):
     lifted = guesses([0.0, 0.4], expected=[0.1, 0.3])
     middle = mean_of(lifted, torch.tensor([0.5, 0.5]))
