@@ -173,8 +173,8 @@ class BlazePoseInitialiser(Initialiser):
         if lifted is not None:
             # The network has chosen among the guesses already: it goes first whatever the overlap.
             score[0] = score.max() + 1e-3
-        order = score.argsort(descending=True)
-        device, seen = body.template.device, fitted.landmarks
+        order, device = score.argsort(descending=True), body.template.device
+        seen = fitted.landmarks
         return InitialEstimate(
             betas=fitted.betas[order].to(device),
             pose_rotmat=fitted.pose_rotmat[order].to(device),
@@ -222,9 +222,8 @@ class BlazePoseInitialiser(Initialiser):
             torch.tensor([float(len(guess.outputs)) for guess in guesses]),
             seen.turn_likelihood,
         )
-        first = found.index
-        in_order = [guesses[first], *guesses[:first], *guesses[first + 1 :]]
-        return in_order, mean_of(lifted, found.share)
+        k = found.index
+        return [guesses[k], *guesses[:k], *guesses[k + 1 :]], mean_of(lifted, found.share)
 
     def _lift(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
@@ -241,8 +240,8 @@ class BlazePoseInitialiser(Initialiser):
         outputs = [guess.outputs for guess in guesses]
         lifted = lift_outputs(outputs, fitted.pose_rotmat, camera, self._lifter, body)
         if not self._lifts_shape:
-            start = replace(lifted.start, betas=torch.zeros_like(lifted.start.betas))
-            lifted = replace(lifted, start=start)
+            none = torch.zeros_like(lifted.start.betas)
+            lifted = replace(lifted, start=replace(lifted.start, betas=none))
         return lifted
 
     def find_landmarks(
@@ -264,9 +263,7 @@ class BlazePoseInitialiser(Initialiser):
         if guesses[0].score < self.min_score:
             score = f"what moved does not look like one (score {guesses[0].score:.2f})"
             raise nobody_found(image, background, score)
-        if not self.lifting:
-            return guesses
-        return with_matte(guesses, coarse_matte(image, background))
+        return with_matte(guesses, coarse_matte(image, background)) if self.lifting else guesses
 
     def _networks(self) -> BlazePose:
         if self._network is None:
