@@ -163,6 +163,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     """Search, register with each initialiser, print."""
     body = load_body()
     plain = BlazePoseInitialiser(lifting=False, num_threads=1)
+    searching = BlazePoseInitialiser(num_threads=1)  # with the matte that lifting sees
     initialisers = {
         "plain": plain,
         "lifted": BlazePoseInitialiser(lifting=True, lifting_path=arguments.checkpoint),
@@ -174,7 +175,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     )
     rates, rows, missed = [], [], 0
     for case in track(cases, "searching", total=arguments.count, console=console, transient=True):
-        found = landmarks_of(case, plain, arguments.cache)
+        found = landmarks_of(case, searching, arguments.cache)
         if not found:
             missed += 1
             continue

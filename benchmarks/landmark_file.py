@@ -17,7 +17,10 @@ def write_landmarks(guesses: list[Landmarks], path: Path) -> None:
     arrays: dict[str, Any] = {
         f"reading_{name}": np.stack([np.asarray(getattr(r, name)) for r in outputs])
         for name in DetectorOutput.__dataclass_fields__
+        if name != "matte"
     }
+    if all(r.matte is not None for r in outputs):
+        arrays["reading_matte"] = np.stack([np.asarray(r.matte) for r in outputs])
     for name in ("xy", "world", "visibility", "score", "roi", "next_roi"):
         arrays[name] = np.stack([np.asarray(getattr(guess, name)) for guess in guesses])
     spreads = [np.zeros(33) if g.spread_px is None else g.spread_px for g in guesses]
@@ -38,7 +41,9 @@ def read_landmarks(path: Path) -> list[Landmarks]:
             world=arrays["reading_world"][k],
             presence=float(arrays["reading_presence"][k]),
             roi=tuple(arrays["reading_roi"][k].tolist()),
+            mask=arrays["reading_mask"][k],
             mirrored_width=int(arrays["reading_mirrored_width"][k]),
+            matte=arrays["reading_matte"][k] if "reading_matte" in arrays else None,
         )
         for k in range(len(arrays["reading_roi"]))
     ]

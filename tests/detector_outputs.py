@@ -9,11 +9,12 @@ from torch import Tensor
 from hfb.body import SmplBody
 from hfb.geometry import project, rotvec_to_rotmat
 from hfb.init.detect.detector_output import DetectorOutput
-from hfb.init.lift.network import LiftingInput, LiftingSettings
+from hfb.init.lift.encoding import LiftingInput
+from hfb.init.lift.network import LiftingSettings
 from hfb.init.register.correspondence import correspondence
 from hfb.structures import BodyParams, Camera
 
-SMALL = LiftingSettings(width=32, num_blocks=1)
+SMALL = LiftingSettings(width=32, token_width=16, num_layers=1)
 POSE = rotvec_to_rotmat(0.3 * torch.randn(1, 24, 3, generator=torch.Generator().manual_seed(5)))
 CAMERA = Camera(torch.tensor([500.0, 500.0]), torch.tensor([200.0, 240.0]), 480, 400)
 
@@ -28,6 +29,8 @@ def random_output(seed: int, **changes: object) -> DetectorOutput:
         world=rng.normal(0.0, 0.3, (39, 3)),
         presence=0.9,
         roi=(260.0, 200.0, 300.0, 0.3),
+        mask=rng.random((32, 32)),
+        matte=rng.random((32, 32)),
     )
     return replace(output, **changes)
 
@@ -35,7 +38,7 @@ def random_output(seed: int, **changes: object) -> DetectorOutput:
 def as_input(output: DetectorOutput, camera: Camera = CAMERA) -> LiftingInput:
     values = {
         name: torch.from_numpy(np.asarray(getattr(output, name), np.float64))[None]
-        for name in ("points", "heat", "world")
+        for name in ("points", "heat", "world", "mask", "matte")
     }
     return LiftingInput(
         **values,

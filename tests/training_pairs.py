@@ -34,6 +34,8 @@ def make_pairs(folder, subject, count, seed):
         "joints": joints + torch.tensor([0.0, 0.0, 3.0]),
         "betas": torch.zeros(count, 10),
         "blur_rate": torch.rand(count, generator=generator),
+        "mask": torch.full((count, 32, 32), 128.0),
+        "matte": torch.full((count, 32, 32), 128.0),
     }
     folder.mkdir(parents=True)
     plain = {name: values.float().numpy() for name, values in arrays.items()}

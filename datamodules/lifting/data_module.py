@@ -15,7 +15,7 @@ from hfb.errors import InputError
 from hfb.files.npz import read_npz
 from hfb.init.detect.detector_output import CROP_SIZE, NUM_POINTS
 from hfb.init.detect.landmarks import FLIP
-from hfb.init.lift.network import LiftingInput
+from hfb.init.lift.encoding import LiftingInput
 from hfb.motion.tracks import mirror_joints
 from hfb.ranges import SHARE, check_value
 from hfb.training.lifting.batch import INPUT_ARRAYS, TRUTH_ARRAYS, batch_of
@@ -31,6 +31,7 @@ class LiftingDataModule(pl.LightningDataModule):
         val_pairs: folder of pairs of other subjects, to report on.
         batch_size: pairs a step.
         mirror: share of training pairs that are seen in a mirror.
+        without_matte: share of training pairs that are seen without their background's matte.
     """
 
     def __init__(
@@ -39,14 +40,17 @@ class LiftingDataModule(pl.LightningDataModule):
         val_pairs: str,
         batch_size: int = 128,
         mirror: float = 0.5,
+        without_matte: float = 0.15,
     ) -> None:
         super().__init__()
         check_value("data.batch_size", batch_size, int, (1, 1_000_000))
         check_value("data.mirror", mirror, float, SHARE)
+        check_value("data.without_matte", without_matte, float, SHARE)
         self.pairs = Path(pairs)
         self.val_pairs = Path(val_pairs)
         self.batch_size = batch_size
         self.mirror = mirror
+        self.without_matte = without_matte
         self._arrays: dict[str, dict[str, Tensor]] = {}
 
     def arrays(self, split: str) -> dict[str, Tensor]:
@@ -113,7 +117,10 @@ class _Batches(IterableDataset):  # type: ignore[type-arg]
             yield batch
 
     def _varied(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """A batch with some of its pairs mirrored."""
+        """A batch with some of its pairs mirrored, and some that know no background."""
+        unknown = torch.rand(len(batch["roi"]), generator=generator) < self.data.without_matte
+        matte = torch.where(unknown[:, None, None], batch["mask"], batch["matte"])
+        batch = batch | {"matte": matte}
         chosen = torch.rand(len(batch["roi"]), generator=generator) < self.data.mirror
         mirrored = mirrored_pairs(batch)
         return {
@@ -140,6 +147,8 @@ def mirrored_pairs(pairs: dict[str, Tensor]) -> dict[str, Tensor]:
         "world": pairs["world"][:, landmarks] * to_side,
         "roi": pairs["roi"] * torch.tensor([-1.0, 1.0, 1.0, -1.0]),
         "camera": pairs["camera"] * torch.tensor([1.0, 1.0, -1.0, 1.0]),
+        "mask": pairs["mask"].flip(-1),
+        "matte": pairs["matte"].flip(-1),
         "joints": pairs["joints"][:, joints] * to_side,
         # Mirrored in x, a rotation changes its sense about y and z.
         "pose": pairs["pose"][:, joints] * -to_side,

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.lifting.outfits import Wardrobe
-from datamodules.lifting.scene import IMAGE_SIZE, LiftingScene, draw_lifting_scene
+from datamodules.lifting.scene import FRAME_RATE, IMAGE_SIZE, LiftingScene, draw_lifting_scene
 from datamodules.mocap.files import MocapPath, iterate_mocap
 from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
@@ -26,6 +26,7 @@ from hfb.export import atomic_write, write_image
 from hfb.formation import linear_to_srgb
 from hfb.geometry import project, rotmat_to_rotvec
 from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.crop_matte import coarse_matte, with_matte
 from hfb.init.detect.decoding import Roi, roi_matrix, rotate_world, sigmoid
 from hfb.init.detect.detector_output import CROP_SIZE
 from hfb.init.detect.landmarks import Landmarks
@@ -37,7 +38,7 @@ from hfb.structures import BodyParams, Camera
 SHARD_SIZE = 256
 """Pairs in a file."""
 
-_NUM_PROCEDURAL, _NUM_PHOTOS = 48, 200
+_NUM_PROCEDURAL, _NUM_PHOTOS = 64, 200
 _COMMON_FOCAL = 400.0
 # 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
 _WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
@@ -94,7 +95,7 @@ class PairMaker:
             raise InputError(f"no motion capture of {subjects} subjects under {mocap}")
         body = load_body()
         return cls(
-            frames=join_clips(clips, _WINDOWS.frame_rate),
+            frames=join_clips(clips, FRAME_RATE),
             subject_of_clip=tuple(clip.subject for clip in clips),
             body=body,
             wardrobe=Wardrobe.of(body),
@@ -117,6 +118,7 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
     generator = torch.Generator().manual_seed(_seed_of(seed, number) + 1)
     for k, (scene, subject) in enumerate(draw_scenes(maker, _seed_of(seed, number), SHARD_SIZE)):
         found = maker.network.landmarks(scene.image, random_roi(scene, generator))
+        (found,) = with_matte([found], matte_of(scene))
         pairs.append(pair_of(scene, found, subject))
         if number == 0 and k < _SHEET_IMAGES:
             images.append(_drawn(scene.image, found))
@@ -161,6 +163,19 @@ def draw_scenes(maker: PairMaker, seed: int, count: int) -> Iterator[tuple[Lifti
         yield scene, maker.subject_of_clip[maker.frames.clip[window[0]]]
 
 
+def matte_of(scene: LiftingScene) -> Float[np.ndarray, "H W"]:
+    """The matte that a start is lifted with, faults included.
+
+    Args:
+        scene: the image and its background.
+    """
+    image, background = (
+        torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+        for pixels in (scene.image, scene.background)
+    )
+    return coarse_matte(image, background)
+
+
 def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np.ndarray]:
     """Arrays of one pair: what was read, and the truth.
 
@@ -184,7 +199,18 @@ def pair_of(scene: LiftingScene, found: Landmarks, subject: str) -> dict[str, np
         "blur_rate": scene.blur_rate,
     }
     arrays = {name: np.asarray(value, np.float32) for name, value in values.items()}
+    arrays["mask"] = as_bytes(output.mask)
+    arrays["matte"] = as_bytes(output.mask if output.matte is None else output.matte)
     return arrays | {"subject": np.array(subject, "U16")}
+
+
+def as_bytes(share: Float[np.ndarray, "32 32"]) -> UInt8[np.ndarray, "32 32"]:
+    """Shares as bytes: a quarter of the file.
+
+    Args:
+        share: in [0, 1].
+    """
+    return (share.clip(0.0, 1.0) * 255).round().astype(np.uint8)
 
 
 def random_roi(scene: LiftingScene, generator: torch.Generator) -> Roi:

@@ -17,12 +17,13 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.geometry import default_camera
 from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.crop_matte import coarse_matte, with_matte
 from hfb.init.detect.landmarks import Landmarks, swap_sides
 from hfb.init.detect.search import search_landmarks
 from hfb.init.initialiser import Initialiser
 from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
 from hfb.init.lift.consensus import find_consensus, mean_of, with_first
-from hfb.init.lift.lift import lift_outputs
+from hfb.init.lift.lift import Lifted, lift_outputs
 from hfb.init.lift.network import LiftingNetwork
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.init.register.priors import MixtureQuadratic
@@ -165,15 +166,15 @@ class BlazePoseInitialiser(Initialiser):
         guesses, lifted = self._select(guesses), None
         fitted = self._register(guesses, camera, body, None)
         if agreed is not None:
-            lifted = with_first(self._lift(guesses, fitted, camera, body), agreed)
+            lifted = with_first(self._lift(guesses, fitted, camera, body).start, agreed)
             fitted = self._register(guesses, camera, body, lifted)
         extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
         score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
         if lifted is not None:
             # The network has chosen among the guesses already: it goes first whatever the overlap.
             score[0] = score.max() + 1e-3
-        order = score.argsort(descending=True)
-        device, seen = body.template.device, fitted.landmarks
+        order, device = score.argsort(descending=True), body.template.device
+        seen = fitted.landmarks
         return InitialEstimate(
             betas=fitted.betas[order].to(device),
             pose_rotmat=fitted.pose_rotmat[order].to(device),
@@ -210,7 +211,8 @@ class BlazePoseInitialiser(Initialiser):
     ) -> tuple[list[Landmarks], LiftedStart]:
         """Move the guess that most others agree with to the front; its pose is what they say."""
         fitted = self._register(guesses, camera, body, None)
-        lifted = self._lift(guesses, fitted, camera, body)
+        seen = self._lift(guesses, fitted, camera, body)
+        lifted = seen.start
         betas, rotmat = lifted.betas.to(body.template), lifted.rotmat.to(body.template)
         posed = body.joints(BodyParams(betas, rotmat, betas.new_zeros(len(betas), 3)))
         found = find_consensus(
@@ -218,14 +220,14 @@ class BlazePoseInitialiser(Initialiser):
             posed.to(lifted.betas),
             torch.tensor([guess.score for guess in guesses]),
             torch.tensor([float(len(guess.outputs)) for guess in guesses]),
+            seen.turn_likelihood,
         )
-        first = found.index
-        in_order = [guesses[first], *guesses[:first], *guesses[first + 1 :]]
-        return in_order, mean_of(lifted, found.share)
+        k = found.index
+        return [guesses[k], *guesses[:k], *guesses[k + 1 :]], mean_of(lifted, found.share)
 
     def _lift(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
-    ) -> LiftedStart:
+    ) -> Lifted:
         """Poses of all guesses by the lifting network."""
         if self._lifter is None:
             network, card = load_lifting(self.lifting_path)
@@ -238,7 +240,8 @@ class BlazePoseInitialiser(Initialiser):
         outputs = [guess.outputs for guess in guesses]
         lifted = lift_outputs(outputs, fitted.pose_rotmat, camera, self._lifter, body)
         if not self._lifts_shape:
-            lifted = replace(lifted, betas=torch.zeros_like(lifted.betas))
+            none = torch.zeros_like(lifted.start.betas)
+            lifted = replace(lifted, start=replace(lifted.start, betas=none))
         return lifted
 
     def find_landmarks(
@@ -260,7 +263,7 @@ class BlazePoseInitialiser(Initialiser):
         if guesses[0].score < self.min_score:
             score = f"what moved does not look like one (score {guesses[0].score:.2f})"
             raise nobody_found(image, background, score)
-        return guesses
+        return with_matte(guesses, coarse_matte(image, background)) if self.lifting else guesses
 
     def _networks(self) -> BlazePose:
         if self._network is None:

@@ -54,11 +54,12 @@ def test_kept_landmarks_come_back(tmp_path):
 
     rng = np.random.default_rng(0)
 
-    def guess(num_readings, spread):
+    def guess(num_readings, spread, with_matte=True):
         outputs = tuple(
             DetectorOutput(
                 rng.normal(size=(39, 5)), rng.random((39, 3)), rng.normal(size=(39, 3)), 0.9,
-                (1.0, 2.0, 3.0, 0.1 * k), mirrored_width=400 * (k % 2),
+                (1.0, 2.0, 3.0, 0.1 * k), rng.random((32, 32)), mirrored_width=400 * (k % 2),
+                matte=rng.random((32, 32)) if with_matte else None,
             )
             for k in range(num_readings)
         )  # fmt: skip
@@ -74,6 +75,9 @@ def test_kept_landmarks_come_back(tmp_path):
         np.testing.assert_array_equal(old.xy, new.xy)
         assert (old.score, old.roi) == (new.score, new.roi)
         for before, after in zip(old.outputs, new.outputs, strict=True):
-            np.testing.assert_array_equal(before.heat, after.heat)
+            for name in ("heat", "mask", "matte"):
+                np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
             assert before.roi == after.roi
             assert before.mirrored_width == after.mirrored_width
+    write_landmarks([guess(1, None, with_matte=False)], tmp_path / "without.npz")
+    assert read_landmarks(tmp_path / "without.npz")[0].outputs[0].matte is None

@@ -10,7 +10,9 @@ from hfb.init.lift.checkpoint import load_lifting
 from hfb.training.lifting.__main__ import main
 
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.num_sanity_val_steps=0"]
-SMALL = ["--model.network.width=64", "--model.network.dropout=0.0", "--data.batch_size=32"]
+SMALL = ["--model.network.width=64", "--model.network.token_width=16",
+         "--model.network.num_layers=1", "--model.network.dropout=0.0",
+         "--model.network.token_dropout=0.0", "--data.batch_size=32"]  # fmt: skip
 
 
 @pytest.fixture
@@ -69,3 +71,19 @@ def test_user_errors_are_one_line(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("test", "--model.checkpoint=other.ckpt")
     assert "cannot be read as a lifting network" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_from_a_finished_network_that_had_no_transformer(run, tmp_path, capsys):
+    perceptron = [option for option in SMALL if "num_layers" not in option]
+    run("fit", *perceptron, "--model.network.num_layers=0", "--trainer.max_epochs=3")
+    finished = tmp_path / "finished.ckpt"
+    (tmp_path / "outputs/lifting/lifting.ckpt").rename(finished)
+    run("test", f"--model.checkpoint={finished}")
+    before = metric(capsys.readouterr().out, "mpjpe_mm")
+    begin = f"--model.begin_from={finished}"
+    run("fit", *SMALL, begin, "--trainer.max_epochs=1", "--model.lr=0.0")
+    run("test", "--model.checkpoint=outputs/lifting/lifting.ckpt")
+    assert metric(capsys.readouterr().out, "mpjpe_mm") == pytest.approx(before, abs=0.5)
+    with pytest.raises(SystemExit):
+        run("fit", *SMALL, begin, "--model.network.width=32")
+    assert "does not fit the network's settings" in capsys.readouterr().err

@@ -31,7 +31,13 @@ from hfb.init.detect.decoding import (
     rotate_world,
     sigmoid,
 )
-from hfb.init.detect.detector_output import CROP_SIZE, NUM_POINTS, DetectorOutput, heat_widths
+from hfb.init.detect.detector_output import (
+    CROP_SIZE,
+    NUM_POINTS,
+    DetectorOutput,
+    heat_widths,
+    in_cells,
+)
 from hfb.init.detect.landmarks import Landmarks
 
 
@@ -166,6 +172,7 @@ class BlazePose:
                     world=world,
                     presence=float(output["presence"].reshape(-1)[0]),
                     roi=roi,
+                    mask=in_cells(sigmoid(output["mask"].reshape(CROP_SIZE, CROP_SIZE))),
                 ),
             ),
         )

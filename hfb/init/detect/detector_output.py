@@ -2,7 +2,7 @@
 
 `Landmarks` keep what a registration needs, in the axes of the image. Lifting
 (`hfb.init.lift.network`) wants more: depths, confidences, and how wide the
-heat maps are, for blur widens them.
+heat maps are, for blur widens them, and where the person's outline lies.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ NUM_POINTS = 39
 CROP_SIZE = 256
 """Side of the landmark network's input, px."""
 
+MASK_SIZE = 32
+"""Cells along a crop in which lifting sees the person's outline."""
+
 
 @dataclass(frozen=True)
 class DetectorOutput:
@@ -31,7 +34,10 @@ class DetectorOutput:
         world: 3D positions, axes of the crop, m.
         presence: probability that there is a person.
         roi: where the crop lies in the image: centre x, centre y, side (px), rotation (rad).
+        mask: how likely each cell of the crop shows the person, by the network itself.
         mirrored_width: width of the image if it was mirrored before, px; 0 if it was not.
+        matte: share of the exposure during which the person covers each cell, as far as the
+            background tells; None where none is known.
     """
 
     points: Float[np.ndarray, "39 5"]
@@ -39,7 +45,19 @@ class DetectorOutput:
     world: Float[np.ndarray, "39 3"]
     presence: float
     roi: tuple[float, float, float, float]
+    mask: Float[np.ndarray, "32 32"]
     mirrored_width: int = 0
+    matte: Float[np.ndarray, "32 32"] | None = None
+
+
+def in_cells(values: Float[np.ndarray, "256 256"]) -> Float[np.ndarray, "32 32"]:
+    """Means over the cells of a crop.
+
+    Args:
+        values: one a pixel.
+    """
+    step = CROP_SIZE // MASK_SIZE
+    return np.asarray(values.reshape(MASK_SIZE, step, MASK_SIZE, step).mean((1, 3)))
 
 
 def heat_widths(logits: Float[np.ndarray, "H W L"]) -> Float[np.ndarray, "L 3"]:

@@ -12,7 +12,7 @@ from hfb.init.lift.network import LiftingNetwork, LiftingSettings
 
 LIFTING_FILE = "lifting.ckpt"
 _FILE = CheckpointFile(
-    "lifting network", LIFTING_FILE, "`python -m hfb.training.lifting fit`", "hfb-lifting"
+    "lifting network", LIFTING_FILE, "`python -m hfb.training.lifting fit`", "hfb-lifting", 2
 )
 
 

@@ -20,6 +20,7 @@ from hfb.init.register.lifted_prior import LiftedStart
 # Chosen on 100 rendered photos; half or double of each changes their mean error by less than 1 %.
 _CERTAINTY_POWER = 10.0
 _SCORE_POWER = 20.0
+_TURN_POWER = 10.0
 _REACH_M = 0.1
 _NUM_ROUNDS = 5
 
@@ -42,6 +43,7 @@ def find_consensus(
     joints: Float[Tensor, "K J 3"],
     score: Float[Tensor, " K"],
     num_outputs: Float[Tensor, " K"],
+    turn_likelihood: Float[Tensor, " K"],
 ) -> Consensus:
     """The guess with the least expected distance from all, and a robust mean about it.
 
@@ -50,9 +52,11 @@ def find_consensus(
         joints: of each lifted pose, m.
         score: how well each guess explains the image (`hfb.init.detect.search`), 0 to 1.5.
         num_outputs: runs of the landmark network that each is made from.
+        turn_likelihood: of where each faces and which way up it is, by all runs together.
     """
     expected = lifted.distance_sigma.mean(-1)
     logit = num_outputs.log() - _CERTAINTY_POWER * expected.log() + _SCORE_POWER * score
+    logit = logit + _TURN_POWER * turn_likelihood
     share = logit.to(joints).softmax(0)
     joints = joints - joints[:, :1]
     apart = (joints[:, None] - joints[None]).norm(dim=-1).mean(-1)

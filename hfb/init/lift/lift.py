@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.errors import BodyModelError
 from hfb.geometry import nearest_rotation
 from hfb.init.detect.detector_output import DetectorOutput
-from hfb.init.lift.network import LiftedPose, LiftingInput, LiftingNetwork, view_rotation
+from hfb.init.lift.encoding import LiftingInput, view_rotation
+from hfb.init.lift.network import LiftedPose, LiftingNetwork
+from hfb.init.lift.turn import mirrored_facing, turn_likelihood
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.skeleton import other_sides
 from hfb.structures import Camera
@@ -23,13 +26,27 @@ from hfb.structures import Camera
 _MEAN_LENGTH = 1.5958
 
 
+@dataclass(frozen=True)
+class Lifted:
+    """Lifted guesses, and what all detector outputs together say about their turns.
+
+    Attributes:
+        start: of each guess.
+        turn_likelihood: mean log-likelihood, over all outputs of all guesses, of where each guess
+            faces and which way up it is.
+    """
+
+    start: LiftedStart
+    turn_likelihood: Float[Tensor, " K"]
+
+
 def lift_outputs(
     outputs: Sequence[Sequence[DetectorOutput]],
     registered: Float[Tensor, "K J 3 3"],
     camera: Camera,
     network: LiftingNetwork,
     body: SmplBody,
-) -> LiftedStart:
+) -> Lifted:
     """Lift all detector outputs of each hypothesis and take their mean.
 
     Args:
@@ -61,7 +78,25 @@ def lift_outputs(
         rows = slice(first, first + len(group))
         parts.append(_mean_pose(lifted, rows))
         first += len(group)
-    return LiftedStart(*(torch.stack(values) for values in zip(*parts, strict=True)))
+    start = LiftedStart(*(torch.stack(values) for values in zip(*parts, strict=True)))
+    return Lifted(start, _support(start.rotmat[:, 0], pose, seen, is_mirrored[:, 0, 0]))
+
+
+def _support(
+    roots: Float[Tensor, "K 3 3"],
+    pose: LiftedPose,
+    seen: LiftingInput,
+    is_mirrored: Bool[Tensor, "B 1"],
+) -> Float[Tensor, " K"]:
+    """Mean log-likelihood of the roots' turns, each seen in the axes of every output."""
+    mirror = torch.diag(roots.new_tensor([-1.0, 1.0, 1.0]))
+    own = torch.where(is_mirrored[..., None, None], mirror @ roots @ mirror, roots)
+    turned = view_rotation(seen)[:, None] @ own
+    count = len(roots)
+    facing, up = (
+        logits[:, None].expand(-1, count, -1) for logits in (pose.facing_logits, pose.up_logits)
+    )
+    return turn_likelihood(turned, facing, up).mean(0)
 
 
 def mirrored_pose(
@@ -98,7 +133,10 @@ def _input_of(
         roi=torch.tensor([output.roi for output in outputs], dtype=torch.float32),
         camera=torch.tensor(cameras, dtype=torch.float32),
         registered=registered,
-    )
+        mask=stacked([output.mask for output in outputs]),
+        matte=stacked([output.mask if output.matte is None else output.matte
+                       for output in outputs]),
+    )  # fmt: skip
 
 
 def _in_camera(
@@ -118,6 +156,10 @@ def _in_camera(
         expected_distance=torch.where(
             is_mirrored[:, None], pose.expected_distance[:, other], pose.expected_distance
         ),
+        facing_logits=torch.where(
+            is_mirrored[:, None], mirrored_facing(pose.facing_logits), pose.facing_logits
+        ),
+        up_logits=pose.up_logits,
     )
 
 

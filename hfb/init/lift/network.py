@@ -2,12 +2,8 @@
 
 Not in the paper, which starts from METRO. The detector's 3D landmarks are guesses of a network that
 saw sharp people; ours has seen the same detector's answers on blurred people whose pose is known.
-It corrects the pose that registration finds from the landmarks alone, and says of every joint how
-far off it expects to be.
-
-The network works in the axes of the crop that was read: a camera that looks along the ray through
-the person's middle, rolled like the crop. There a person looks the same wherever they stand in the
-image.
+It corrects the pose that registration finds from the landmarks alone, says of every joint how far
+off it expects to be, and how likely each turn of the whole body is.
 """
 
 from __future__ import annotations
@@ -19,24 +15,33 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hfb.errors import InputError
 from hfb.geometry import rotation_from_6d
-from hfb.init.detect.detector_output import CROP_SIZE
-from hfb.init.detect.landmarks import LIMB_LANDMARKS
+from hfb.init.lift.encoding import (
+    NUM_GLOBAL,
+    NUM_LANDMARKS,
+    NUM_PER_JOINT,
+    NUM_PER_LANDMARK,
+    EncodedInput,
+    LiftingInput,
+    encode,
+    registered_in_view,
+)
+from hfb.init.lift.turn import NUM_FACING, NUM_UP
 from hfb.ranges import DROPOUT, NETWORK_WIDTH, Range, check_settings
 
-_NUM_LANDMARKS = 33
-# Per landmark: x, y, depth, visibility, presence, three of the heat map, three of the world.
-_NUM_PER_LANDMARK = 11
-_NUM_GLOBAL = 8
-_NUM_PER_JOINT = 6
 _LARGEST_EXPECTED = 3.0
 _SMALLEST_EXPECTED = 0.005
+_PER_JOINT_OUTPUT = 8
+_NUM_HEADS = 4
 
 
 _RANGES: dict[str, Range] = {
     "width": NETWORK_WIDTH,
-    "num_blocks": (0, 64),
+    "token_width": NETWORK_WIDTH,
+    "num_layers": (0, 64),
     "dropout": DROPOUT,
+    "token_dropout": DROPOUT,
     "num_joints": (1, 1000),
     "num_betas": (1, 1000),
 }
@@ -47,45 +52,29 @@ class LiftingSettings:
     """Size of the network.
 
     Attributes:
-        width: hidden units.
-        num_blocks: residual blocks of two layers.
-        dropout: share of hidden units silenced while training.
+        width: hidden units of the perceptron that reads everything at once.
+        token_width: numbers a joint has in the transformer; a multiple of 4.
+        num_layers: of the transformer; 0: the perceptron alone.
+        dropout: share of the perceptron's units silenced while training.
+        token_dropout: the same in the transformer.
         num_joints: of the body, root included.
         num_betas: shape coefficients.
     """
 
     width: int = 256
-    num_blocks: int = 1
-    dropout: float = 0.4
+    token_width: int = 64
+    num_layers: int = 2
+    dropout: float = 0.3
+    token_dropout: float = 0.1
     num_joints: int = 24
     num_betas: int = 10
 
     def __post_init__(self) -> None:
         check_settings(self, "network", _RANGES)
-
-
-@dataclass(frozen=True)
-class LiftingInput:
-    """What the detector says about B crops; see `hfb.init.detect.detector_output.DetectorOutput`.
-
-    Attributes:
-        points: x, y, depth in the crop, px; logits of visibility and presence.
-        heat: peaks and widths of the heat maps.
-        world: 3D positions in the crop's axes, m.
-        roi: centre x, centre y, side, rotation of the crop in the image, px and rad.
-        camera: focal lengths and principal point of the image, px.
-        registered: pose that the landmarks alone lead to, root first, camera frame.
-    """
-
-    points: Float[Tensor, "B 39 5"]
-    heat: Float[Tensor, "B 39 3"]
-    world: Float[Tensor, "B 39 3"]
-    roi: Float[Tensor, "B 4"]
-    camera: Float[Tensor, "B 4"]
-    registered: Float[Tensor, "B J 3 3"]
-
-    def __len__(self) -> int:
-        return len(self.roi)
+        if self.token_width % _NUM_HEADS:
+            raise InputError(
+                f"network.token_width {self.token_width} must be a multiple of {_NUM_HEADS}"
+            )
 
 
 @dataclass(frozen=True)
@@ -97,16 +86,20 @@ class LiftedPose:
         betas: shape.
         expected_angle: expected error of each joint's rotation, rad.
         expected_distance: expected error of each joint's position relative to the root, m.
+        facing_logits: of the directions that the body may face (`hfb.init.lift.turn`).
+        up_logits: of upright, level and upside down.
     """
 
     rotmat: Float[Tensor, "B J 3 3"]
     betas: Float[Tensor, "B S"]
     expected_angle: Float[Tensor, "B J"]
     expected_distance: Float[Tensor, "B J"]
+    facing_logits: Float[Tensor, "B 8"]
+    up_logits: Float[Tensor, "B 3"]
 
 
 class LiftingNetwork(nn.Module):
-    """A residual perceptron over what the detector says and the registered pose.
+    """A perceptron over everything, and a transformer over the joints that adds to its answer.
 
     Args:
         settings: its size.
@@ -118,28 +111,25 @@ class LiftingNetwork(nn.Module):
     def __init__(self, settings: LiftingSettings = LiftingSettings()) -> None:
         super().__init__()
         self.settings = settings
-        num_inputs = _NUM_LANDMARKS * _NUM_PER_LANDMARK + _NUM_GLOBAL
-        num_inputs += settings.num_joints * _NUM_PER_JOINT
+        num_inputs = NUM_LANDMARKS * NUM_PER_LANDMARK + NUM_GLOBAL
+        num_inputs += settings.num_joints * NUM_PER_JOINT
         # Typical values of the inputs, learnt from the pairs before training begins.
         self.register_buffer("mean", torch.zeros(num_inputs))
         self.register_buffer("scale", torch.ones(num_inputs))
-        self.enter = nn.Linear(num_inputs, settings.width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(settings.width),
-                nn.Linear(settings.width, settings.width),
-                nn.GELU(),
-                nn.Dropout(settings.dropout),
-                nn.Linear(settings.width, settings.width),
-            )
-            for _ in range(settings.num_blocks)
+        width, joints = settings.width, settings.num_joints
+        self.outline = _Outline(width, settings.dropout)
+        self.enter = nn.Linear(num_inputs, width)
+        self.block = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Dropout(settings.dropout),
+            nn.Linear(width, width),
         )
-        num_outputs = settings.num_joints * 8 + settings.num_betas
-        last = nn.Linear(settings.width, num_outputs)
+        self.joints = _JointTransformer(settings) if settings.num_layers else None
+        self._sizes = [_PER_JOINT_OUTPUT * joints, settings.num_betas, NUM_FACING, NUM_UP]
         # Untrained, the network agrees with the registration.
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.leave = nn.Sequential(nn.LayerNorm(settings.width), nn.GELU(), last)
+        self.leave = nn.Sequential(nn.LayerNorm(width), nn.GELU(), _zeroed(width, sum(self._sizes)))
 
     def forward(self, seen: LiftingInput) -> LiftedPose:
         """Poses in the crop's axes.
@@ -147,106 +137,103 @@ class LiftingNetwork(nn.Module):
         Args:
             seen: what the detector says.
         """
-        settings = self.settings
-        hidden = self.enter((encode(seen) - self.mean) / self.scale)
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        count = settings.num_joints
-        sixd, angle, distance, betas = self.leave(hidden).split(
-            [6 * count, count, count, settings.num_betas], dim=-1
-        )
+        count = self.settings.num_joints
+        encoded = encode(seen)
+        flat = (encoded.flat() - self.mean) / self.scale
+        hidden = self.enter(flat) + self.outline(encoded.outline)
+        hidden = hidden + self.block(hidden)
+        raw, betas, facing, up = self.leave(hidden).split(self._sizes, dim=-1)
+        per_joint = raw.unflatten(-1, (count, _PER_JOINT_OUTPUT))
+        if self.joints is not None:
+            per_joint = per_joint + self.joints(self._standard(flat), hidden)
+        sixd, angle, distance = per_joint.split([6, 1, 1], dim=-1)
         # Corrections of the registered pose: of the root in the crop's axes, of a joint in its own.
         none = torch.eye(3, 2).mT.flatten().to(sixd)
-        turn = rotation_from_6d(sixd.unflatten(-1, (count, 6)) + none)
+        turn = rotation_from_6d(sixd + none)
         before = registered_in_view(seen)
         root = turn[:, :1] @ before[:, :1]
         return LiftedPose(
             rotmat=torch.cat([root, before[:, 1:] @ turn[:, 1:]], 1),
             betas=betas,
-            expected_angle=_positive(angle - 1.5),
-            expected_distance=_positive(distance - 2.5),
+            expected_angle=_positive(angle[..., 0] - 1.5),
+            expected_distance=_positive(distance[..., 0] - 2.5),
+            facing_logits=facing,
+            up_logits=up,
         )
+
+    def _standard(self, flat: Float[Tensor, "B D"]) -> EncodedInput:
+        """Standardised inputs by what they belong to."""
+        sizes = [NUM_LANDMARKS * NUM_PER_LANDMARK, NUM_GLOBAL,
+                 self.settings.num_joints * NUM_PER_JOINT]  # fmt: skip
+        landmarks, overall, joints = flat.split(sizes, dim=-1)
+        return EncodedInput(
+            landmarks.unflatten(-1, (NUM_LANDMARKS, NUM_PER_LANDMARK)),
+            overall,
+            joints.unflatten(-1, (self.settings.num_joints, NUM_PER_JOINT)),
+            flat.new_zeros(len(flat), 2, 32, 32),
+        )
+
+
+class _Outline(nn.Module):
+    """Mask and matte as hidden units."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(2, 16, 4, stride=4),
+            nn.GELU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(32 * 16, width),
+        )
+
+    def forward(self, outline: Float[Tensor, "B 2 32 32"]) -> Float[Tensor, "B W"]:
+        return self.layers(outline)  # type: ignore[no-any-return]
+
+
+class _JointTransformer(nn.Module):
+    """One token a joint: its registered rotation, a learnt mix of landmarks, and all the rest."""
+
+    def __init__(self, settings: LiftingSettings) -> None:
+        super().__init__()
+        width, joints = settings.token_width, settings.num_joints
+        self.of_landmark = nn.Linear(NUM_PER_LANDMARK, width)
+        self.which_landmark = nn.Parameter(0.02 * torch.randn(NUM_LANDMARKS, width))
+        self.mix = nn.Parameter(torch.randn(joints, NUM_LANDMARKS) / NUM_LANDMARKS**0.5)
+        self.of_joint = nn.Linear(NUM_PER_JOINT, width)
+        self.which_joint = nn.Parameter(0.02 * torch.randn(joints, width))
+        self.of_all = nn.Linear(settings.width, width)
+        self.layers = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(
+                width, _NUM_HEADS, 2 * width, settings.token_dropout, "gelu",
+                batch_first=True, norm_first=True,
+            ),
+            settings.num_layers,
+            nn.LayerNorm(width),
+            enable_nested_tensor=False,
+        )  # fmt: skip
+        # A layer of its own for each joint: elbows and knees are wrong in ways of their own.
+        self.leave = nn.Parameter(torch.zeros(joints, width, _PER_JOINT_OUTPUT))
+
+    def forward(self, inputs: EncodedInput, hidden: Float[Tensor, "B W"]) -> Float[Tensor, "B J 8"]:
+        landmarks = torch.nn.functional.gelu(
+            self.of_landmark(inputs.landmarks) + self.which_landmark
+        )
+        tokens = self.mix @ landmarks + self.of_joint(inputs.joints) + self.which_joint
+        tokens = self.layers(tokens + self.of_all(hidden)[:, None])
+        return torch.einsum("bjw,jwo->bjo", tokens, self.leave)
+
+
+def _zeroed(num_in: int, num_out: int) -> nn.Linear:
+    layer = nn.Linear(num_in, num_out)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _positive(raw: Tensor) -> Tensor:
     """Expected errors between half a centimetre (or a third of a degree) and 3."""
     low, high = math.log(_SMALLEST_EXPECTED), math.log(_LARGEST_EXPECTED)
     return raw.clamp(low, high).exp()
-
-
-def encode(seen: LiftingInput) -> Float[Tensor, "B D"]:
-    """Numbers of about unit size, the same wherever in the image the person is.
-
-    Args:
-        seen: what the detector says.
-    """
-    body = slice(0, _NUM_LANDMARKS)
-    xy = seen.points[:, body, :2] / (CROP_SIZE / 2) - 1.0
-    middle, size = _middle_and_size(xy)
-    depth = seen.points[:, body, 2:3] / (CROP_SIZE / 2)
-    sure = seen.points[:, body, 3:].sigmoid()
-    heat = seen.heat[:, body]
-    per_landmark = torch.cat(
-        [(xy - middle) / size, depth / size, sure, heat[..., :1], (heat[..., 1:] + 0.01).log(),
-         seen.world[:, body] * 2.0],
-        dim=-1,
-    )  # fmt: skip
-    focal = seen.camera[:, :1]
-    side = seen.roi[:, 2:3] / focal
-    off_axis = (seen.roi[:, :2] - seen.camera[:, 2:]) / focal
-    cos, sin = seen.roi[:, 3:].cos(), seen.roi[:, 3:].sin()
-    x, y = off_axis.split(1, dim=-1)
-    return torch.cat(
-        [per_landmark.flatten(1), middle[:, 0], size[:, 0].log(), side.log(),
-         cos * x + sin * y, cos * y - sin * x, cos, sin,
-         registered_in_view(seen)[..., :2].flatten(1)],
-        dim=-1,
-    )  # fmt: skip
-
-
-def registered_in_view(seen: LiftingInput) -> Float[Tensor, "B J 3 3"]:
-    """The registered pose in the axes that the network works in.
-
-    Args:
-        seen: what the detector says.
-    """
-    root = view_rotation(seen) @ seen.registered[:, 0]
-    return torch.cat([root[:, None], seen.registered[:, 1:]], 1)
-
-
-def _middle_and_size(xy: Float[Tensor, "B 33 2"]) -> tuple[Tensor, Tensor]:
-    limbs = xy[:, LIMB_LANDMARKS.tolist()]
-    middle = limbs.mean(1, keepdim=True)
-    size = (limbs - middle).square().sum(-1).mean(1).sqrt().clamp(min=0.02)
-    return middle, size[:, None, None]
-
-
-def view_rotation(seen: LiftingInput) -> Float[Tensor, "B 3 3"]:
-    """Rotation from the image's camera frame to the axes that the network works in.
-
-    The camera is turned by the smallest angle to look at the person's middle, and then rolled with
-    the crop.
-
-    Args:
-        seen: what the detector says.
-    """
-    xy = seen.points[:, :_NUM_LANDMARKS, :2] / CROP_SIZE - 0.5
-    middle = xy[:, LIMB_LANDMARKS.tolist()].mean(1) * seen.roi[:, 2:3]
-    cos, sin = seen.roi[:, 3].cos(), seen.roi[:, 3].sin()
-    x = seen.roi[:, 0] + cos * middle[:, 0] - sin * middle[:, 1]
-    y = seen.roi[:, 1] + sin * middle[:, 0] + cos * middle[:, 1]
-    focal, principal = seen.camera[:, :2], seen.camera[:, 2:]
-    ray = (torch.stack([x, y], -1) - principal) / focal
-    ray = torch.cat([ray, torch.ones_like(ray[:, :1])], -1)
-    turn = _turn_to_axis(torch.nn.functional.normalize(ray, dim=-1))
-    zero, one = torch.zeros_like(cos), torch.ones_like(cos)
-    roll = torch.stack([cos, sin, zero, -sin, cos, zero, zero, zero, one], -1)
-    return roll.unflatten(-1, (3, 3)) @ turn
-
-
-def _turn_to_axis(forward: Float[Tensor, "B 3"]) -> Float[Tensor, "B 3 3"]:
-    """The shortest rotation that brings unit vectors with z > -1 onto the z axis."""
-    x, y, z = forward.unbind(-1)
-    share = 1.0 / (1.0 + z)
-    rows = [1 - x * x * share, -x * y * share, -x, -x * y * share, 1 - y * y * share, -y, x, y, z]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.geometry import rotvec_to_rotmat
-from hfb.init.lift.network import LiftingInput, view_rotation
+from hfb.init.lift.encoding import LiftingInput, view_rotation
 
-INPUT_ARRAYS = ("points", "heat", "world", "roi", "camera", "registered")
+INPUT_ARRAYS = ("points", "heat", "world", "roi", "camera", "registered", "mask", "matte")
 TRUTH_ARRAYS = ("pose", "joints", "betas", "blur_rate")
 
 
@@ -41,6 +41,8 @@ def batch_of(arrays: dict[str, Tensor]) -> tuple[LiftingInput, LiftingTruth]:
         arrays: those of `INPUT_ARRAYS` and `TRUTH_ARRAYS`, each with B rows.
     """
     values = {name: arrays[name].float() for name in (*INPUT_ARRAYS, *TRUTH_ARRAYS)}
+    for name in ("mask", "matte"):
+        values[name] = values[name] / 255
     values["registered"] = rotvec_to_rotmat(values["registered"])
     seen = LiftingInput(**{name: values[name] for name in INPUT_ARRAYS})
     view = view_rotation(seen)

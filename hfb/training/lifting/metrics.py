@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hfb.geometry import procrustes_align
 from hfb.init.lift.network import LiftedPose
+from hfb.init.lift.turn import turn_likelihood
 from hfb.training.lifting.batch import LiftingTruth
 
 BLUR_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, math.inf)
@@ -30,6 +31,7 @@ class LiftingMetrics:
         expected_mm: what the network expected of the distance.
         expected_deg: what the network expected of the angle.
         blur_rate: eq. (12).
+        turn_likelihood: log-likelihood of where the person faces and which way up they are.
     """
 
     distance_mm: Float[Tensor, "B J"]
@@ -38,6 +40,7 @@ class LiftingMetrics:
     expected_mm: Float[Tensor, "B J"]
     expected_deg: Float[Tensor, "B J"]
     blur_rate: Float[Tensor, " B"]
+    turn_likelihood: Float[Tensor, " B"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def metrics_of(
         expected_mm=1000.0 * pose.expected_distance,
         expected_deg=torch.rad2deg(pose.expected_angle),
         blur_rate=truth.blur_rate,
+        turn_likelihood=turn_likelihood(truth.rotmat[:, 0], pose.facing_logits, pose.up_logits),
     )
 
 
@@ -92,6 +96,8 @@ def summarise(parts: Sequence[LiftingMetrics], names: Sequence[str] = ()) -> Lif
         "root_angle_deg": float(joined.angle_deg[:, 0].mean()),
         "facing_wrong": float((joined.angle_deg[:, 0] > 90.0).float().mean()),
         "expected_mm": float(joined.expected_mm.mean()),
+        "beyond_200_mm": float((joined.distance_mm.mean(-1) > 200.0).float().mean()),
+        "turn_likelihood": float(joined.turn_likelihood.mean()),
     }
     lines = ["| blur rate | pairs | MPJPE mm | PA-MPJPE mm | expected mm |"]
     lines.append("|---|---|---|---|---|")

@@ -8,9 +8,13 @@ from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from hfb.errors import InputError
 from hfb.init.lift.checkpoint import LIFTING_FILE, load_lifting, save_lifting
-from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings, encode
+from hfb.init.lift.encoding import encode
+from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings
+from hfb.init.lift.turn import facing_share, up_share
 from hfb.losses import weighted_sum
 from hfb.ranges import WEIGHT, check_settings
 from hfb.structures import BodyParams
@@ -37,6 +41,7 @@ class LiftingLoss:
     rotations: float = 0.5
     betas: float = 0.02
     uncertainty: float = 0.1
+    turn: float = 0.1
 
     def __post_init__(self) -> None:
         check_settings(self, "model.loss", dict.fromkeys(asdict(self), WEIGHT))
@@ -53,6 +58,8 @@ class LiftingModule(TrainingModule):
         weight_decay: of AdamW.
         output: folder that gets the finished `lifting.ckpt`.
         checkpoint: a finished network to test or to validate; the shipped one if not given.
+        begin_from: a finished network to go on from; parts that it lacks begin anew. None: from
+            nothing.
     """
 
     def __init__(
@@ -60,13 +67,17 @@ class LiftingModule(TrainingModule):
         network: LiftingSettings = LiftingSettings(),  # noqa: B008 (frozen)
         loss: LiftingLoss = LiftingLoss(),
         body: str = "free_body",
-        lr: float = 1e-3,
+        lr: float = 1.5e-3,
         weight_decay: float = 0.1,
         output: str = "outputs/lifting",
         checkpoint: str | None = None,
+        begin_from: str | None = None,
     ) -> None:
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.network = LiftingNetwork(network)
+        self.begin_from = begin_from
+        if begin_from is not None:
+            begin_with(self.network, begin_from)
         if checkpoint is not None:
             load_lifting(checkpoint)  # looked at before pairs are read
         self.loss = loss
@@ -78,8 +89,8 @@ class LiftingModule(TrainingModule):
             if self.trainer.ckpt_path is None:
                 self.network, _ = load_lifting(self.checkpoint)
             return
-        if self.trainer.ckpt_path is None:
-            values = encode(self.trainer.datamodule.typical_input())  # type: ignore[attr-defined]
+        if self.trainer.ckpt_path is None and self.begin_from is None:
+            values = encode(self.trainer.datamodule.typical_input()).flat()  # type: ignore[attr-defined]
             self.network.mean.copy_(values.mean(0))
             self.network.scale.copy_(values.std(0).clamp(min=0.05))
 
@@ -98,11 +109,14 @@ class LiftingModule(TrainingModule):
         likelihood = _exponential(angle, pose.expected_angle) + _exponential(
             distance.detach(), pose.expected_distance
         )
+        root = truth.rotmat[:, 0]
         return {
             "joints": 10.0 * distance[:, 1:].mean(),
             "rotations": chord.mean(),
             "betas": (pose.betas - truth.betas).square().mean(),
             "uncertainty": likelihood.mean(),
+            "turn": cross_entropy(pose.facing_logits, facing_share(root))
+            + cross_entropy(pose.up_logits, up_share(root)),
         }
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -154,6 +168,28 @@ class LiftingModule(TrainingModule):
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle."""
         return self.adamw(self.network, _one_cycle)
+
+
+def begin_with(network: LiftingNetwork, path: str) -> None:
+    """Give a network the weights of a finished one; layers that it lacks stay as they are.
+
+    Args:
+        network: changed in place.
+        path: of the finished one.
+
+    Raises:
+        InputError: if a layer that both have is of another size.
+    """
+    finished, _ = load_lifting(path)
+    state = finished.state_dict()
+    own = network.state_dict()
+    for name, values in state.items():
+        if name not in own or own[name].shape != values.shape:
+            raise InputError(
+                f"model.begin_from {path}: its layer {name} {tuple(values.shape)} does not fit the "
+                "network's settings (model.network)"
+            )
+    network.load_state_dict(own | state)
 
 
 def _one_cycle(progress: float) -> float:

@@ -37,7 +37,9 @@ def pairs(maker):
         points[:24, :2] = (xy - np.array(roi[:2])) / roi[2] * 256 + 128
         world = np.zeros((39, 3))
         world[:24] = joints - joints[0]
-        output = DetectorOutput(points, np.full((39, 3), 0.1), world, 0.9, roi)
+        output = DetectorOutput(
+            points, np.full((39, 3), 0.1), world, 0.9, roi, np.tile(np.linspace(0, 1, 32), (32, 1))
+        )
         found_xy = np.zeros((33, 2))
         guess = Landmarks(found_xy, world[:33], np.ones(33), 1.0, roi, roi, outputs=(output,))
         found.append(pair_of(scene, guess, subject))

@@ -6,7 +6,7 @@ from detector_outputs import as_input, random_output
 
 from hfb.errors import InputError
 from hfb.init.lift.checkpoint import load_lifting, save_lifting
-from hfb.init.lift.network import LiftingInput
+from hfb.init.lift.encoding import LiftingInput
 
 
 def test_a_network_comes_back_from_its_file(network, body, tmp_path):
@@ -35,7 +35,11 @@ def test_a_network_comes_back_from_its_file(network, body, tmp_path):
             "has version 99",
         ),
         (
-            {"format": "hfb-lifting", "version": 1, "settings": {"a": 1}, "card": {}, "state": {}},
+            {"format": "hfb-lifting", "version": 1, "settings": {}, "card": {}, "state": {}},
+            "has version 1; version 2 is known",
+        ),
+        (
+            {"format": "hfb-lifting", "version": 2, "settings": {"a": 1}, "card": {}, "state": {}},
             "settings",
         ),
     ],

@@ -10,6 +10,7 @@ from hfb.init import BlazePoseInitialiser
 from hfb.init.detect.detector_output import DetectorOutput
 from hfb.init.detect.landmarks import Landmarks
 from hfb.init.lift.consensus import find_consensus, mean_of, with_first
+from hfb.init.lift.lift import Lifted
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.init.register.registration import Registration
 from hfb.structures import BodyParams, Camera
@@ -34,13 +35,14 @@ def joints_of(body, lifted):
     return body.joints(BodyParams(lifted.betas, lifted.rotmat, torch.zeros(len(lifted), 3)))
 
 
-def agreed(body, lifted, score=None, num_outputs=None):
+def agreed(body, lifted, score=None, num_outputs=None, turn=None):
     alike = torch.ones(len(lifted))
     return find_consensus(
         lifted,
         joints_of(body, lifted),
         alike if score is None else score,
         alike if num_outputs is None else num_outputs,
+        0.0 * alike if turn is None else turn,
     )
 
 
@@ -75,6 +77,14 @@ def test_sure_guesses_well_explained_images_and_many_outputs_count_more(body):
         assert found.index == int(np.argmax(many))
 
 
+def test_a_guess_that_faces_where_all_outputs_say_is_taken(body):
+    lifted = guesses([0.0, 2.0])
+    lifted = with_first(lifted, turned_away(lifted))
+    for likelihood in ([-0.5, -2.0], [-2.0, -0.5]):
+        found = agreed(body, lifted, turn=torch.tensor(likelihood))
+        assert found.index == int(np.argmax(likelihood))
+
+
 def test_the_mean_lies_between_and_a_single_guess_is_itself(body):
     lifted = guesses([0.0, 0.4], expected=[0.1, 0.3])
     middle = mean_of(lifted, torch.tensor([0.5, 0.5]))
@@ -94,7 +104,9 @@ def test_the_initialiser_puts_the_agreed_guess_first(body, monkeypatch):
     lifted = guesses([0.0, 0.0, 0.1])
     lifted = with_first(lifted, turned_away(lifted))
     blank, roi = np.zeros((33, 3)), (0.0, 0.0, 1.0, 0.0)
-    output = DetectorOutput(np.zeros((39, 5)), np.ones((39, 3)), np.zeros((39, 3)), 1.0, roi)
+    output = DetectorOutput(
+        np.zeros((39, 5)), np.ones((39, 3)), np.zeros((39, 3)), 1.0, roi, np.zeros((32, 32))
+    )
     landmarks = [
         Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, (float(k), 0.0, 1.0, 0.0), roi,
                   outputs=(output,))
@@ -104,7 +116,8 @@ def test_the_initialiser_puts_the_agreed_guess_first(body, monkeypatch):
         torch.zeros(3, 10), lifted.rotmat, torch.zeros(3, 3), torch.zeros(3), torch.zeros(3)
     )
     monkeypatch.setattr(initialiser, "_register", lambda *_: fitted)
-    monkeypatch.setattr(initialiser, "_lift", lambda *_: lifted)
+    seen = Lifted(lifted, torch.zeros(3))
+    monkeypatch.setattr(initialiser, "_lift", lambda *_: seen)
     camera = Camera(torch.tensor([500.0, 500.0]), torch.tensor([200.0, 240.0]), 480, 400)
     ordered, pose = initialiser._agree(landmarks, camera, body)
     assert [guess.roi[0] for guess in ordered] in ([1.0, 0.0, 2.0], [2.0, 0.0, 1.0])

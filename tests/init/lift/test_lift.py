@@ -16,10 +16,10 @@ def test_lifting_a_mirrored_image_gives_the_mirrored_pose(network, body):
     width = 400
     mirrored_camera = replace(CAMERA, principal_point=torch.tensor([width - 200.0, 240.0]))
     output = random_output(3)
-    plain = lift_outputs([[output]], POSE, mirrored_camera, network, body)
+    plain = lift_outputs([[output]], POSE, mirrored_camera, network, body).start
     before = mirrored_pose(POSE, body.joint_names)
     as_mirrored = replace(output, mirrored_width=width)
-    turned = lift_outputs([[as_mirrored]], before, CAMERA, network, body)
+    turned = lift_outputs([[as_mirrored]], before, CAMERA, network, body).start
     mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     names = list(body.joint_names)
     left, right = names.index("left_elbow"), names.index("right_elbow")
@@ -36,8 +36,10 @@ def test_a_network_for_other_joints_is_refused(body):
 
 def test_several_outputs_are_averaged(network, body, generator):
     outputs = [random_output(seed) for seed in (4, 5)]
-    both = lift_outputs([outputs, outputs[:1]], POSE.repeat(2, 1, 1, 1), CAMERA, network, body)
-    single = lift_outputs([outputs[:1]], POSE, CAMERA, network, body)
+    both = lift_outputs(
+        [outputs, outputs[:1]], POSE.repeat(2, 1, 1, 1), CAMERA, network, body
+    ).start
+    single = lift_outputs([outputs[:1]], POSE, CAMERA, network, body).start
     torch.testing.assert_close(both.rotmat[1], single.rotmat[0])
     middle = rotvec_to_rotmat(torch.randn(7, 3, generator=generator))
     step = rotvec_to_rotmat(0.4 * torch.randn(7, 3, generator=generator))
@@ -48,5 +50,5 @@ def test_several_outputs_are_averaged(network, body, generator):
 
 def test_an_untrained_network_agrees_with_the_registration(body):
     fresh = LiftingNetwork(SMALL).eval().requires_grad_(False)
-    lifted = lift_outputs([[random_output(9)]], POSE, CAMERA, fresh, body)
+    lifted = lift_outputs([[random_output(9)]], POSE, CAMERA, fresh, body).start
     torch.testing.assert_close(lifted.rotmat, POSE, atol=1e-5, rtol=0)

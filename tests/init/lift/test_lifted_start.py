@@ -105,9 +105,9 @@ def test_the_shape_is_given_to_the_body_it_was_trained_for_only(network, body, t
     blank = np.zeros((33, 3))
     found = Landmarks(blank[:, :2], blank, blank[:, 0], 1.0, roi, roi, outputs=(random_output(3),))
     parents = list(body.parents)
-    own = lifting_initialiser(network, parents, tmp_path)._lift([found], fitted, CAMERA, body)
+    own = lifting_initialiser(network, parents, tmp_path)._lift([found], fitted, CAMERA, body).start
     other = lifting_initialiser(network, parents, tmp_path, "another body")
-    foreign = other._lift([found], fitted, CAMERA, body)
+    foreign = other._lift([found], fitted, CAMERA, body).start
     assert float(own.betas.abs().max()) > 0.0
     assert bool((foreign.betas == 0.0).all())
     assert torch.equal(own.rotmat, foreign.rotmat)
