@@ -40,6 +40,9 @@ _LEFT_SHARE = 0.2
 _OWN_SHARE, _LEAST_AREA = 0.3, 0.06
 """Pixels of a person's own, in those of their drawing and of the largest person, below which there
 is none."""
+_PART_AREA = 0.35
+"""The same in those of the largest person for somebody whose box meets theirs: a ghost of feet or
+of a head in a photo of nine frames is read as a body, and has up to 0.27."""
 _ALIKE = 0.25
 """Difference of two squares in place and side, in sides, up to which one of them is read."""
 _LONG, _MOST_PIECES = 1.6, 4
@@ -107,12 +110,8 @@ def find_moving_people(
     moves, _ = moving_pixels(image, background)
     bodies = _bodies(network, _pixels(image), _pixels(background), moves)
     owner = owners(bodies, moves)
-    areas = [np.count_nonzero(owner == k + 1) for k in range(len(bodies))]
-    kept = [
-        body
-        for body, area in zip(bodies, areas, strict=True)
-        if area > max(_OWN_SHARE * np.count_nonzero(body.drawn), _LEAST_AREA * max(areas))
-    ]
+    areas = [int(np.count_nonzero(owner == k + 1)) for k in range(len(bodies))]
+    kept = [body for k, body in enumerate(bodies) if _is_person(k, bodies, areas)]
     if len(kept) < len(bodies):
         bodies = kept
         owner = owners(bodies, moves)
@@ -120,6 +119,21 @@ def find_moving_people(
     small = cv2.resize(_pixels(image), moves.shape[::-1], interpolation=cv2.INTER_AREA)
     people = tuple(_person(owner == k + 1, small, scale) for k in range(len(bodies)))
     return PeopleInPhoto(people, territory_of(bodies, owner))
+
+
+def _is_person(k: int, bodies: Sequence[Body], areas: Sequence[int]) -> bool:
+    """Whether a body has enough pixels of its own; more where it may be part of a larger one."""
+    largest = int(np.argmax(areas))
+    share = _PART_AREA if _touches(bodies[k], bodies[largest]) else _LEAST_AREA
+    least = max(_OWN_SHARE * np.count_nonzero(bodies[k].drawn), share * areas[largest])
+    return k == largest or bool(areas[k] > least)
+
+
+def _touches(one: Body, other: Body) -> bool:
+    """Whether the boxes round two drawings meet."""
+    boxes = [cv2.boundingRect(body.drawn.astype(np.uint8)) for body in (one, other)]
+    (x, y, width, height), (left, top, across, down) = boxes
+    return x <= left + across and left <= x + width and y <= top + down and top <= y + height
 
 
 def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "h w 3"]:

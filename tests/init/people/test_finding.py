@@ -10,7 +10,9 @@ from two_people import SMALL, TwoPeople, two_people
 
 from datamodules.synthetic.scene import make_scene
 from hfb.init.detect.blazepose import BlazePose
+from hfb.init.people import finding
 from hfb.init.people.finding import PeopleInPhoto, find_moving_people
+from hfb.init.people.owners import Body
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,22 @@ def test_one_person_is_one(network, seed):
     found = find_moving_people(network, sample.blurry[0], sample.background)
     assert len(found.people) == 1
     assert found.people[0].extent > 60
+
+
+@pytest.mark.parametrize(
+    ("left", "area", "is_person"), [(60, 900, True), (40, 900, False), (40, 1500, True)]
+)
+def test_a_small_body_at_a_large_one_is_a_part_of_it(left, area, is_person):
+    """Ghosts of feet or of a head are read as bodies in long exposures of real people."""
+
+    def body(x: int, width: int, height: int) -> Body:
+        drawn = np.zeros((100, 100), bool)
+        drawn[:height, x : x + width] = True
+        return Body(drawn, float(height), 1.0)
+
+    bodies = [body(5, 40, 100), body(left, 20, 30)]
+    assert finding._is_person(1, bodies, [4000, area]) == is_person
+    assert finding._is_person(0, bodies, [4000, area])
 
 
 def test_where_nothing_moves_nobody_is(network):
