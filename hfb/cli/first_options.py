@@ -64,8 +64,6 @@ PREDICT = FirstOptions(
         "frame is a photo, and all are fitted as one motion",
         "--data.at SECONDS": "a moment of the clip, also as a frame (187f): four consecutive "
         "photos around it are fitted together, which tell the direction of time",
-        "--data.frames START:STOP[,START:STOP ...]": "frames of the clip to average into one "
-        "blurry photo, or into consecutive ones, instead of the whole clip",
         "--data.folder DIR": "many photos, each with its background, instead of one; a stopped run "
         "goes on (docs/BATCHES.md)",
         "--data.person NUMBER": "whom of several people to fit, or all: people.png numbers "

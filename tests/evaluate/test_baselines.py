@@ -48,7 +48,13 @@ def test_objects_have_silhouettes_but_no_joints(data: Path, tmp_path: Path) -> N
     assert line.split("|")[-2].strip() == "–"
     kept = tmp_path / "out" / "samples" / "one"
     files = {"comparison.png", "mesh.glb", "subframes.mp4", "texture.png"}
-    assert {p.name for p in kept.iterdir()} == files | {"mfb", "page.json", "result.json"}
+    assert {p.name for p in kept.iterdir()} == files | {
+        "mfb",
+        "page.json",
+        "report.html",
+        "result.json",
+        "thumbnail.webp",
+    }
     assert {p.name for p in (kept / "mfb").iterdir()} == files
 
 

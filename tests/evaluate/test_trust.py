@@ -159,11 +159,11 @@ def test_places_are_told_apart(body):
 
 def test_a_pose_that_was_held_is_said():
     for is_held in (False, True):
-        found = warnings_of(GOOD, FIT, guard=Verdict(4.2, 0.8, is_held))
+        found = warnings_of(GOOD, FIT, guard=Verdict(4.2, 20.0, 0.8, is_held))
         assert [warning.code for warning in found] == ["held_to_start"] * is_held
         assert not explains_nothing(found)
         assert all("4.2 times" in warning.text for warning in found)
-    (cut,) = warnings_of(GOOD, FIT, guard=Verdict(0.8, 0.4, True))
+    (cut,) = warnings_of(GOOD, FIT, guard=Verdict(0.8, 20.0, 0.4, True))
     assert (
         cut.text
         == "the frame or somebody else hides part of the person: the pose stays near its start"

@@ -60,7 +60,7 @@ def dibr_rasterization(
     is_front = face_normals_z >= 0
     face_id, _ = find_visible_faces(screen, is_front, faces, height, width)
     settings = RenderSettings("dibr", sigmainv=sigmainv, boxlen=boxlen, knum=knum)
-    alpha = dibr_alpha(screen, torch.ones_like(is_front), face_id, faces, settings)
+    alpha, _ = dibr_alpha(screen, torch.ones_like(is_front), face_id, faces, settings)
     frame, y, x = (face_id >= 0).nonzero(as_tuple=True)
     face = face_id[frame, y, x]
     weights = barycentric_weights(screen[frame[:, None], faces[face]], x, y)
