@@ -42,7 +42,7 @@ def test_equals_torch(seed: int, option: str) -> None:
             assert double.device_of(result.alpha).type == "cuda"
             # kaolin tells a face in reach by its mask alone: where that is 0, no colour counts.
             alpha = result.alpha.cpu()
-            rgb = torch.where(alpha > 0, result.rgb.cpu(), 0.0)
+            rgb = result.rgb.cpu() * (alpha > 0)
             loss = random_loss(replace(result, rgb=rgb, alpha=alpha))
             loss.to("cuda").backward()  # where autograd makes its zeros
             results.append((rgb, alpha))
