@@ -74,7 +74,10 @@ def _png_gamma(image: Image.Image) -> float:
 
 def _is_adobe(image: Image.Image) -> bool:
     """Cameras that are set to Adobe RGB add no profile, but EXIF's interoperability index R03."""
-    index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(1, "")
+    try:
+        index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(1, "")
+    except KeyError:  # Pillow 12, where an image has none
+        return False
     return str(index).strip("\0") == "R03"
 
 

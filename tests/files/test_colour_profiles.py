@@ -103,6 +103,19 @@ def test_adobe_rgb_of_cameras_that_add_no_profile(tmp_path: Path, values: np.nda
     assert np.abs(found - shown_by(tmp_path / "plain.jpg")).max() > 0.02
 
 
+def test_a_picture_without_an_interoperability_index_is_srgb(
+    tmp_path: Path, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow 12 raises where there is none, later ones give an empty table."""
+
+    def get_ifd(exif: Image.Exif, tag: int) -> dict[int, object]:
+        raise KeyError(tag)
+
+    Image.fromarray(values).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image.Exif, "get_ifd", get_ifd)
+    np.testing.assert_array_equal(shown_by(tmp_path / "a.png"), np.float32(values) / 255)
+
+
 def test_png_of_linear_light(tmp_path: Path, values: np.ndarray) -> None:
     for gamma, expected in ((100000, encode(values / 255)), (45455, values / 255)):
         chunks = PngImagePlugin.PngInfo()
