@@ -51,7 +51,9 @@ def worker_pool(workers: int) -> Iterator[WorkerPool]:
         pool.shutdown()
     except BaseException as error:
         _end(set(multiprocessing.active_children()) - others)
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Waited for: its thread unlinks semaphores, and a process that left meanwhile would be
+        # said to have leaked them.
+        pool.shutdown(cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise InputError(
                 "the system has ended one of the processes, for lack of memory perhaps: run it "
