@@ -160,5 +160,5 @@ def _server(host: str, port: int) -> Any:
         ) from error
     # A button in the page would open a way in from the internet.
     server.gui.configure_theme(show_share_button=False)
-    server.request_share_url = lambda *_, **__: None
+    server.request_share_url = lambda *_, **__: None  # type: ignore[method-assign]
     return server
