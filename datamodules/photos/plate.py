@@ -29,6 +29,7 @@ from datamodules.photos.steady import steadied
 from hfb.errors import InputError
 from hfb.files.images import read_image
 from hfb.init.detect.decoding import Roi
+from hfb.init.detect.windows import windows_along
 
 _logger = logging.getLogger("hfb")
 
@@ -48,8 +49,6 @@ _SMALLEST = 32
 """Extent of a moving part, px, below which nobody would be found in it."""
 _MOVING_SHARE = 0.15
 """Share of a person's mask that must move some time: less, and they are part of the scene."""
-_LONG, _MOST_PIECES = 1.6, 4
-"""Ratio of the sides of a moving part from which it is looked at in pieces, too; how many."""
 _MINOR = 0.25
 """Extent of a moving part, in those of the largest, below which it is a shadow or a curtain."""
 _INPAINT_RADIUS = 5
@@ -190,18 +189,9 @@ def windows_of(moves: Bool[np.ndarray, "H W"]) -> list[Roi]:
     windows: list[Roi] = []
     largest = max((max(width, height) for _, _, width, height, _ in stats[1:count]), default=0)
     for x, y, width, height, _ in stats[1:count]:
-        long, short = float(max(width, height)), float(min(width, height))
-        if long < max(_SMALLEST, _MINOR * largest):
+        if max(width, height) < max(_SMALLEST, _MINOR * largest):
             continue
-        centre = np.array([x + width / 2, y + height / 2])
-        windows.append((*centre.tolist(), 1.3 * long, 0.0))
-        if long < _LONG * short:
-            continue
-        along = np.array([1.0, 0.0] if width > height else [0.0, 1.0])
-        pieces = min(int(np.ceil(long / short)), _MOST_PIECES)
-        for step in np.linspace(-0.5, 0.5, pieces + 1):
-            middle = centre + along * step * (long - short)
-            windows.append((*middle.tolist(), max(1.6 * short, long / pieces), 0.0))
+        windows += windows_along(float(x), float(y), float(width), float(height))
     return windows
 
 

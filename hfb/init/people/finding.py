@@ -21,6 +21,7 @@ from hfb.init.detect.blazepose import BlazePose
 from hfb.init.detect.decoding import Roi, roi_from_points
 from hfb.init.detect.landmarks import Landmarks
 from hfb.init.detect.search import draw_body
+from hfb.init.detect.windows import windows_along
 from hfb.init.people.owners import RIM, Body, disc, owners, territory_of
 from hfb.matte import moving_pixels
 
@@ -45,8 +46,8 @@ _PART_AREA = 0.35
 of a head in a photo of nine frames is read as a body, and has up to 0.27."""
 _ALIKE = 0.25
 """Difference of two squares in place and side, in sides, up to which one of them is read."""
-_LONG, _MOST_PIECES = 1.6, 4
-"""Ratio of the sides of a part from which it is looked at in pieces, too; how many."""
+_SIDES = (1.3, 2.0)
+"""Sides of the squares in which a part is looked at as a whole, in its longer ones."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,11 @@ def _regions(
         rois = _detected(network, image, (width / 2, height / 2, float(max(width, height)), 0.0))
     for x, y, part_width, part_height in parts:
         box = np.array([x, y, part_width, part_height]) * scale
-        rois += [roi for window in _windows(*box) for roi in _detected(network, image, window)]
+        rois += [
+            roi
+            for window in windows_along(*box.tolist(), sides=_SIDES)
+            for roi in _detected(network, image, window)
+        ]
     return _different(rois)
 
 
@@ -220,21 +225,6 @@ def _different(rois: Sequence[Roi]) -> list[Roi]:
         if min(apart, default=np.inf) > _ALIKE * roi[2]:
             kept.append(roi)
     return kept
-
-
-def _windows(x: float, y: float, width: float, height: float) -> list[Roi]:
-    """Upright squares round a part, and along a long one."""
-    long, short = max(width, height), max(1.0, min(width, height))
-    centre = np.array([x + width / 2, y + height / 2])
-    windows: list[Roi] = [(*centre.tolist(), factor * long, 0.0) for factor in (1.3, 2.0)]
-    if long < _LONG * short:
-        return windows
-    along = np.array([1.0, 0.0] if width > height else [0.0, 1.0])
-    pieces = min(int(np.ceil(long / short)), _MOST_PIECES)
-    for step in np.linspace(-0.5, 0.5, pieces + 1):
-        middle = centre + along * step * (long - short)
-        windows.append((*middle.tolist(), max(1.6 * short, long / pieces), 0.0))
-    return windows
 
 
 def _detected(network: BlazePose, image: UInt8[np.ndarray, "H W 3"], window: Roi) -> list[Roi]:

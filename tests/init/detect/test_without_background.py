@@ -5,19 +5,17 @@ import logging
 import numpy as np
 import pytest
 import torch
+from red_shirts import SHIRT, SeesShirts, is_red
 from wall_scenes import textured_scene
 
 from hfb.errors import NoPersonError
 from hfb.init.detect import without_background as module
-from hfb.init.detect.blazepose import BlazePose
-from hfb.init.detect.decoding import Detection, Roi
-from hfb.init.detect.landmarks import Landmarks
+from hfb.init.detect.decoding import Roi
 from hfb.init.detect.without_background import lone_photo, without_background
 from hfb.structures import BlurSample
 
 HEIGHT, WIDTH = 120, 160
 SCENE = textured_scene(HEIGHT, WIDTH)
-SHIRT = torch.tensor([0.95, 0.1, 0.1])[:, None, None]
 ROWS, COLUMNS = slice(30, 100), slice(60, 85)
 
 
@@ -27,30 +25,17 @@ def photo_of(columns: slice = COLUMNS) -> torch.Tensor:
     return photo
 
 
-class SeesShirts(BlazePose):
+class Shirts(SeesShirts):
     """Finds whoever wears red, each at a given place."""
-
-    def __init__(self, *places: tuple[float, float, float]) -> None:
-        self.places = places
-
-    def detect(self, image: np.ndarray, window: Roi, min_score: float = 0.3) -> list[Detection]:
-        return [
-            Detection(0.9, np.array([x, y], float), np.array([x, y - size / 2.5]))
-            for x, y, size in self.places
-        ]
-
-    def landmarks(self, image: np.ndarray, roi: Roi) -> Landmarks:
-        values = np.zeros((33, 3))
-        return Landmarks(values[:, :2], values, values[:, 0], 0.9, roi, roi)
 
     def mask(self, image: np.ndarray, roi: Roi) -> np.ndarray:
         columns = np.arange(image.shape[1])[None]
         near = np.abs(columns + 0.5 - roi[0]) < roi[2] / 2
-        return ((image[..., 0] > 220) & (image[..., 1] < 60) & near).astype(np.float32)
+        return (is_red(image) & near).astype(np.float32)
 
 
 def test_the_person_is_a_hole_that_is_filled_from_around() -> None:
-    lone = lone_photo(photo_of(), "photo.png", network=SeesShirts((72, 65, 60)))
+    lone = lone_photo(photo_of(), "photo.png", network=Shirts((72, 65, 60)))
     covered = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
     covered[:, ROWS, COLUMNS] = True
     torch.testing.assert_close(lone.alpha, covered.float())
@@ -68,7 +53,7 @@ def test_the_person_is_a_hole_that_is_filled_from_around() -> None:
 def test_the_largest_person_is_taken_or_the_one_in_the_region() -> None:
     photo = photo_of()
     photo[:, 60:100, 120:130] = SHIRT
-    network = SeesShirts((72, 65, 60), (125, 80, 30))
+    network = Shirts((72, 65, 60), (125, 80, 30))
     anywhere = lone_photo(photo, "photo.png", network=network)
     assert bool(anywhere.alpha[..., COLUMNS].any())
     assert not bool(anywhere.alpha[..., 120:130].any())
@@ -87,13 +72,13 @@ def test_a_given_matte_is_taken() -> None:
 
 def test_nobody_is_an_error_with_two_ways_out() -> None:
     with pytest.raises(NoPersonError, match=r"in photo\.png alone.*--data\.background.*alpha"):
-        lone_photo(SCENE, "photo.png", network=SeesShirts())
+        lone_photo(SCENE, "photo.png", network=Shirts())
 
 
 def test_the_sample_says_that_its_background_is_made_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "BlazePose", lambda: SeesShirts((72, 65, 60)))
+    monkeypatch.setattr(module, "BlazePose", lambda: Shirts((72, 65, 60)))
     given = BlurSample("one", photo_of()[None], photo_of())
     with caplog.at_level(logging.WARNING, "hfb"):
         sample = without_background(given, "photo.png")

@@ -2,41 +2,24 @@
 
 import numpy as np
 import pytest
-import torch
+from red_shirts import SHIRT, SeesShirts, is_red
 from wall_scenes import textured_scene
 
 from hfb.errors import InputError, NoPersonError
-from hfb.init.detect.blazepose import BlazePose
-from hfb.init.detect.decoding import Detection, Roi
-from hfb.init.detect.landmarks import Landmarks
+from hfb.init.detect.decoding import Roi
 from hfb.init.people.lone import people_without_background
 from hfb.structures import BlurSample
 
 HEIGHT, WIDTH = 120, 200
-SHIRT = torch.tensor([0.95, 0.1, 0.1])[:, None, None]
 LARGE, SMALL = (slice(30, 100), slice(60, 85)), (slice(50, 90), slice(140, 150))
 
 
-class SeesShirts(BlazePose):
+class Shirts(SeesShirts):
     """Finds whoever wears red, each at a given place; its masks hold all that is red."""
-
-    def __init__(self, *places: tuple[float, float, float]) -> None:
-        self.places = places
-
-    def detect(self, image: np.ndarray, window: Roi, min_score: float = 0.3) -> list[Detection]:
-        return [
-            Detection(0.9, np.array([x, y], float), np.array([x, y - size / 2.5]))
-            for x, y, size in self.places
-        ]
-
-    def landmarks(self, image: np.ndarray, roi: Roi) -> Landmarks:
-        values = np.zeros((33, 3))
-        return Landmarks(values[:, :2], values, values[:, 0], 0.9, roi, roi)
 
     def mask(self, image: np.ndarray, roi: Roi) -> np.ndarray:
         away = np.abs(np.arange(image.shape[1])[None] + 0.5 - roi[0]) / roi[2]
-        is_red = (image[..., 0] > 220) & (image[..., 1] < 60)
-        return (is_red * np.clip(1.2 - away, 0.0, 0.95)).astype(np.float32)
+        return (is_red(image) * np.clip(1.2 - away, 0.0, 0.95)).astype(np.float32)
 
 
 @pytest.fixture
@@ -47,7 +30,7 @@ def sample() -> BlurSample:
     return BlurSample("one", photo[None], photo)
 
 
-TWO = SeesShirts((145, 70, 45), (72, 65, 80))
+TWO = Shirts((145, 70, 45), (72, 65, 80))
 
 
 def test_the_largest_is_number_one_and_taken_unasked(sample, caplog):
@@ -71,11 +54,11 @@ def test_a_number_too_high_says_how_many_there_are(sample):
     with pytest.raises(InputError, match=r"person 3 was asked for .* but 2 people were found"):
         people_without_background(sample, 3, "one.png", network=TWO)
     with pytest.raises(NoPersonError, match=r"no person found in one\.png alone"):
-        people_without_background(sample, None, "one.png", network=SeesShirts())
+        people_without_background(sample, None, "one.png", network=Shirts())
 
 
 def test_one_person_is_not_talked_about(sample, caplog):
-    one = SeesShirts((72, 65, 80))
+    one = Shirts((72, 65, 80))
     (own,) = people_without_background(sample, "all", "one.png", network=one)
     assert own.sample_id == "one"
     assert own.chosen is None
