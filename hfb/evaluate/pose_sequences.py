@@ -92,7 +92,6 @@ def as_pose_sequence(
         camera=estimate.camera,
         num_subframes=settings.num_subframes,
         formation=settings.formation,
-        energy=0.0,
         track=track,
     )
     body = fitter.body

@@ -13,7 +13,7 @@ from photo_files import QUICK, write_photo
 from PIL import Image
 from started_samples import with_start
 
-from datamodules import synthetic
+from datamodules import captured, synthetic
 from hfb.assets import find_asset
 from hfb.errors import AssetNotFoundError
 from hfb.export import read_motion, write_image
@@ -127,7 +127,7 @@ def test_truth_gives_errors_before_and_after(
     example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = example.with_changes(estimate=with_start(example).estimate)
-    monkeypatch.setattr(synthetic, "embedded_example", lambda seed: started)
+    monkeypatch.setattr(captured, "built_in_example", lambda seed: started)
     main(["predict", *QUICK, "--output", str(tmp_path / "out")])
     row = first_row(tmp_path / "out")
     assert 0.0 < float(row["init_mid_exposure_mpjpe_mm"]) < 60.0

@@ -130,6 +130,14 @@ def robust_quadratic(
     )
 
 
+def block_diagonal(blocks: Float[Tensor, "K J 3 3"]) -> Float[Tensor, "K J3 J3"]:
+    """The matrices with these blocks along the diagonal and zeros elsewhere."""
+    num_bodies, num_blocks = blocks.shape[:2]
+    whole = blocks.new_zeros(num_bodies, num_blocks, 3, num_blocks, 3)
+    whole.diagonal(dim1=1, dim2=3).copy_(blocks.permute(0, 2, 3, 1))
+    return whole.flatten(3, 4).flatten(1, 2)
+
+
 def rotvec_and_jacobian(
     rotmat: Float[Tensor, "*B 3 3"],
 ) -> tuple[Float[Tensor, "*B 3"], Float[Tensor, "*B 3 3"]]:
