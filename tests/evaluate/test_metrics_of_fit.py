@@ -42,7 +42,7 @@ def moving(sample: BlurSample, generator: torch.Generator) -> Refinement:
 
 def refinement_of(motion: PolynomialMotion, sample: BlurSample) -> Refinement:
     return Refinement(
-        "s", motion, sample.target.betas, torch.zeros(3, 4, 4), sample.camera, 4, "linear", 0.0
+        "s", motion, sample.target.betas, torch.zeros(3, 4, 4), sample.camera, 4, "linear"
     )
 
 

@@ -136,7 +136,7 @@ def measured(body: SmplBody, z: float = 4.0, x: float = 0.0, gain: float = 1.0) 
     problem = build_problem(sample, estimate, alpha, 64, 0.2)
     refinement = Refinement(
         "s", static_motion(pose, place, 1), torch.zeros(10), torch.zeros(3, 4, 4), camera, 2,
-        "linear", 0.0,
+        "linear",
     )  # fmt: skip
     return evidence_of(refinement, item, problem, body, (10, 50, 10, 50))
 
