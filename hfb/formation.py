@@ -18,6 +18,8 @@ from hfb.structures import Exposure, Layers
 # IEC 61966-2-1: the straight foot of the sRGB curve ends here.
 _SRGB_KNEE = 0.04045
 _LINEAR_KNEE = 0.0031308
+_ROUNDING = 4e-8
+"""What float32 may be off there: without it black would not be black."""
 
 
 class _DecodeSrgb(torch.autograd.Function):
@@ -30,7 +32,8 @@ class _DecodeSrgb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor) -> Tensor:
         power = image.clamp(min=_SRGB_KNEE).add_(0.055).mul_(1.0 / 1.055).pow_(2.4)
-        linear = power.sub_(_SRGB_KNEE / 12.92).add_(image.clamp(max=_SRGB_KNEE), alpha=1 / 12.92)
+        power = power.sub_(_SRGB_KNEE / 12.92 + _ROUNDING / 8).clamp_(min=0.0)
+        linear = power.add_(image.clamp(max=_SRGB_KNEE), alpha=1 / 12.92)
         ctx.save_for_backward(image, linear)
         return linear
 
@@ -48,8 +51,8 @@ class _EncodeSrgb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor) -> Tensor:
         power = image.clamp(min=_LINEAR_KNEE).pow_(1 / 2.4).mul_(1.055)
-        encoded = power.sub_(0.055 + 12.92 * _LINEAR_KNEE)
-        encoded = encoded.add_(image.clamp(max=_LINEAR_KNEE), alpha=12.92)
+        power = power.sub_(0.055 + 12.92 * _LINEAR_KNEE + _ROUNDING).clamp_(min=0.0)
+        encoded = power.add_(image.clamp(max=_LINEAR_KNEE), alpha=12.92)
         ctx.save_for_backward(image, encoded)
         return encoded
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.results import SampleResult
-from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.motion import static_motion
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
@@ -51,7 +50,6 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
         camera: full-image camera.
     """
     settings, body, start = fitter.settings, fitter.body, problem.start
-    is_linear = settings.formation == "linear"
     motion = static_motion(
         start.pose_rotmat,
         start.transl,
@@ -62,23 +60,20 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
     verts = body(start).verts.unsqueeze(1)
     size = settings.texture_size
     grey = verts.new_full((1, 3, size, size), 0.5)
-    background = srgb_to_linear(problem.background) if is_linear else problem.background
     texture = solve_texture(
-        Mesh(
-            verts, body.faces, body.uv, body.faces_uv, srgb_to_linear(grey) if is_linear else grey
-        ),
+        Mesh(verts, body.faces, body.uv, body.faces_uv, grey),
         problem.camera,
         problem.image,
-        background,
+        problem.background,
         problem.valid,
         fitter.render_settings,
-        is_linear,
+        settings.formation == "linear",
     )
     return Refinement(
         sample_id=problem.names[0].rsplit("/", 1)[0],
         motion=motion.index(0),
         betas=start.betas[0],
-        texture=(linear_to_srgb(texture) if is_linear else texture)[0],
+        texture=texture[0],
         camera=camera,
         num_subframes=1,
         formation=settings.formation,

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.formation import composite_exposure, linear_to_srgb
+from hfb.formation import composite_exposure, linear_to_srgb, srgb_to_linear
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import Camera, Mesh
 
@@ -29,45 +29,47 @@ _DAMPING = 1e-4
 def solve_texture(
     mesh: Mesh,
     camera: Camera,
-    image: Float[Tensor, "B 3 S S"],
-    background: Float[Tensor, "B 3 S S"],
-    valid: Float[Tensor, "B 1 S S"],
+    image: Float[Tensor, "*B 3 S S"],
+    background: Float[Tensor, "*B 3 S S"],
+    valid: Float[Tensor, "*B 1 S S"],
     render_settings: RenderSettings,
     is_linear: bool = True,
-) -> Float[Tensor, "B 3 TH TW"]:
+) -> Float[Tensor, "*B 3 TH TW"]:
     """Minimise the squared sRGB difference of a photo and the body on its background.
 
     Args:
-        mesh: the body, its texture the first guess, in the space that is averaged.
+        mesh: the body at the sub-frames; its texture is the first guess, sRGB.
         camera: of the crop.
         image: blurry crop, sRGB.
-        background: clean crop, in the space that is averaged.
+        background: clean crop, sRGB.
         valid: weight of each pixel.
         render_settings: how to rasterise.
         is_linear: whether linear light is averaged, or sRGB values.
 
     Returns:
-        In [0, 1], in the space that is averaged.
+        sRGB in [0, 1].
     """
+    texture, behind = mesh.texture, background
+    if is_linear:
+        texture, behind = srgb_to_linear(texture), srgb_to_linear(background)
 
     def normal(step: Tensor, slope: Tensor) -> Tensor:
         """The matrix of the system times a step."""
         seen, adjoint = _draw(mesh, step, camera, render_settings)
         return adjoint(slope * seen) + _DAMPING * step
 
-    texture = mesh.texture
     for _ in range(_ROUNDS):
         with torch.enable_grad():
             moved = texture.detach().requires_grad_()
             exposure = render_exposure(replace(mesh, texture=moved), camera, render_settings)
-            light = composite_exposure(exposure, background).clamp(min=0.0)
+            light = composite_exposure(exposure, behind).clamp(min=0.0)
             shown = linear_to_srgb(light) if is_linear else light
             # The slope of the response, pixel by pixel.
             (rate,) = torch.autograd.grad(shown.sum(), light, retain_graph=True)
             error = (image - shown).detach()
             (right,) = torch.autograd.grad((shown * (valid * error)).sum(), moved)
         texture = (texture + _conjugate_gradients(right, valid * rate.square(), normal)).clamp(0, 1)
-    return texture
+    return linear_to_srgb(texture) if is_linear else texture
 
 
 def _draw(

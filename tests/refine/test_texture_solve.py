@@ -23,43 +23,45 @@ def scene(known):
     texture = srgb_to_linear(load_texture(texture_names()[1]))[None]
     body = known.body
     mesh = Mesh(verts, body.faces, body.uv, body.faces_uv, texture)
-    camera, background = known.problem.camera, srgb_to_linear(known.problem.background)
+    camera, background = known.problem.camera, known.problem.background
+    return mesh, camera, shown(mesh, camera, background), background
+
+
+def shown(mesh, camera, background):
+    """The photo of a mesh whose texture is linear."""
     exposure = render_exposure(mesh, camera, SETTINGS)
-    photo = linear_to_srgb(composite_exposure(exposure, background))
-    return mesh, camera, photo, background
+    return linear_to_srgb(composite_exposure(exposure, srgb_to_linear(background)))
 
 
 def error_of(mesh, camera, photo, background, texture) -> float:
-    exposure = render_exposure(replace(mesh, texture=texture), camera, SETTINGS)
-    shown = linear_to_srgb(composite_exposure(exposure, background))
-    return float((shown - photo).square().mean())
+    found = shown(replace(mesh, texture=srgb_to_linear(texture)), camera, background)
+    return float((found - photo).square().mean())
 
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_explains_the_photo_as_well_as_many_steps_of_adam(scene, size: int) -> None:
     mesh, camera, photo, background = scene
-    grey = srgb_to_linear(torch.full((1, 3, size, size), 0.5))
+    grey = torch.full((1, 3, size, size), 0.5)
     valid = torch.ones_like(photo[:, :1])
-    found = solve_texture(replace(mesh, texture=grey), camera, photo, background, valid, SETTINGS)
+    solved = solve_texture(replace(mesh, texture=grey), camera, photo, background, valid, SETTINGS)
     texture = torch.full((1, 3, size, size), 0.5, requires_grad=True)
     optimizer = torch.optim.Adam([texture], lr=0.05)
     for _ in range(100):
-        exposure = render_exposure(replace(mesh, texture=srgb_to_linear(texture)), camera, SETTINGS)
-        shown = linear_to_srgb(composite_exposure(exposure, background))
+        found = shown(replace(mesh, texture=srgb_to_linear(texture)), camera, background)
         optimizer.zero_grad()
-        (shown - photo).square().sum().backward()
+        (found - photo).square().sum().backward()
         optimizer.step()
         with torch.no_grad():
             texture.clamp_(0.0, 1.0)
-    adam = error_of(*scene, srgb_to_linear(texture.detach()))
-    assert 0.0 <= float(found.min()) <= float(found.max()) <= 1.0
-    assert error_of(*scene, found) < 10**0.05 * adam  # half a decibel
-    assert error_of(*scene, found) < 0.2 * error_of(*scene, grey)
+    adam = error_of(*scene, texture.detach())
+    assert 0.0 <= float(solved.min()) <= float(solved.max()) <= 1.0
+    assert error_of(*scene, solved) < 10**0.05 * adam  # half a decibel
+    assert error_of(*scene, solved) < 0.2 * error_of(*scene, grey)
 
 
 def test_pixels_that_do_not_count_do_not_count(scene) -> None:
     mesh, camera, photo, background = scene
-    grey = srgb_to_linear(torch.full((1, 3, 32, 32), 0.5))
+    grey = torch.full((1, 3, 32, 32), 0.5)
     valid = torch.ones_like(photo[:, :1])
     valid[..., : photo.shape[-1] // 2] = 0.0
     spoiled = torch.where(valid > 0.5, photo, 1.0 - photo)
@@ -71,7 +73,7 @@ def test_pixels_that_do_not_count_do_not_count(scene) -> None:
 
 def test_samples_of_a_batch_do_not_meet(scene) -> None:
     mesh, camera, photo, background = scene
-    grey = srgb_to_linear(torch.full((1, 3, 32, 32), 0.5))
+    grey = torch.full((1, 3, 32, 32), 0.5)
     valid = torch.ones_like(photo[:, :1])
     alone = solve_texture(replace(mesh, texture=grey), camera, photo, background, valid, SETTINGS)
     two = Mesh(
