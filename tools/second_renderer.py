@@ -34,7 +34,7 @@ from hfb.formation import srgb_to_linear
 from hfb.geometry import vertex_normals
 from hfb.structures import Camera, Exposure
 
-SAMPLES = 192
+SAMPLES = 128
 """Light paths a pixel over the whole exposure."""
 
 _SHARP_SAMPLES = 32

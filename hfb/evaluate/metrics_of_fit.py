@@ -14,6 +14,7 @@ from hfb.errors import InputError
 from hfb.evaluate.evidence import evidence_of
 from hfb.evaluate.guard import verdicts
 from hfb.evaluate.results import FitMetrics, FittedFrame
+from hfb.evaluate.signs import signs_of
 from hfb.metrics import functional
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
@@ -51,9 +52,14 @@ def fitted_frames(
         metrics = metrics_of(refinement, item, first, fitter, last.alpha[0])
         box = person_box(first.alpha[0])
         evidence = evidence_of(refinement, item, first, fitter.body, box)
+        verdict = judged[row]
+        signs = signs_of(
+            item.estimate, refinement, fitter.body, verdict.unexplained, metrics.matte_iou
+        )
+        verdict = verdict.with_sureness(signs, fitter.body.joint_names)
         item = with_last_matte(item, last, margin)
         frames.append(
-            FittedFrame(item, refinement, metrics, seconds / len(items), evidence, judged[row])
+            FittedFrame(item, refinement, metrics, seconds / len(items), evidence, verdict)
         )
     return frames
 
@@ -162,6 +168,8 @@ def with_truth(
     runs_forward = errors[0] <= errors[1]
     better = joints if runs_forward else reverse
     per_joint = functional.per_joint_error(better, truth, root).tolist()
+    at_middle = functional.mid_exposure_per_joint(joints, truth, root).tolist()
+    names = [body.joint_names[k] for k in index]
     is_right, moves = functional.joint_directions(joints, truth)
     metrics = replace(
         metrics,
@@ -173,7 +181,8 @@ def with_truth(
         direction_correct=functional.direction_correct(joints, truth, root=root),
         joint_direction_accuracy=float(is_right[moves].double().mean()) if moves.any() else None,
         moving_joints=int(moves.sum()),
-        per_joint_mm=dict(zip([body.joint_names[k] for k in index], per_joint, strict=True)),
+        per_joint_mm=dict(zip(names, per_joint, strict=True)),
+        mid_exposure_per_joint_mm=dict(zip(names, at_middle, strict=True)),
     )
     if target.silhouettes is None:
         return metrics
