@@ -106,12 +106,13 @@ def comparison_table(groups: Mapping[str, Sequence[Fitted]]) -> str:
             gains[name] = {"lifted start": 1 - ratios[0], "refined": 1 - ratios[1]}
     one, other = gains
     lines.append("")
-    lines += [
-        f"Gain of the {stage} over the plain start: {one} {100 * gain:.1f} %, {other} "
-        f"{100 * gains[other][stage]:.1f} %; lost between them: "
-        f"{100 * (1 - gains[other][stage] / gain):.0f} %."
-        for stage, gain in gains[one].items()
-    ]
+    for stage, gain in gains[one].items():
+        kept = gains[other][stage]
+        lost = f"{100 * (1 - kept / gain):.0f} %" if gain > 0 else "nothing to lose"
+        lines.append(
+            f"Gain of the {stage} over the plain start: {one} {100 * gain:.1f} %, {other} "
+            f"{100 * kept:.1f} %; lost between them: {lost}."
+        )
     return "\n".join(lines) + "\n"
 
 
