@@ -75,10 +75,9 @@ def learn(arguments: argparse.Namespace) -> None:
     fits = [fit for place in arguments.rows for fit in read_records(_place(place)[1])]
     if sum(fit.failed for fit in fits) < 5:
         raise InputError("fewer than 5 failures among the records: measure more, or harder photos")
-    names = arguments.signs or SIGN_NAMES
-    bias, signs = _learn_failures(fits, names, arguments.strength)
+    bias, signs = _learn_failures(fits, arguments.signs)
     draft = SurenessModel(bias, signs, {}, {}, {})
-    joint_bias, joint_signs = _learn_joints(fits, draft)
+    joint_bias, joint_signs = _learn_joints(fits, draft, arguments.joint_signs)
     card = {
         "photos": len(fits),
         "failures": sum(fit.failed for fit in fits),
@@ -94,16 +93,18 @@ def learn(arguments: argparse.Namespace) -> None:
         print(f"joint's {name:10} {weight.weight:+.2f}")
 
 
-def _learn_failures(
-    fits: list[Fitted], names: list[str] | tuple[str, ...], strength: float
-) -> tuple[float, dict[str, Weight]]:
-    """Logistic regression of failures on the signs; weak priors keep weights small."""
+def _learn_failures(fits: list[Fitted], names: list[str]) -> tuple[float, dict[str, Weight]]:
+    """Logistic regression of failures on the signs; its penalty is cross-validated."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
     values, centres = _filled([[photo_values(fit.signs)[name] for name in names] for fit in fits])
     scales = values.std(0).clip(1e-3)
-    model = LogisticRegression(C=strength, max_iter=1000)
-    model.fit((values - centres) / scales, [fit.failed for fit in fits])
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    penalties = {"C": np.logspace(-1.5, 1.5, 7)}
+    search = GridSearchCV(LogisticRegression(), penalties, cv=folds, scoring="neg_log_loss")
+    search.fit((values - centres) / scales, [fit.failed for fit in fits])
+    model = search.best_estimator_
     weights = model.coef_[0] / scales
     signs = {
         name: Weight(round(float(c), 4), round(float(w), 4))
@@ -113,7 +114,7 @@ def _learn_failures(
 
 
 def _learn_joints(
-    fits: list[Fitted], draft: SurenessModel
+    fits: list[Fitted], draft: SurenessModel, signs: list[str]
 ) -> tuple[dict[str, float], dict[str, Weight]]:
     """Gamma regression of each joint's error: one level a joint, weights of signs shared by all."""
     from sklearn.linear_model import GammaRegressor
@@ -122,10 +123,10 @@ def _learn_joints(
     rows: list[list[MaybeNumber]] = []
     errors, which = [], []
     for fit in fits:
-        logit = draft.failure_logit(fit.signs)
+        failure = {"failure": draft.failure_logit(fit.signs)}
         for number, name in enumerate(joints, 1):
-            own = joint_values(fit.signs, number)
-            rows.append([*(own[sign] for sign in JOINT_SIGN_NAMES), logit])
+            own = {**joint_values(fit.signs, number), **failure}
+            rows.append([own[sign] for sign in signs])
             errors.append(max(fit.joint_error_mm[name], 1.0))
             which.append(number - 1)
     values, centres = _filled(rows)
@@ -134,19 +135,20 @@ def _learn_joints(
     model = GammaRegressor(alpha=1e-3, max_iter=2000).fit(design, errors)
     count = len(centres)
     weights = model.coef_[:count] / scales
-    signs = {
+    learned = {
         name: Weight(round(float(c), 4), round(float(w), 4))
-        for name, c, w in zip((*JOINT_SIGN_NAMES, "failure"), centres, weights, strict=True)
+        for name, c, w in zip(signs, centres, weights, strict=True)
     }
     levels = model.intercept_ + model.coef_[count:]
-    return dict(zip(joints, (round(float(v), 4) for v in levels), strict=True)), signs
+    return dict(zip(joints, (round(float(v), 4) for v in levels), strict=True)), learned
 
 
 def _filled(rows: list[list[MaybeNumber]]) -> tuple[np.ndarray, np.ndarray]:
     """Values with what is not known at the mean of what is, and the means."""
     values = np.array([[np.nan if v is None else v for v in row] for row in rows])
-    centres = np.nan_to_num(np.nanmean(values, axis=0))
-    return np.where(np.isnan(values), centres, values), centres
+    known = ~np.isnan(values)
+    centres = np.where(known, values, 0.0).sum(0) / known.sum(0).clip(1)
+    return np.where(known, values, centres), centres
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -185,8 +187,10 @@ def parse(args: list[str] | None) -> argparse.Namespace:
     one.set_defaults(run=measure)
     two = commands.add_parser("learn")
     two.add_argument("--rows", nargs="+", required=True, help="folders of records")
-    two.add_argument("--signs", nargs="+", choices=SIGN_NAMES, help="which enter; all if not given")
-    two.add_argument("--strength", type=float, default=0.3, help="inverse of the weights' penalty")
+    two.add_argument("--signs", nargs="+", choices=SIGN_NAMES, default=["start_mm"])
+    two.add_argument(
+        "--joint-signs", nargs="+", choices=(*JOINT_SIGN_NAMES, "failure"), default=["start_mm"]
+    )
     two.add_argument("--output", type=Path, default=SHIPPED)
     two.set_defaults(run=learn)
     three = commands.add_parser("report")

@@ -31,7 +31,7 @@ def photo_table(groups: Mapping[str, Sequence[Fitted]]) -> str:
         judged = [fit.judged() for fit in fits]
         ranked = _ranking([own.sure for own in judged], fits)
         alone = [
-            _auroc(_ranking([-(value or 0.0) for value in values], fits).auroc)
+            _auroc(_ranking(_falling([value or 0.0 for value in values]), fits).auroc)
             for values in (
                 [fit.signs.start_mm for fit in fits],
                 [fit.signs.moved_mm for fit in fits],
@@ -120,6 +120,12 @@ def _ranking(sure: Sequence[float], fits: Sequence[Fitted]):  # noqa: ANN202  # 
     metric = FailureRanking(FAR_MM)
     metric.update(torch.tensor(sure), torch.tensor([fit.error_mm for fit in fits]))
     return metric.compute()
+
+
+def _falling(values: Sequence[float]) -> list[float]:
+    """Numbers in [0, 1] that fall as the values grow."""
+    array = np.array(values)
+    return [float((array > value).mean()) for value in values]
 
 
 def _auroc(value: float | None) -> str:
