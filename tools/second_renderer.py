@@ -37,7 +37,7 @@ from hfb.structures import Camera, Exposure
 SAMPLES = 128
 """Light paths a pixel over the whole exposure."""
 
-_SHARP_SAMPLES = 32
+_SHARP_SAMPLES = 8  # for previews
 _MAX_DEPTH = 3  # the sun or the sky, straight or by way of another part of the body
 _SKY_ROWS = 32
 
