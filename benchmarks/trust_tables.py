@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from trust_records import Fitted
 
+from hfb.errors import InputError
 from hfb.evaluate.sureness import FAR_MM, expected_mm
-from hfb.metrics import FailureRanking
+from hfb.metrics import FailureRanking, Ranking
 
 _BINS = (0.05, 0.4, 0.7, 1.2)
 _STAGES = ("plain", "lifted", "refined")
@@ -76,9 +77,16 @@ def comparison_table(groups: Mapping[str, Sequence[Fitted]]) -> str:
 
     The gain is what of the plain start's error has gone; its loss, what of the first renderer's
     gain the second has not.
+
+    Raises:
+        InputError: if no sample has a record in both groups.
     """
     by_id = {name: {fit.sample_id: fit for fit in fits} for name, fits in groups.items()}
     common = sorted(set.intersection(*(set(own) for own in by_id.values())))
+    if not common:
+        raise InputError(
+            f"{' and '.join(groups)} have no sample in common: make both by one recipe"
+        )
     lines = [
         "| blur rate | n | renderer | plain start, mm / IoU | lifted start | refined | "
         "lifted / plain | refined / plain | better than its lifted start |",
@@ -88,22 +96,9 @@ def comparison_table(groups: Mapping[str, Sequence[Fitted]]) -> str:
     for low, high in [*pairwise(_BINS), (0.0, np.inf)]:
         chosen = [i for i in common if low <= next(iter(by_id.values()))[i].blur_rate < high]
         label = "all" if low == 0.0 else f"{low:g}–{high:g}"
-        for name, fits in by_id.items():
-            if not chosen:
-                continue
-            own = [fits[i] for i in chosen]
-            error = {s: np.array([fit.metrics[s][_ERROR] for fit in own]) for s in _STAGES}
-            cells = [
-                f"{error[s].mean():.1f} / {np.mean([f.metrics[s][_IOU] for f in own]):.3f}"
-                for s in _STAGES
-            ]
-            ratios = [error[s].mean() / error["plain"].mean() for s in ("lifted", "refined")]
-            better = np.mean(error["refined"] < error["lifted"])
-            lines.append(
-                f"| {label} | {len(own)} | {name} | {' | '.join(cells)} | {ratios[0]:.2f} | "
-                f"{ratios[1]:.2f} | {100 * better:.0f} % |"
-            )
-            gains[name] = {"lifted start": 1 - ratios[0], "refined": 1 - ratios[1]}
+        for name, fits in by_id.items() if chosen else ():
+            cells, gains[name] = _compared([fits[i] for i in chosen])
+            lines.append(f"| {label} | {len(chosen)} | {name} | {cells} |")
     one, other = gains
     lines.append("")
     for stage, gain in gains[one].items():
@@ -116,7 +111,20 @@ def comparison_table(groups: Mapping[str, Sequence[Fitted]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ranking(sure: Sequence[float], fits: Sequence[Fitted]):  # noqa: ANN202  # a named tuple
+def _compared(fits: Sequence[Fitted]) -> tuple[str, dict[str, float]]:
+    """Cells of a row, and what of the plain start's error the others have taken off, as a share."""
+    error = {s: np.array([fit.metrics[s][_ERROR] for fit in fits]) for s in _STAGES}
+    cells = [
+        f"{error[s].mean():.1f} / {np.mean([fit.metrics[s][_IOU] for fit in fits]):.3f}"
+        for s in _STAGES
+    ]
+    ratios = [float(error[s].mean() / error["plain"].mean()) for s in _STAGES[1:]]
+    better = 100 * np.mean(error["refined"] < error["lifted"])
+    cells += [*(f"{ratio:.2f}" for ratio in ratios), f"{better:.0f} %"]
+    return " | ".join(cells), {"lifted start": 1 - ratios[0], "refined": 1 - ratios[1]}
+
+
+def _ranking(sure: Sequence[float], fits: Sequence[Fitted]) -> Ranking:
     metric = FailureRanking(FAR_MM)
     metric.update(torch.tensor(sure), torch.tensor([fit.error_mm for fit in fits]))
     return metric.compute()

@@ -17,13 +17,7 @@ from datamodules.blur_folder import write_sample
 from datamodules.files.sample_record import RECORD_NAME
 from datamodules.files.workers import worker_pool
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
-from datamodules.synthetic.scene import (
-    Exposer,
-    SyntheticScene,
-    draw_scene,
-    plan_scene,
-    scene_name,
-)
+from datamodules.synthetic.scene import Exposer, SyntheticScene, draw_scene, plan_scene, scene_name
 from datamodules.synthetic.wild.draw import WildScene, draw_wild_scene
 from datamodules.synthetic.wild.record import write_world
 from hfb.errors import HfbError, InputError

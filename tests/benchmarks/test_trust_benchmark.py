@@ -130,3 +130,6 @@ def test_two_renderers_are_compared_on_what_both_have(bench, tmp_path, capsys):
     assert "Gain of the refined over the plain start: ours 50.0 %, other 45.0 %" in text
     assert "lost between them: 10 %" in text
     assert "| all | 1 | ours |" in text
+    apart = write(tmp_path / "apart", other[1:])
+    with pytest.raises(InputError, match="no sample in common"):
+        bench.main(["compare", "--rows", places[0], f"other={apart}"])
