@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -73,7 +74,7 @@ def build_problem(
     alpha: Float[Tensor, "1 H W"],
     image_size: int,
     margin: float,
-    num_starts: int = 1,
+    num_starts: int | Literal["auto"] = 1,
 ) -> RefineProblem:
     """Cut one sample to the person's region; one problem a starting pose.
 
@@ -83,7 +84,8 @@ def build_problem(
         alpha: matte of the whole photo.
         image_size: side of the crop, px.
         margin: space around the person, as a share of the crop.
-        num_starts: how many starting poses to take; fewer if the estimate has fewer.
+        num_starts: how many starting poses to take, fewer if the estimate has fewer; "auto": those
+            that it holds likely, one where it does not say.
     """
     height, width = alpha.shape[-2:]
     box = find_region(alpha[0] > ALPHA_FLOOR, margin)
@@ -97,7 +99,7 @@ def build_problem(
     if sample.others is not None:
         # The person may go on behind others, or in front of them: nobody can see.
         valid = valid * (1.0 - crop_image(sample.others[0], box, image_size, is_colour=False))
-    count = min(num_starts, len(estimate))
+    count = _num_likely(estimate) if num_starts == "auto" else min(num_starts, len(estimate))
     chosen = estimate.index(slice(count))
     camera = crop_camera(estimate.camera, box, image_size)
     # Of several photos some may come with a known vertical.
@@ -119,6 +121,13 @@ def build_problem(
         joint_sigma=chosen.joint_sigma,
         landmarks=_in_crop(chosen, box, image_size),
     )
+
+
+def _num_likely(estimate: InitialEstimate) -> int:
+    """How many of the first hypotheses are worth a try."""
+    if estimate.probability is None:
+        return 1
+    return max(int((estimate.probability > 0.0).cumprod(0).sum()), 1)
 
 
 def _in_crop(estimate: InitialEstimate, box: CropBox, image_size: int) -> SeenLandmarks | None:

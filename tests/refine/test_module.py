@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from hfb.errors import InferenceModeError
@@ -82,6 +83,24 @@ def test_the_better_start_wins(body, make_known, small_settings):
     module = fitter.refine(both, torch.zeros(2, dtype=torch.long))
     assert len(module.problem) == 1
     torch.testing.assert_close(module.problem.start.transl, good.start.transl)
+
+
+def test_ranking_some_photos_starts_leaves_the_others_alone(body, make_known, small_settings):
+    good, bad = make_known().problem, make_known(offset=0.5).problem
+    settings = replace(quick(small_settings, 2), ranking_steps=2)
+    fitter = Fitter(body, settings, RenderSettings())
+    ranked = []
+
+    class Watch(pl.Callback):
+        def on_train_start(self, trainer, module):
+            ranked.append((module.phase, len(module.problem)))
+
+    three = join_problems([bad, bad, good])
+    together = fitter.refine(three, torch.tensor([0, 1, 1]), (Watch(),))
+    assert ranked[0] == ("rank_starts", 2)
+    alone = fitter.refine(bad, torch.zeros(1, dtype=torch.long))
+    torch.testing.assert_close(together.transl[:1], alone.transl, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.problem.start.transl[1], good.start.transl[0])
 
 
 def test_best_of_groups():
