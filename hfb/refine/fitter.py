@@ -25,6 +25,11 @@ from hfb.refine.trainer_runs import TrainerRuns
 from hfb.render import RenderSettings
 from hfb.render.settings import AUTOMATIC
 
+# A start is as likely as it was before its photo was looked at, times what is left unexplained to
+# the power of -15: chosen on 21 photos with several likely starts (docs/lab/lifting.md).
+_PHOTO_POWER = 15.0
+_LEAST_ENERGY, _LEAST_PROBABILITY = 1e-6, 0.01
+
 
 class Fitter:
     """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
@@ -146,18 +151,20 @@ class Fitter:
         module.take_over(again, rows)
 
     def _best_starts(self, problem: RefineProblem, group: Tensor, run: TrainerRuns) -> Tensor:
-        """Rows of the starts that short fits explain their photos best from.
+        """Rows of the starts that are likeliest after short fits of them.
 
-        The best goes on from its start, as if it had been the only one: what a photo with a single
-        start comes to does not depend on the others that are fitted with it.
+        The likeliest goes on from its start, as if it had been the only one: what a photo with a
+        single start comes to does not depend on the others that are fitted with it.
         """
         is_alone = group.bincount()[group] == 1
-        energy = torch.zeros_like(is_alone, dtype=problem.image.dtype)
+        cost = torch.zeros_like(is_alone, dtype=problem.image.dtype)
         rows = (~is_alone).nonzero()[:, 0]
         ranking = self._module(problem.alone().index(rows), phase="rank_starts")
         run.fit(ranking, self.settings.ranking_steps)
-        energy[rows] = ranking.energy()
-        return best_of_groups(energy, group)
+        cost[rows] = _PHOTO_POWER * ranking.energy().clamp(min=_LEAST_ENERGY).log()
+        if problem.probability is not None:
+            cost = cost - problem.probability.clamp(min=_LEAST_PROBABILITY).log()
+        return best_of_groups(cost, group)
 
     def _must_find_gap(self, problem: RefineProblem) -> bool:
         """Whether it is unknown how long the shutter was shut between consecutive photos."""
@@ -209,18 +216,17 @@ class Fitter:
         )
 
 
-def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
-    """Index of the problem with the lowest energy in each group.
+def best_of_groups(cost: Tensor, group: Tensor) -> Tensor:
+    """Index of the problem with the lowest cost in each group.
 
     Args:
-        energy: one value a problem.
+        cost: one value a problem.
         group: group number of each problem, from 0 without gaps.
     """
     best = [
-        int(torch.where(group == k, energy, torch.inf).argmin())
-        for k in range(int(group.max()) + 1)
+        int(torch.where(group == k, cost, torch.inf).argmin()) for k in range(int(group.max()) + 1)
     ]
-    return torch.tensor(best, device=energy.device)
+    return torch.tensor(best, device=cost.device)
 
 
 def _on_device(part: Any, device: torch.device) -> Any:

@@ -46,6 +46,7 @@ class RefineProblem(Batch):
         landmarks: where a detector saw the person, px of the crop; trust NaN where it is not known;
             None: nowhere known.
         sequences: which problems are consecutive photos of one person; None: none are.
+        probability: how likely the start is right among those of its photo; None: nowhere known.
     """
 
     names: tuple[str, ...]
@@ -59,6 +60,7 @@ class RefineProblem(Batch):
     joint_sigma: Float[Tensor, "P J"] | None = None
     landmarks: SeenLandmarks | None = None
     sequences: Sequences | None = None
+    probability: Float[Tensor, " P"] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -120,6 +122,7 @@ def build_problem(
         matte_is_given=(sample.alpha is not None,) * count,
         joint_sigma=chosen.joint_sigma,
         landmarks=_in_crop(chosen, box, image_size),
+        probability=chosen.probability,
     )
 
 
@@ -168,6 +171,8 @@ def join_problems(problems: Sequence[RefineProblem]) -> RefineProblem:
         problems = [_with_sigma(problem) for problem in problems]
     if any(problem.landmarks is not None for problem in problems):
         problems = [_with_landmarks(problem) for problem in problems]
+    if any(problem.probability is not None for problem in problems):
+        problems = [_with_probability(problem) for problem in problems]
     return RefineProblem.cat([problem.alone() for problem in problems])
 
 
@@ -186,6 +191,13 @@ def _with_landmarks(problem: RefineProblem) -> RefineProblem:
     trust = problem.image.new_full((len(problem), len(CHANNEL_NAMES)), torch.nan)
     xy = problem.image.new_zeros(*trust.shape, 2)
     return replace(problem, landmarks=SeenLandmarks(xy, trust))
+
+
+def _with_probability(problem: RefineProblem) -> RefineProblem:
+    """The problem with probabilities, all starts alike where none are known."""
+    if problem.probability is not None:
+        return problem
+    return replace(problem, probability=problem.image.new_ones(len(problem)))
 
 
 @torch.no_grad()

@@ -85,6 +85,23 @@ def test_the_better_start_wins(body, make_known, small_settings):
     torch.testing.assert_close(module.problem.start.transl, good.start.transl)
 
 
+def test_a_start_that_is_hardly_likely_must_explain_much_more(body, make_known, small_settings):
+    good, bad = make_known().problem, make_known(offset=0.5).problem
+    settings = replace(quick(small_settings, 2), ranking_steps=2)
+    fitter = Fitter(body, settings, RenderSettings())
+    worse, better = (
+        float(RefineModule(body, one, settings, RenderSettings()).energy()) for one in (bad, good)
+    )
+    assert 1.0 < worse / better < 4.0
+    for probability, chosen in (([0.5, 0.5], good), ([1.0, 1.0], good)):
+        both = replace(join_problems([bad, good]), probability=torch.tensor(probability))
+        module = fitter.refine(both, torch.zeros(2, dtype=torch.long))
+        torch.testing.assert_close(module.problem.start.transl, chosen.start.transl)
+    alike = join_problems([good, good])
+    likelier = replace(alike, names=("x/0", "x/1"), probability=torch.tensor([0.3, 0.4]))
+    assert fitter.refine(likelier, torch.zeros(2, dtype=torch.long)).problem.names == ("x/1",)
+
+
 def test_ranking_some_photos_starts_leaves_the_others_alone(body, make_known, small_settings):
     good, bad = make_known().problem, make_known(offset=0.5).problem
     settings = replace(quick(small_settings, 2), ranking_steps=2)
