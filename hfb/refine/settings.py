@@ -104,7 +104,7 @@ class RefineSettings:
         start_noise: standard deviation of the first-order coefficients at the start. A body at
             rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
         num_starts: starting poses tried for each sample; "auto": of single photos those that the
-            initialiser holds likely, which is one where it is sure and for files of estimates.
+            initialiser holds likely, which is one where it is sure, or does not say.
         ranking_steps: steps each of several starts gets before the best one is refined.
         seed: of the start noise.
         start_motion: of consecutive photos: "neighbours" starts from the velocities between their
