@@ -26,7 +26,7 @@ from hfb.render import RenderSettings
 from hfb.render.settings import AUTOMATIC
 
 # A start is as likely as it was before its photo was looked at, times what is left unexplained to
-# the power of -15: chosen on 21 photos with several likely starts (docs/lab/lifting.md).
+# the power of -15: chosen on 28 fits of photos with several likely starts (docs/lab/lifting.md).
 _PHOTO_POWER = 15.0
 _LEAST_ENERGY, _LEAST_PROBABILITY = 1e-6, 0.01
 
