@@ -42,12 +42,13 @@ LOW_BLUR = 0.2
 
 
 def pipeline_of(
-    config: list[str], changes: dict[str, Any], size: int, steps: int | None
+    config: list[str], changes: dict[str, Any], options: argparse.Namespace
 ) -> Pipeline:
     """A configuration with some settings changed, one thread."""
-    refine: dict[str, Any] = {"image_size": size, "texture_size": size // 2}
-    if steps is not None:
-        refine["stages"] = [{"num_steps": steps}]
+    texture = options.texture or options.size // 2
+    refine: dict[str, Any] = {"image_size": options.size, "texture_size": texture}
+    if config and options.steps is not None:
+        refine["stages"] = [{"num_steps": options.steps}]
     own = {"model": {"refine": refine, "render": {"num_threads": 1}}}
     return configured_model([*config, own, {"model": changes}], {"show_progress": False}).pipeline()
 
@@ -99,13 +100,16 @@ def samples_of(options: argparse.Namespace) -> Iterator[BlurSample]:
         for seed in options.seeds:
             yield make_sample(SyntheticSettings(), seed)
     else:
-        for folder in list_samples(options.data)[:: options.every][: options.limit]:
+        folders = list_samples(options.data)[:: options.every]
+        # All first ones of a bin before all second ones: what is stopped has some of each.
+        folders.sort(key=lambda folder: folder.name.rpartition("_")[2])
+        for folder in folders[: options.limit]:
             yield read_sample(folder)
 
 
 def run(options: argparse.Namespace, pipelines: dict[str, Pipeline]) -> None:
     """Fit every photo with every recipe, unless that is done."""
-    starter = pipeline_of([], {}, options.size, None)
+    starter = pipeline_of([], {}, options)
     for sample in samples_of(options):
         done = {f.recipe for f in read_fits(options.output) if f.sample == sample.sample_id}
         missing = [name for name in pipelines if name not in done]
@@ -128,6 +132,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only each so many-th sample")
     parser.add_argument("--limit", type=int, help="only so many samples")
     parser.add_argument("--size", type=int, default=96, help="side of the crop, px")
+    parser.add_argument(
+        "--texture", type=int, help="its side, texels; half the crop's if not given"
+    )
     parser.add_argument("--steps", type=int, help="Adam steps; paper.yaml's 200 if not given")
     parser.add_argument("--set", action="append", dest="sets", metavar="NAME:SETTING=VALUE,…")
     parser.add_argument("--defaults", action="store_true", help="our own recipe as well")
@@ -136,11 +143,10 @@ def main() -> None:
     torch.set_num_threads(1)
     sets = dict(read_setting(text) for text in options.sets or ["paper:"])
     pipelines = {
-        name: pipeline_of(["paper.yaml"], changes, options.size, options.steps)
-        for name, changes in sets.items()
+        name: pipeline_of(["paper.yaml"], changes, options) for name, changes in sets.items()
     }
     if options.defaults:
-        pipelines[DEFAULTS] = pipeline_of([], {}, options.size, None)
+        pipelines[DEFAULTS] = pipeline_of([], {}, options)
     run(options, pipelines)
     fits = common_fits(read_fits(options.output), list(pipelines))
     print("\n", "\n".join(summary(fits)), sep="")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from datamodules.mocap.pairs import KINDS, CorruptionSettings, with_faults, with_noise
@@ -27,8 +27,6 @@ _NUM_SAMPLES = 9
 _NO_AXIS = torch.tensor([0.0, 0.0, 1.0])
 # Rad squared, summed over the samples: turns of up to about 0.08 rad leave their axis as it was.
 _RIDGE = 0.05
-# From this error on, rad, m or of a unit axis, an entry counts as wrong.
-_WRONG = 0.1
 
 
 class CoefficientPairs(NamedTuple):
@@ -37,13 +35,11 @@ class CoefficientPairs(NamedTuple):
     Attributes:
         coeffs: true C, signs and turns counted as those of `corrupted` are.
         corrupted: C with a wrong pose, a wrong motion, or both.
-        wrong: entries whose error is not small.
         seconds: duration of the windows that the motions are from.
     """
 
     coeffs: Float[Tensor, "B D1 K 4"]
     corrupted: Float[Tensor, "B D1 K 4"]
-    wrong: Bool[Tensor, "B D1 K 4"]
     seconds: Float[Tensor, " B"]
 
 
@@ -70,8 +66,8 @@ class PoseErrorSettings:
         most_turned_rad: pairs whose start is turned further than this are left out.
     """
 
-    true_pose: float = 0.2
-    start_pose: float = 0.5
+    true_pose: float = 0.15
+    start_pose: float = 0.6
     at_rest: float = 0.25
     depth_error: float = 0.06
     aside_error_m: float = 0.02
@@ -115,7 +111,7 @@ def make_coefficient_pairs(
     t = torch.linspace(0.0, 1.0, _NUM_SAMPLES)
     corrupted = papers_coeffs(*evaluate(wrong, t), t, degree)
     coeffs = papers_coeffs(*evaluate(truth, t), t, degree, corrupted)
-    return CoefficientPairs(coeffs, corrupted, (coeffs - corrupted).abs() > _WRONG, seconds)
+    return CoefficientPairs(coeffs, corrupted, seconds)
 
 
 def _motions_of(

@@ -26,6 +26,8 @@ _RANGES: dict[str, Range] = {
     "width": NETWORK_WIDTH,
     "num_layers": (1, 64),
     "dropout": DROPOUT,
+    "correction_threshold": (-100.0, 100.0),
+    "sharpness": (0.0, 1e4),
 }
 
 
@@ -38,12 +40,16 @@ class CoefficientPriorSettings:
         width: hidden units of a layer, of the discriminator and of the generator.
         num_layers: hidden layers of each.
         dropout: share of hidden units silenced in training.
+        correction_threshold: log odds of being unrealistic at which an entry is half corrected.
+        sharpness: how fast the correction goes from nothing to all about there.
     """
 
     degree: int = 2
-    width: int = 320
+    width: int = 256
     num_layers: int = 2
-    dropout: float = 0.1
+    dropout: float = 0.25
+    correction_threshold: float = 0.5
+    sharpness: float = 4.0
 
     def __post_init__(self) -> None:
         check_settings(self, "prior", _RANGES)
@@ -74,8 +80,9 @@ class CoefficientPrior(nn.Module):
     poses as well as motions. Both networks are perceptrons (the paper leaves them open), which see
     C and, since an axis means nothing without its angle, the poses that it means.
 
-    G in-paints: it returns C + I Δ with the indicator I = D(C) as a probability, where the paper's
-    is binary and has no gradient.
+    G in-paints: it returns C + I Δ with an indicator I that is nearly 1 where D is sure that an
+    entry is unrealistic, and 0 where D holds it for realistic. Nearly 0 would not do: the L1 norm
+    pulls at the slightest difference as hard as at the largest.
 
     Args:
         settings: size.
@@ -100,11 +107,14 @@ class CoefficientPrior(nn.Module):
         """D and G of coefficients of the prior's own degree."""
         seen = self._seen(coeffs)
         logits = self.discriminator(seen).unflatten(-1, self.settings.shape)
-        indicator = torch.sigmoid(logits)
+        settings = self.settings
+        indicator = torch.sigmoid(settings.sharpness * (logits - settings.correction_threshold))
         # While both are trained D learns from its own loss alone, as the paper has it.
         given = indicator.detach() if self.training else indicator
         change = self.generator(torch.cat([seen, given.flatten(-3)], -1))
-        change = change.unflatten(-1, self.settings.shape) * self.scale
+        change = change.unflatten(-1, settings.shape) * self.scale
+        if not self.training:
+            given = torch.where(logits > settings.correction_threshold, given, 0.0)
         return Judgement(logits, coeffs + given * change)
 
     def energy(self, coeffs: Float[Tensor, "*B D1 K 4"]) -> Float[Tensor, "*B"]:

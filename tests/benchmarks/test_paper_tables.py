@@ -149,3 +149,31 @@ def test_recipes_are_compared_on_the_same_photos(layout, tmp_path):
     assert "| 0 % | – |" in rows[3]
     line = change_line(fits["other"], fits["paper"], 0.2)
     assert "2 photos: 110.0 → 89.5 mm, -18.6 %" in line
+
+
+def test_every_run_of_every_table_can_be_called(layout, tmp_path):
+    """Its settings are those that `run_hfb.py test` takes."""
+    import tables
+
+    for number, plan in layout.PLANS.items():
+        options = tables.parse_options(["--table", str(number), "--output", str(tmp_path)])
+        for run in plan.runs:
+            given = tables.arguments_of(run, plan, tmp_path / "data", options)
+            assert given[0] == "test"
+            assert f"--model.methods=[{','.join(run.methods)}]" in given
+            assert ("paper.yaml" in given) == (run.name == "paper")
+            assert any("baselines.external" in word for word in given) == run.is_external
+            assert any("baselines.sfb=" in word for word in given) == run.is_object
+
+
+def test_the_paper_counts_reach_the_generator(layout, tmp_path, monkeypatch):
+    import tables
+
+    calls = []
+    monkeypatch.setattr(tables, "synthesise", calls.append)
+    options = ["--table", "4", "--output", str(tmp_path), "--mocap", "M", "--paper-counts"]
+    assert tables.make_data(layout.PLANS[4], tables.parse_options(options)) == tmp_path / "data"
+    (given,) = calls
+    assert given[given.index("--per_bin") + 1] == "[102, 102, 102, 101, 101, 101]"
+    assert given[given.index("--mocap") + 1] == "M"
+    assert given[given.index("--protocol") + 1] == "bc_cape"

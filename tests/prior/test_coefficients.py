@@ -24,6 +24,7 @@ def prior():
     made = CoefficientPrior(CoefficientPriorSettings(width=16)).eval()
     # One that has something to say.
     torch.nn.init.normal_(made.generator[-1].weight, std=0.3)
+    torch.nn.init.normal_(made.discriminator[-1].bias, std=2.0)
     return made
 
 
@@ -37,7 +38,6 @@ def test_energy_is_the_l1_distance_to_what_g_makes(prior):
     coeffs = _motion().coeffs
     with torch.no_grad():
         judged = prior(coeffs)
-    indicator = torch.sigmoid(judged.logits)
     assert judged.corrected.shape == coeffs.shape == (2, 3, 25, 4)
     by_hand = [
         sum(abs(float(a) - float(b)) for a, b in zip(one.flatten(), other.flatten(), strict=True))
@@ -47,8 +47,18 @@ def test_energy_is_the_l1_distance_to_what_g_makes(prior):
     # The constant row is among what it may correct; what D believes stays.
     assert (judged.corrected - coeffs)[:, 0].abs().max() > 1e-3
     with torch.no_grad():
-        prior.discriminator[-1].bias -= 30.0 + indicator.logit().max()
-    torch.testing.assert_close(prior(coeffs).corrected, coeffs)
+        prior.discriminator[-1].bias -= judged.logits.max()
+    torch.testing.assert_close(prior(coeffs).corrected, coeffs, rtol=0, atol=0)
+
+
+def test_what_d_believes_is_not_pulled_at_all(prior):
+    """Any difference, however small, would be pulled at as hard as the largest."""
+    coeffs = _motion().coeffs.requires_grad_()
+    (slope,) = torch.autograd.grad(prior.energy(coeffs).sum(), coeffs)
+    is_wrong = prior(coeffs).logits > prior.settings.correction_threshold
+    assert 0.1 < is_wrong.float().mean() < 0.9
+    assert (slope[~is_wrong] == 0).all()
+    assert (slope[is_wrong].abs() == 1).float().mean() > 0.9
 
 
 def test_steps_along_the_gradient_lead_to_what_g_made(prior):

@@ -119,7 +119,9 @@ def test_the_papers_own_form_trains_and_is_tested(run, tmp_path, capsys):
     assert figures["people"] == 40
     capsys.readouterr()
     run("test", "--config=train_amp_paper.yaml", *pairs, f"--model.checkpoint={file}")
-    assert "led_in_right_direction" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "led_in_right_direction" in text
+    assert float(text.split("followed_mpjpe_mm ")[1].split()[0]) > 0
 
 
 def test_the_papers_own_form_trains_without_pairs(run, tmp_path):
