@@ -24,6 +24,8 @@ _INTRO = """\
 Made by `python tools/make_results.py` from the files in [results/](results/): edit those.
 
 Every value is the output of a command of this repository on two CPU cores without a GPU; rows *in italics* are the paper's own numbers, from other data. MPJPE and PA-MPJPE are in mm, root-aligned over the 24 joints and all sub-frames; IoU is that of the silhouettes, mean over the sub-frames. Starts and mattes are the program's own: nothing of the ground truth is used. *Plain start* is the registration of the body to landmarks at rest (it stands for the paper's METRO), *lifted start* its correction by the lifting network ([LIFTING.md](LIFTING.md)). Experiments behind the defaults, and more detailed tables: [lab/](lab/README.md).
+
+Each of the paper's tables with all methods, photos included, is made by one command that can be stopped and goes on: `python benchmarks/tables.py --table 1 --mocap MOCAP --output OUT`, 2, 4 and 5 alike, `--table 3 --clips CLIP.mp4`; `--paper-counts` takes as many samples as the paper. The rows below are from earlier runs of single commands, which stand with them.
 """  # noqa: E501 - a paragraph of the page is one line
 
 
