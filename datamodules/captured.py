@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.data import ConcatDataset, DataLoader
 
+from datamodules.example import built_in_example
 from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import average_frames
 from datamodules.photos.clip import ClipPhotos, ClipSettings
@@ -255,10 +256,7 @@ class CapturedDataModule(SampleDataModule):
             return sample_from_video(
                 self.video, self.frames, self.background, self.background_frame, **self.options
             )
-        # Imported here: it brings the body and the renderer, which photos do not need
-        from datamodules.synthetic import embedded_example
-
-        return embedded_example(seed=self.example_seed)
+        return built_in_example(self.example_seed)
 
 
 def _refuse(given: dict[str, bool], why: str) -> None:

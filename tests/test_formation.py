@@ -137,3 +137,22 @@ def test_blur_rate_divides_by_the_first_silhouette_not_by_the_mean():
     assert float(blur_rate(silhouettes.flip(0))) == 0.0
     silhouettes[0] = False
     assert torch.isnan(blur_rate(silhouettes))
+
+
+def test_black_is_black_in_both_spaces():
+    zero = torch.zeros(3)
+    assert torch.equal(linear_to_srgb(zero), zero)
+    assert torch.equal(srgb_to_linear(zero), zero)
+
+
+def test_the_curves_are_those_of_the_standard_at_the_knee_and_around():
+    """IEC 61966-2-1 as it is written, in doubles."""
+    values = torch.cat([torch.linspace(0, 0.01, 401), torch.linspace(0, 1.2, 601)]).double()
+    encoded = torch.where(
+        values <= 0.0031308, 12.92 * values, 1.055 * values.clamp(min=1e-9) ** (1 / 2.4) - 0.055
+    )
+    torch.testing.assert_close(linear_to_srgb(values), encoded, atol=1e-7, rtol=0)
+    torch.testing.assert_close(linear_to_srgb(values.float()).double(), encoded, atol=4e-7, rtol=0)
+    decoded = torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    torch.testing.assert_close(srgb_to_linear(values), decoded, atol=1e-7, rtol=0)
+    torch.testing.assert_close(srgb_to_linear(values.float()).double(), decoded, atol=6e-7, rtol=0)

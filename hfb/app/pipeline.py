@@ -28,6 +28,7 @@ from hfb.prior import (
     load_pose_prior,
     load_prior_for,
 )
+from hfb.processors import one_torch_thread
 from hfb.refine.fitter import Fitter
 from hfb.refine.frames import InitialisedSequence, frames_of, join_frames, with_consistent_starts
 from hfb.refine.initialise import initialise_frame
@@ -145,6 +146,7 @@ class Pipeline:
             )
         return self._fitters[method]
 
+    @one_torch_thread()
     @torch.no_grad()
     def initialise(self, sample: BlurSample) -> InitialisedSequence:
         """Starting poses and matte of each photo of a sample; see `initialise_frame`."""
@@ -183,6 +185,7 @@ class Pipeline:
         frames = iter(fitted_frames(module, items, fitter, seconds))
         return [[next(frames) for _ in sample.photos] for sample in started]
 
+    @one_torch_thread()
     def run(
         self,
         started: Sequence[InitialisedSequence],

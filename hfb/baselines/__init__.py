@@ -13,7 +13,6 @@ from hfb.baselines.subframe_files import (
     read_subframe_masks,
     subframe_name,
 )
-from hfb.baselines.texture_fit import fit_texture
 
 __all__ = [
     "BaselineSettings",
@@ -27,7 +26,6 @@ __all__ = [
     "SfbRecipe",
     "build_object_problem",
     "estimate_object",
-    "fit_texture",
     "list_subframes",
     "read_external",
     "read_subframe",

@@ -13,6 +13,14 @@ from torch.autograd.function import once_differentiable
 
 from hfb.body.skinning_kernels import backward_frames, forward_frames
 from hfb.body.skinning_tables import SkinningTables
+from hfb.processors import run_blocks
+
+_NUM_BLOCKS = 2
+"""Blocks of frames that are posed at the same time; always as many, so that sums stay the same."""
+
+
+def _frames_of(block: int, num_frames: int) -> slice:
+    return slice(block * num_frames // _NUM_BLOCKS, (block + 1) * num_frames // _NUM_BLOCKS)
 
 
 def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
@@ -40,8 +48,17 @@ class _SkinFrames(torch.autograd.Function):
             x.detach().contiguous()
             for x in (rest_verts, verts_of_frame, rest_joints, joints_of_frame, rotmat, transl)
         ]
-        outputs = (moved, verts, joints)
-        forward_frames(*_arrays(inputs), tables, *_arrays(outputs))
+        shared, outputs = _arrays(inputs), _arrays((moved, verts, joints))
+
+        def work(block: int) -> None:
+            rows = _frames_of(block, len(verts))
+            rest_verts, verts_of, rest_joints, joints_of, *own = shared
+            forward_frames(
+                rest_verts, verts_of[rows], rest_joints, joints_of[rows],
+                *(array[rows] for array in own), tables, *(array[rows] for array in outputs),
+            )  # fmt: skip
+
+        run_blocks(_NUM_BLOCKS, work)
         ctx.save_for_backward(moved, *inputs[1:5])
         ctx.tables = tables
         ctx.num_rest_verts = len(rest_verts)
@@ -51,22 +68,28 @@ class _SkinFrames(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_verts: Tensor, grad_joints: Tensor) -> tuple[Tensor | None, ...]:
         moved, verts_of_frame, rest_joints, joints_of_frame, rotmat = ctx.saved_tensors
-        grad_rest_verts = moved.new_zeros(ctx.num_rest_verts, *moved.shape[1:])
-        grad_rest_joints = torch.zeros_like(rest_joints)
+        # What frames share is added up block by block.
+        grad_rest_verts = moved.new_zeros(_NUM_BLOCKS, ctx.num_rest_verts, *moved.shape[1:])
+        grad_rest_joints = moved.new_zeros(_NUM_BLOCKS, *rest_joints.shape)
         grad_rotmat = torch.zeros_like(rotmat)
         grad_transl = rotmat.new_zeros(len(rotmat), 3)
-        inputs = (
-            grad_verts.contiguous(),
-            grad_joints.contiguous(),
-            moved,
-            verts_of_frame,
-            rest_joints,
-            joints_of_frame,
-            rotmat,
-        )
-        outputs = (grad_rest_verts, grad_rest_joints, grad_rotmat, grad_transl)
-        backward_frames(*_arrays(inputs), ctx.tables, *_arrays(outputs))
-        return grad_rest_verts, None, grad_rest_joints, None, grad_rotmat, grad_transl, None
+        given = _arrays(
+            (grad_verts.contiguous(), grad_joints.contiguous(), moved, verts_of_frame,
+             joints_of_frame, rotmat, rest_joints)
+        )  # fmt: skip
+        found = _arrays((grad_rest_verts, grad_rest_joints, grad_rotmat, grad_transl))
+
+        def work(block: int) -> None:
+            rows = _frames_of(block, len(rotmat))
+            verts, joints, before, verts_of, joints_of, rot = (array[rows] for array in given[:-1])
+            backward_frames(
+                verts, joints, before, verts_of, given[-1], joints_of, rot, ctx.tables,
+                found[0][block], found[1][block], found[2][rows], found[3][rows],
+            )  # fmt: skip
+
+        run_blocks(_NUM_BLOCKS, work)
+        shared = grad_rest_verts.sum(0), grad_rest_joints.sum(0)
+        return shared[0], None, shared[1], None, grad_rotmat, grad_transl, None
 
 
 def skin_frames(

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.baselines import ExternalEstimate, PoseTrack, fit_texture
+from hfb.baselines import ExternalEstimate, PoseTrack
 from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.metrics_of_sequence import mean_metrics
 from hfb.evaluate.results import SampleResult
@@ -17,6 +17,7 @@ from hfb.motion import static_motion, subframe_times
 from hfb.refine.fitter import Fitter
 from hfb.refine.problem import ALPHA_FLOOR, RefineProblem
 from hfb.refine.result import Refinement
+from hfb.refine.texture_solve import solve_texture
 from hfb.structures import Mesh
 
 GREY = 0.5
@@ -92,18 +93,17 @@ def as_pose_sequence(
         camera=estimate.camera,
         num_subframes=settings.num_subframes,
         formation=settings.formation,
-        energy=0.0,
         track=track,
     )
     body = fitter.body
     verts = bare.posed(body, subframe_times(bare.num_subframes)).verts
     box = find_region(photo.item.alpha[0] > ALPHA_FLOOR, settings.crop_margin)
-    texture = fit_texture(
+    texture = solve_texture(
         Mesh(verts, body.faces, body.uv, body.faces_uv, bare.texture),
         crop_camera(estimate.camera, box, settings.image_size),
         problem.image[0],
         problem.background[0],
-        problem.alpha[0],
+        problem.valid[0],
         fitter.render_settings,
         settings.formation == "linear",
     )

@@ -5,19 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import torch
-
 from hfb.evaluate.metrics_of_fit import metrics_of
 from hfb.evaluate.results import SampleResult
+from hfb.motion import static_motion
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.problem import RefineProblem
-from hfb.refine.result import Refinement, refinements_of
-from hfb.refine.settings import LearningRates, Stage
-from hfb.structures import Camera
-
-STATIC_STEPS = 60
-"""Steps that the texture of the static start gets."""
+from hfb.refine.result import Refinement
+from hfb.refine.texture_solve import solve_texture
+from hfb.structures import Camera, Mesh
 
 
 def evaluate_start(item: InitialisedFrame, problem: RefineProblem, fitter: Fitter) -> SampleResult:
@@ -46,18 +42,39 @@ def static_with_texture(problem: RefineProblem, fitter: Fitter, camera: Camera) 
     """The starting pose at rest with the texture that explains the photo best.
 
     Without a texture of its own the static start would lose every comparison of images for the
-    wrong reason. It gets no more steps than the refinement.
+    wrong reason.
+
+    Args:
+        problem: the crop (one problem).
+        fitter: the tools of the run.
+        camera: full-image camera.
     """
-    stage = Stage(
-        num_steps=min(STATIC_STEPS, fitter.settings.num_steps),
-        frozen=["transl", "root", "pose", "motion", "betas"],
+    settings, body, start = fitter.settings, fitter.body, problem.start
+    motion = static_motion(
+        start.pose_rotmat,
+        start.transl,
+        settings.degree,
+        settings.parameterization,
+        settings.time_origin,
     )
-    settings = replace(
-        fitter.settings.with_only(image=1.0),
-        stages=[stage],
-        lr=LearningRates(texture=0.05),
+    verts = body(start).verts.unsqueeze(1)
+    size = settings.texture_size
+    grey = verts.new_full((1, 3, size, size), 0.5)
+    texture = solve_texture(
+        Mesh(verts, body.faces, body.uv, body.faces_uv, grey),
+        problem.camera,
+        problem.image,
+        problem.background,
+        problem.valid,
+        fitter.render_settings,
+        settings.formation == "linear",
+    )
+    return Refinement(
+        sample_id=problem.names[0].rsplit("/", 1)[0],
+        motion=motion.index(0),
+        betas=start.betas[0],
+        texture=texture[0],
+        camera=camera,
         num_subframes=1,
-        start_noise=0.0,
+        formation=settings.formation,
     )
-    module = fitter.without_priors(settings).refine(problem, torch.zeros(1, dtype=torch.long))
-    return refinements_of(module, [camera])[0]

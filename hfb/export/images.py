@@ -72,8 +72,10 @@ def quantise(image: Float[Tensor, "C H W"], bits: Literal[8, 16] = 8) -> np.ndar
         uint8 or uint16 array (H, W, C).
     """
     top = 2**bits - 1
-    # in float64: 65535 · x + .5 is at the edge of what float32 resolves
-    values = image.detach().cpu().double().clamp(0, 1).mul(top).round()
+    values = image.detach().cpu()
+    if bits == 16:  # 65535 · x + .5 is at the edge of what float32 resolves
+        values = values.double()
+    values = values.clamp(0, 1).mul_(top).round_()
     return values.permute(1, 2, 0).numpy().astype(np.uint8 if bits == 8 else np.uint16)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,6 +16,9 @@ from torch.nn.functional import pad
 from hfb.errors import InputError
 from hfb.export.images import quantise
 from hfb.storage import atomic_write, utf8_path
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 # swscale's and H.264's number of ITU-R BT.709, what players assume for video without tags
 BT709 = 1
@@ -51,7 +54,10 @@ def write_video(
     if repeats < 1:
         raise InputError(f"repeats ({repeats}) must be positive")
     order = playing_order(len(frames), there_and_back) * repeats
-    stream_video(path, (frames[k] for k in order), fps)
+    _check(path, fps)
+    # Each is converted once, however often it is shown.
+    shown = [_as_yuv(frame) for frame in frames]
+    _write(path, (shown[k] for k in order), fps)
 
 
 def stream_video(
@@ -68,12 +74,28 @@ def stream_video(
         InputError: if fps is not positive, or the file cannot be written.
     """
     path = Path(path)
+    _check(path, fps)
+    _write(path, (_as_yuv(frame) for frame in frames), fps)
+
+
+def _check(path: Path, fps: float) -> None:
     if path.suffix != ".mp4":
         raise InputError(f"a video is written as .mp4, not {path.name}")
     if not fps > 0:
         raise InputError(f"fps ({fps}) must be positive")
+
+
+def _write(path: Path, images: Iterator[VideoFrame], fps: float) -> None:
     with atomic_write(path) as part, utf8_path(part) as name:
-        _encode(name, (quantise(_even(frame)) for frame in frames), fps)
+        _encode(name, images, fps)
+
+
+def _as_yuv(frame: Float[Tensor, "3 H W"]) -> VideoFrame:
+    """The image as the encoder takes it."""
+    import av
+
+    image = av.VideoFrame.from_ndarray(quantise(_even(frame)), format="rgb24")
+    return image.reformat(format="yuv420p", dst_colorspace=BT709)
 
 
 def _even(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H2 W2"]:
@@ -99,7 +121,7 @@ def playing_order(num_frames: int, there_and_back: bool = True) -> list[int]:
     return forward + forward[-2:0:-1] if there_and_back else forward
 
 
-def _encode(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
+def _encode(path: Path, images: Iterator[VideoFrame], fps: float) -> None:
     """Feed the images to the encoder one by one."""
     # imported here: only this function needs the FFmpeg libraries
     import av
@@ -108,17 +130,18 @@ def _encode(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
     try:
         # The index in front of the images: a browser can play before it has the whole file.
         with av.open(f"file:{path}", "w", options={"movflags": "+faststart"}) as container:
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            rate = Fraction(fps).limit_denominator(1001)
+            stream = container.add_stream("libx264", rate=rate)
             first = next(images)
-            stream.height, stream.width = first.shape[:2]
+            stream.height, stream.width = first.height, first.width
             stream.pix_fmt = "yuv420p"
             stream.options = {"crf": "16", "preset": "medium"}
             for setting in ("colorspace", "color_primaries", "color_trc"):
                 setattr(stream.codec_context, setting, BT709)
-            for image in chain([first], images):
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                frame = frame.reformat(format="yuv420p", dst_colorspace=BT709)
-                container.mux(stream.encode(frame))
+            for number, image in enumerate(chain([first], images)):
+                image.pts = number
+                image.time_base = 1 / rate
+                container.mux(stream.encode(image))
             container.mux(stream.encode())
     except FFmpegError as error:
         raise InputError(f"cannot encode the video {path.name}: {error.strerror}") from error

@@ -38,6 +38,8 @@ _FIRST_GUESS_WEIGHT = 0.02
 SMOOTHNESS = 0.004
 _SPREAD_PX = (3.0, 6.0, 12.0, 30.0)
 _REFERENCE_SIZE = 256
+_SMALL_RADIUS_PX = 3.0
+"""Standard deviation that blurs are brought down to by making the image smaller."""
 
 
 def estimate_alpha(
@@ -188,4 +190,22 @@ def smooth(values: Float[np.ndarray, "H W *C"], radius: float) -> Float[np.ndarr
         values: channels last.
         radius: standard deviation, px.
     """
+    step = int(radius / _SMALL_RADIUS_PX)
+    if step < 2:
+        return _blurred(values, radius)
+    # A wide blur of means over squares of pixels, and straight lines between them: within 0.3 % of
+    # full contrast, and its time does not grow with the radius.
+    height, width = values.shape[:2]
+    rows, columns = -(-height // step), -(-width // step)
+    edges = (0, rows * step - height, 0, columns * step - width)
+    whole = cv2.copyMakeBorder(values, *edges, cv2.BORDER_REPLICATE)
+    small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    # Means and lines are blurs of their own.
+    variance = radius**2 - (step**2 - 1) / 12 - step**2 / 6
+    small = _blurred(small, float(np.sqrt(variance)) / step)
+    size = (columns * step, rows * step)
+    return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+
+
+def _blurred(values: np.ndarray, radius: float) -> np.ndarray:
     return cv2.GaussianBlur(values, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)

@@ -16,6 +16,7 @@ from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import evaluate, subframe_times
 from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
+from hfb.refine.coarse import coarser
 from hfb.refine.energy import (
     Context,
     Prediction,
@@ -33,7 +34,7 @@ from hfb.refine.sequence.boundaries import Gap
 from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings
 from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings, render, render_exposure
-from hfb.structures import BodyParams, Exposure, Layers, Mesh
+from hfb.structures import BodyParams, Camera, Exposure, Layers, Mesh
 
 
 class RefineModule(FitParameters):
@@ -106,6 +107,7 @@ class RefineModule(FitParameters):
             pair_cosines=cosines,
             landmarks=target,
         )
+        self._coarse: dict[float, Context] = {}
         self.history: list[dict[str, Tensor]] = []
 
     @property
@@ -113,9 +115,14 @@ class RefineModule(FitParameters):
         """The body model."""
         return self._shared[0]
 
-    def predict(self) -> Prediction:
-        """Pose, render, blur and composite the current estimate (eq. 1 and 2)."""
-        settings = self.settings
+    def predict(self, context: Context | None = None) -> Prediction:
+        """Pose, render, blur and composite the current estimate (eq. 1 and 2).
+
+        Args:
+            context: what it will be compared with; at full size if None.
+        """
+        context = context or self.context
+        settings = context.settings
         motion = self.polynomial_motion()
         coeffs, at_ends = motion.coeffs, settings.subframes == "ends"
         times = subframe_times(settings.num_subframes, coeffs.dtype, coeffs.device, at_ends)
@@ -130,8 +137,8 @@ class RefineModule(FitParameters):
             faces_uv=self.body.faces_uv,
             texture=srgb_to_linear(texture) if is_linear else texture,
         )
-        exposure, layers = self._render(mesh)
-        image = composite_exposure(exposure, self.context.background)
+        exposure, layers = self._render(mesh, context.problem.camera)
+        image = composite_exposure(exposure, context.background)
         return Prediction(
             image=linear_to_srgb(image) if is_linear else image,
             exposure=exposure,
@@ -145,9 +152,9 @@ class RefineModule(FitParameters):
             gap=self.gap,
         )
 
-    def _render(self, mesh: Mesh) -> tuple[Exposure, Layers | None]:
+    def _render(self, mesh: Mesh, camera: Camera) -> tuple[Exposure, Layers | None]:
         """The fused mean; sub-frame by sub-frame only where a term needs the single layers."""
-        camera, settings = self.problem.camera, self.render_settings
+        settings = self.render_settings
         if not needs_layers(self.weights):
             return render_exposure(mesh, camera, settings), None
         layers = render(mesh, camera, settings)
@@ -162,23 +169,38 @@ class RefineModule(FitParameters):
             weights["landmarks"] = 0.0
         return available_weights(weights, self.context)
 
-    def losses(self, prediction: Prediction) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
-        """Eq. 11 and its unweighted terms, one value a problem."""
-        weights = self.weights
-        terms = loss_terms(prediction, self.context, weights)
+    @property
+    def stage_context(self) -> Context:
+        """What the next step's prediction is compared with: smaller in coarse stages."""
+        scale = self.settings.stages[self.settings.stage_index(self.global_step)].scale
+        if scale not in self._coarse:
+            self._coarse[scale] = coarser(self.context, scale)
+        return self._coarse[scale]
+
+    def losses(
+        self, prediction: Prediction, context: Context | None = None
+    ) -> tuple[Float[Tensor, " P"], dict[str, Tensor]]:
+        """Eq. 11 and its unweighted terms, one value a problem.
+
+        Args:
+            prediction: the forward model at this step.
+            context: what it was made for; at full size if None.
+        """
+        weights, context = self.weights, context or self.context
+        terms = loss_terms(prediction, context, weights)
         if self.is_held:
-            return weighted_sum(terms, self._held_weights(weights, prediction)), terms
+            return weighted_sum(terms, self._held_weights(weights, prediction, context)), terms
         return weighted_sum(terms, weights), terms
 
     def _held_weights(
-        self, weights: dict[str, float], prediction: Prediction
+        self, weights: dict[str, float], prediction: Prediction, context: Context
     ) -> dict[str, float | Float[Tensor, " P"]]:
         """The weights of held photos; landmarks hold no others.
 
         Adam does not see a common factor, but terms that begin large and fall go on slowing it down
         through its second moments: what does not hold is divided, what holds is not raised.
         """
-        factor = holding_factor(prediction, self.context)
+        factor = holding_factor(prediction, context)
         known = known_terms()
         return {
             name: weight if weight == 0.0 or known[name].holds else weight / factor
@@ -192,7 +214,8 @@ class RefineModule(FitParameters):
                 "refinement needs gradients, but Lightning runs in inference mode: "
                 "set trainer.inference_mode to false."
             )
-        total, terms = self.losses(self.predict())
+        context = self.stage_context
+        total, terms = self.losses(self.predict(context), context)
         values = {name: value.detach() for name, value in {"total": total, **terms}.items()}
         self.history.append(values)
         # Lightning would drop what is logged in between, but take its time to look at it.
@@ -221,6 +244,7 @@ class RefineModule(FitParameters):
         """Go on with the same problems and other mattes."""
         self.problem = problem
         self.context = replace(self.context, problem=problem)
+        self._coarse = {}
 
     @torch.no_grad()
     def energy(self) -> Float[Tensor, " P"]:

@@ -30,7 +30,6 @@ class Refinement:
         camera: full-image camera.
         num_subframes: N of eq. 2 that it was fitted with.
         formation: "linear" or "srgb": what was averaged.
-        energy: eq. 11 at the end.
         gap: between consecutive photos, where it was estimated.
     """
 
@@ -41,7 +40,6 @@ class Refinement:
     camera: Camera
     num_subframes: int
     formation: str
-    energy: float
     gap: Gap | None = None
 
     def poses(
@@ -155,7 +153,6 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
     """
     motion = module.polynomial_motion().to("cpu")
     motion = motion.with_coeffs(motion.coeffs.detach())
-    energy = module.energy().tolist()
     betas, texture = (
         module.per_problem(values).detach().cpu() for values in (module.betas, module.texture)
     )
@@ -171,7 +168,6 @@ def refinements_of(module: RefineModule, cameras: list[Camera]) -> list[Refineme
             camera=cameras[p],
             num_subframes=module.settings.num_subframes,
             formation=module.settings.formation,
-            energy=energy[p],
             gap=gaps[p],
         )
         for p, name in enumerate(module.problem.names)

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
+from hfb.processors import one_torch_thread
 from hfb.refine.callbacks import stage_callbacks
 from hfb.refine.module import RefineModule
 
@@ -33,7 +34,7 @@ class TrainerRuns:
     def fit(self, module: RefineModule, num_steps: int) -> None:
         """Take `num_steps` steps."""
         device = module.texture.device
-        with torch.enable_grad(), _one_torch_thread(device), _quiet_trainer():
+        with torch.enable_grad(), one_torch_thread(), _quiet_trainer():
             trainer = pl.Trainer(
                 max_steps=num_steps,
                 accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -98,15 +99,3 @@ def _quiet_trainer() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-@contextmanager
-def _one_torch_thread(device: torch.device) -> Iterator[None]:
-    """On the CPU the renderer's threads own the cores; torch's would wait beside them."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

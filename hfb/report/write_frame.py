@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,10 +38,14 @@ def fill_frame_folder(
     write_motion(folder / "motion.npz", record)
     backwards = replace(refinement, motion=reverse(refinement.motion))
     write_motion(folder / "motion_reversed.npz", motion_record([backwards], exposure, fps, body))
-    write_body_files(folder, [refinement], record, sample, body, settings)
-    write_slow_motion(folder, refinement, sample, fitter)
-    write_image(folder / "comparison.png", result_image(result, fitter))
-    write_image(folder / "texture.png", refinement.texture)
+    # The video takes as long as the rest, and half of that in libraries that leave the
+    # interpreter alone.
+    with ThreadPoolExecutor(1) as pool:
+        video = pool.submit(write_slow_motion, folder, refinement, sample, fitter)
+        write_body_files(folder, [refinement], record, sample, body, settings)
+        write_image(folder / "comparison.png", result_image(result, fitter))
+        write_image(folder / "texture.png", refinement.texture)
+        video.result()
 
 
 def write_slow_motion(

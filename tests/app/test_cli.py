@@ -13,7 +13,7 @@ from photo_files import QUICK, write_photo
 from PIL import Image
 from started_samples import with_start
 
-from datamodules import synthetic
+from datamodules import captured, synthetic
 from hfb.assets import find_asset
 from hfb.errors import AssetNotFoundError
 from hfb.export import read_motion, write_image
@@ -58,8 +58,11 @@ def run(photo: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
     return predict
 
 
-def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> None:
+def test_a_photo_goes_in_and_all_files_come_out(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture
+) -> None:
     out = run("--model.image_every=1")
+    assert "% that the mean joint error is below 150 mm; expected error" in capsys.readouterr().err
     sample = out / "samples" / "image"
     names = {path.name for path in sample.iterdir()}
     assert names == {
@@ -70,6 +73,7 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
         "motion_reversed.npz",
         "page.json",
         "subframes.mp4",
+        "sureness.json",
         "texture.png",
     }
     assert "image_size: 64" in (out / "config.yaml").read_text()
@@ -79,6 +83,7 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
     assert row["sample_id"] == "image"
     assert float(row["reblur_psnr_db"]) > 5.0
     assert row["mpjpe_mm"] == ""  # no truth comes with a photo
+    assert 0.0 < float(row["sure"]) < 1.0
     motion, backwards = (
         read_motion(sample / "motion.npz"),
         read_motion(sample / "motion_reversed.npz"),
@@ -127,7 +132,7 @@ def test_truth_gives_errors_before_and_after(
     example: BlurSample, photo: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = example.with_changes(estimate=with_start(example).estimate)
-    monkeypatch.setattr(synthetic, "embedded_example", lambda seed: started)
+    monkeypatch.setattr(captured, "built_in_example", lambda seed: started)
     main(["predict", *QUICK, "--output", str(tmp_path / "out")])
     row = first_row(tmp_path / "out")
     assert 0.0 < float(row["init_mid_exposure_mpjpe_mm"]) < 60.0

@@ -48,7 +48,6 @@ def test_jumps_are_those_that_the_motions_make(bench, tmp_path, step, speed):
                 default_camera(8, 8),
                 4,
                 "linear",
-                0.0,
             )
         )
     exposure = torch.tensor([[0.0, 0.1], [0.1, 0.2]])

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from videos import save_image
 
-from datamodules import captured, synthetic
+from datamodules import captured
 from datamodules.captured import CapturedDataModule
 from datamodules.photos.clip import ClipSettings
 from hfb.errors import InputError
@@ -113,7 +113,7 @@ def test_nothing_given_shows_the_example(monkeypatch: pytest.MonkeyPatch) -> Non
         return BlurSample("example", torch.ones(1, 3, 4, 4), torch.zeros(3, 4, 4))
 
     # a stand-in: making the example itself renders for seconds and is tested with its generator
-    monkeypatch.setattr(synthetic, "embedded_example", example)
+    monkeypatch.setattr(captured, "built_in_example", example)
     ((sample,),) = list(CapturedDataModule(example_seed=5).predict_dataloader())
     assert sample.sample_id == "example"
     assert seeds == [5]

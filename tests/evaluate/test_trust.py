@@ -136,7 +136,7 @@ def measured(body: SmplBody, z: float = 4.0, x: float = 0.0, gain: float = 1.0) 
     problem = build_problem(sample, estimate, alpha, 64, 0.2)
     refinement = Refinement(
         "s", static_motion(pose, place, 1), torch.zeros(10), torch.zeros(3, 4, 4), camera, 2,
-        "linear", 0.0,
+        "linear",
     )  # fmt: skip
     return evidence_of(refinement, item, problem, body, (10, 50, 10, 50))
 
@@ -155,6 +155,14 @@ def test_places_are_told_apart(body):
     behind, aside = measured(body, z=-4.0), measured(body, x=30.0)
     assert (behind.in_front, behind.inside, behind.start_inside) == (0.0, 0.0, 0.0)
     assert (aside.in_front, aside.inside, aside.start_inside) == (1.0, 0.0, 0.0)
+
+
+def test_a_pose_that_is_rather_wrong_than_right_is_said():
+    for sure, expected in ((None, []), (0.51, []), (0.49, ["pose_unsure"])):
+        found = warnings_of(GOOD, FIT, guard=Verdict(0.5, 20.0, 0.3, False, sure))
+        assert [warning.code for warning in found] == expected
+        assert not explains_nothing(found)
+    assert "49 % that the mean joint error is below 150 mm" in found[0].text
 
 
 def test_a_pose_that_was_held_is_said():

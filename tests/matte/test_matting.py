@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from hfb.errors import ShapeError
 from hfb.formation import linear_to_srgb
 from hfb.matte import estimate_alpha, refresh_alpha
-from hfb.matte.matting import lower_bound, see_through
+from hfb.matte.matting import lower_bound, see_through, smooth
 
 
 def textured_background(seed, height=160, width=200):
@@ -185,3 +186,16 @@ def test_refresh_sizes_must_fit():
     image = torch.zeros(3, 32, 32)
     with pytest.raises((ShapeError, TypeCheckError)):
         refresh_alpha(image, image, torch.zeros(1, 32, 32), torch.zeros(1, 16, 16))
+
+
+@pytest.mark.parametrize("radius", [2.0, 7.0, 30.0])
+@pytest.mark.parametrize("shape", [(120, 121), (121, 120, 3)])
+def test_wide_blurs_are_gaussian(radius: float, shape: tuple[int, ...]) -> None:
+    """Against OpenCV's own at full size, on a person-like patch away from the edges."""
+    values = np.zeros(shape, np.float32)
+    values[40:80, 50:70] = np.random.default_rng(0).random(values[40:80, 50:70].shape)
+    exact = cv2.GaussianBlur(values, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
+    found = smooth(values, radius)
+    assert found.shape == values.shape
+    assert np.abs(found - exact).max() < 0.004
+    np.testing.assert_allclose(found.mean(), exact.mean(), rtol=0.01)

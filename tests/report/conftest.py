@@ -29,5 +29,5 @@ def waving() -> list[Refinement]:
         motion = still.with_coeffs(coeffs)
         texture, camera = torch.rand(3, 16, 16), default_camera(120, 160)
         betas = torch.linspace(-1, 1, 10)
-        found.append(Refinement("s", motion, betas, texture, camera, 4, "linear", 0.0))
+        found.append(Refinement("s", motion, betas, texture, camera, 4, "linear"))
     return found

@@ -39,7 +39,7 @@ def refinements():
         motion = still.with_coeffs(coeffs)
         betas = torch.linspace(-1, 1, 10)
         texture, camera = torch.zeros(3, 4, 4), default_camera(8, 8)
-        found.append(Refinement("s", motion, betas, texture, camera, SUBFRAMES, "linear", 0.0))
+        found.append(Refinement("s", motion, betas, texture, camera, SUBFRAMES, "linear"))
     return found
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import cv2
 import numpy as np
@@ -56,9 +59,37 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 class _Network:
-    """A `.tflite` file with one input; outputs are told apart by their number of elements."""
+    """A `.tflite` file with one input; outputs are told apart by their number of elements.
 
-    def __init__(self, path: Path, output_sizes: dict[str, int], num_threads: int) -> None:
+    Several threads may call it at the same time: each call has an interpreter to itself, and waits
+    where all `count` are busy. An interpreter with several threads of its own gains less.
+    """
+
+    def __init__(self, path: Path, output_sizes: dict[str, int], count: int) -> None:
+        self._path, self._sizes = path, output_sizes
+        self._idle: SimpleQueue[_Interpreter] = SimpleQueue()
+        self._lock, self._missing = threading.Lock(), count
+        self._idle.put(self._load())
+
+    def _load(self) -> _Interpreter:
+        self._missing -= 1
+        return _Interpreter(self._path, self._sizes)
+
+    def __call__(self, image: Float[np.ndarray, "1 H W 3"]) -> dict[str, np.ndarray]:
+        with self._lock:  # more interpreters when they are wanted: each takes 100 MB
+            if self._idle.empty() and self._missing:
+                self._idle.put(self._load())
+        own = self._idle.get()
+        try:
+            return own(image)
+        finally:
+            self._idle.put(own)
+
+
+class _Interpreter:
+    """The runtime of a `.tflite` file, for one thread at a time."""
+
+    def __init__(self, path: Path, output_sizes: dict[str, int]) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -68,7 +99,7 @@ class _Network:
             ) from error
         with _quiet_stderr():
             try:
-                self._net = Interpreter(model_path=str(path), num_threads=num_threads)
+                self._net = Interpreter(model_path=str(path), num_threads=1)
                 self._net.allocate_tensors()
             except (ValueError, RuntimeError) as error:
                 raise AssetCorruptError(f"{path} is not a usable tflite file: {error}") from error
@@ -92,7 +123,7 @@ class BlazePose:
     Args:
         detector_path: detector file; found or fetched by `hfb.assets` if not given.
         landmark_path: landmark file; the same.
-        num_threads: CPU threads of the networks.
+        num_threads: crops that are read at the same time, see `read`.
     """
 
     def __init__(
@@ -101,6 +132,7 @@ class BlazePose:
         landmark_path: str | None = None,
         num_threads: int = 2,
     ) -> None:
+        self._num_threads = num_threads
         self._detector = _Network(
             find_asset("pose_detection.tflite", detector_path),
             {"boxes": NUM_ANCHORS * 12, "scores": NUM_ANCHORS},
@@ -142,6 +174,17 @@ class BlazePose:
             )
             for person in people
         ]
+
+    def read(self, crops: Sequence[tuple[UInt8[np.ndarray, "H W 3"], Roi]]) -> list[Landmarks]:
+        """Landmarks of the person in several squares, some at the same time.
+
+        Args:
+            crops: images and squares, see `landmarks`.
+        """
+        if min(self._num_threads, len(crops)) < 2:
+            return [self.landmarks(*crop) for crop in crops]
+        with ThreadPoolExecutor(self._num_threads) as pool:
+            return list(pool.map(lambda crop: self.landmarks(*crop), crops))
 
     def landmarks(self, image: UInt8[np.ndarray, "H W 3"], roi: Roi) -> Landmarks:
         """Landmarks of the person in a square of the image.

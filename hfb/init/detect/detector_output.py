@@ -21,6 +21,9 @@ CROP_SIZE = 256
 MASK_SIZE = 32
 """Cells along a crop in which lifting sees the person's outline."""
 
+_LOWEST_LOGIT = np.float32(np.log(0.01 / 0.99))
+"""Cells of a heat map that are less likely than one in a hundred count as empty."""
+
 
 @dataclass(frozen=True)
 class DetectorOutput:
@@ -71,8 +74,9 @@ def heat_widths(logits: Float[np.ndarray, "H W L"]) -> Float[np.ndarray, "L 3"]:
     """
     height, width, _ = logits.shape
     # Far below zero a map holds rounding only, and a sum over 4,096 cells of it would count.
-    share = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float32), -12.0, 12.0)))
-    share = np.where(share > 0.01, share, 0.0)
+    is_high = logits > _LOWEST_LOGIT
+    share = np.zeros(logits.shape, np.float32)
+    share[is_high] = 1.0 / (1.0 + np.exp(-np.minimum(logits[is_high].astype(np.float32), 12.0)))
     widths = []
     for axis, size in ((0, width), (1, height)):
         profile = share.sum(axis)

@@ -8,6 +8,7 @@ medians are taken. The other results are kept as hypotheses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -20,6 +21,9 @@ from hfb.init.detect.landmarks import LIMB_LANDMARKS, Landmarks, mirror_landmark
 
 _SCORE_SIZE = 200
 """Side of the person in the small mask that hypotheses are scored on, px."""
+
+_ALIKE = 0.03
+"""Difference of two regions, as shares of a side and rad, below which one of them is enough."""
 
 _BONES = (
     (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28),
@@ -65,16 +69,14 @@ def search_landmarks(
     settings = settings or SearchSettings()
     scorer = MaskScorer(mask)
     image = _without_aliasing(image, scorer.extent)
-    found = [
-        scorer.scored(network.landmarks(image, roi))
-        for roi in _regions(network, image, scorer, settings)
-    ]
+    rois = _without_repeats(_regions(network, image, scorer, settings))
+    found = [scorer.scored(guess) for guess in network.read([(image, roi) for roi in rois])]
     found.sort(key=lambda guess: -guess.score)
-    for guess in found[: settings.num_repeats]:
-        if scorer.is_plausible(guess.next_roi):
-            found.append(scorer.scored(network.landmarks(image, guess.next_roi)))
+    nexts = [guess.next_roi for guess in found[: settings.num_repeats]]
+    nexts = _without_repeats([roi for roi in nexts if scorer.is_plausible(roi)], rois)
+    found += [scorer.scored(guess) for guess in network.read([(image, roi) for roi in nexts])]
     found.sort(key=lambda guess: -guess.score)
-    combined = scorer.scored(_ensemble(network, image, found[0].roi, settings))
+    combined = scorer.scored(_ensemble(network, image, found[0], settings))
     # The median of many outputs is steadier than a single one of the same quality.
     if combined.score > found[0].score - 0.05:
         return [combined, *found]
@@ -185,19 +187,43 @@ def _regions(
     return regions
 
 
+def _without_repeats(rois: Sequence[Roi], known: Sequence[Roi] = ()) -> list[Roi]:
+    """The regions that are neither alike nor like those that are known."""
+    kept: list[Roi] = []
+    for roi in rois:
+        if not any(_is_alike(roi, other) for other in [*known, *kept]):
+            kept.append(roi)
+    return kept
+
+
+def _is_alike(one: Roi, other: Roi) -> bool:
+    """Whether the network would read much the same in both."""
+    shift = np.hypot(one[0] - other[0], one[1] - other[1])
+    turn = abs((one[3] - other[3] + np.pi) % (2.0 * np.pi) - np.pi)
+    scale = abs(np.log(one[2] / other[2]))
+    return bool(max(shift / other[2], scale, turn) < _ALIKE)
+
+
 def _ensemble(
-    network: BlazePose, image: np.ndarray, roi: Roi, settings: SearchSettings
+    network: BlazePose, image: np.ndarray, best: Landmarks, settings: SearchSettings
 ) -> Landmarks:
     """Median of the landmarks read under changes of scale and rotation, and mirrored."""
     width = image.shape[1]
     mirrored = np.ascontiguousarray(image[:, ::-1])
-    x, y, side, angle = roi
+    roi = x, y, side, angle = best.roi
+    changes = [(s, turn) for s in settings.ensemble_scales for turn in settings.ensemble_angles]
+    own: list[Roi] = [(x, y, side * scale, angle + turn) for scale, turn in changes]
+    others: list[Roi] = [(width - x, y, side * scale, -angle - turn) for scale, turn in changes]
+    new = [place for place in own if place != roi]  # the best has been read
+    crops = [(image, place) for place in new] + [(mirrored, place) for place in others]
+    read = network.read(crops)
+    # The best has a score of its own by now; a member's is the network's.
+    by_roi = {roi: replace(best, score=best.outputs[0].presence)} | dict(
+        zip(new, read, strict=False)
+    )
     members = []
-    for scale in settings.ensemble_scales:
-        for turn in settings.ensemble_angles:
-            members.append(network.landmarks(image, (x, y, side * scale, angle + turn)))
-            other = network.landmarks(mirrored, (width - x, y, side * scale, -angle - turn))
-            members.append(mirror_landmarks(other, width))
+    for place, other in zip(own, read[len(new) :], strict=True):
+        members += [by_roi[place], mirror_landmarks(other, width)]
     members = [member for member in members if member.score > 0.5] or members
     xy = np.stack([member.xy for member in members])
     centre = np.median(xy, axis=0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from hfb.init.register.gauss_newton import (
     BodyState,
     Quadratic,
+    block_diagonal,
     robust_quadratic,
     rotvec_and_jacobian,
 )
@@ -112,10 +113,7 @@ def prior_term(
     num_pose, num_betas = 3 * num_joints, state.betas.shape[1]
     rotvec, by_step = rotvec_and_jacobian(state.rotmat[:, 1:])
     cost, gradient, hessian = prior.quadratic(rotvec.flatten(1))
-    chain = state.betas.new_zeros(num_bodies, num_pose - 3, num_pose - 3)
-    for joint in range(num_joints - 1):
-        block = slice(3 * joint, 3 * joint + 3)
-        chain[:, block, block] = by_step[:, joint]
+    chain = block_diagonal(by_step)
     size = num_pose + num_betas + 3
     full_gradient = state.betas.new_zeros(num_bodies, size)
     full_hessian = state.betas.new_zeros(num_bodies, size, size)
@@ -125,8 +123,6 @@ def prior_term(
     )
     shape = slice(num_pose, num_pose + num_betas)
     full_gradient[:, shape] = betas_weight * state.betas
-    full_hessian[
-        :, range(num_pose, num_pose + num_betas), range(num_pose, num_pose + num_betas)
-    ] = betas_weight
+    full_hessian.diagonal(dim1=-2, dim2=-1)[:, shape] = betas_weight
     total = prior_weight * cost + 0.5 * betas_weight * state.betas.square().sum(-1)
     return Quadratic(total, full_gradient, full_hessian)

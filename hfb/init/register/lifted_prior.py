@@ -8,7 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.init.register.gauss_newton import BodyState, Quadratic, rotvec_and_jacobian
+from hfb.init.register.gauss_newton import (
+    BodyState,
+    Quadratic,
+    block_diagonal,
+    rotvec_and_jacobian,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,5 @@ def lifted_term(state: BodyState, lifted: LiftedStart, weight: float, scale: flo
         1
     )
     blocks = torch.einsum("kjcd,kjce->kjde", by_step, hold[..., None] * by_step)
-    for joint in range(num_joints):
-        block = slice(3 * joint, 3 * joint + 3)
-        hessian[:, block, block] = blocks[:, joint]
+    hessian[:, : 3 * num_joints, : 3 * num_joints] = block_diagonal(blocks)
     return Quadratic(0.5 * weight * (squared * ratio).sum(-1), gradient, hessian)

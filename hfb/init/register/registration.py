@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.batch import Batch
 from hfb.body import SmplBody
 from hfb.errors import ShapeError
 from hfb.init.register.bone_ik import pose_from_bones
@@ -81,8 +82,8 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True)
-class Registration:
-    """Parameters that explain the observations.
+class Registration(Batch):
+    """Parameters that explain the observations, one row a hypothesis.
 
     Attributes:
         betas: shape coefficients.

@@ -8,12 +8,14 @@ blend shapes (millimetres at the vertices used here) are left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.geometry import cross_matrix
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class SparseBody:
             arms = torch.cat([arms, verts_arms], dim=1)
             by_betas = torch.cat([joints_by_betas, verts_by_betas], dim=1)
         # A rotation omega in the joint's frame moves a point by (G omega) x arm = -[arm]x G omega.
-        by_rotation = -_cross_matrix(arms) @ frames[:, None]
+        by_rotation = -cross_matrix(arms) @ frames[:, None]
         by_rotation = by_rotation.permute(0, 1, 3, 2, 4).flatten(-2)
         return PosedPoints(points, by_rotation, by_betas)
 
@@ -117,16 +119,32 @@ class SparseBody:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Global rotation, position and position by betas of every joint."""
         shapedirs = self.shapedirs[: len(self.parents)]
-        frames = [rotmat[:, 0]]
-        joints = [rest_joints[:, 0] + transl]
-        by_betas = [shapedirs[0].expand(len(rotmat), -1, -1)]
+        num_bodies, num_joints = len(rotmat), len(self.parents)
+        frames = torch.empty_like(rotmat)
+        joints = rotmat.new_empty(num_bodies, num_joints, 3)
+        by_betas = rotmat.new_empty(num_bodies, num_joints, *shapedirs.shape[1:])
+        frames[:, 0], joints[:, 0] = rotmat[:, 0], rest_joints[:, 0] + transl
+        by_betas[:, 0] = shapedirs[0]
+        # Joints equally far from the root together: the tree is less than half as deep as long.
+        for own, parents in self._levels:
+            frame = frames[:, parents]
+            bone = (rest_joints[:, own] - rest_joints[:, parents]).unsqueeze(-1)
+            joints[:, own] = joints[:, parents] + (frame @ bone).squeeze(-1)
+            by_betas[:, own] = by_betas[:, parents] + frame @ (shapedirs[own] - shapedirs[parents])
+            frames[:, own] = frame @ rotmat[:, own]
+        return frames, joints, by_betas
+
+    @cached_property
+    def _levels(self) -> list[tuple[list[int], list[int]]]:
+        """Joints by their distance from the root, from 1, and the parent of each."""
+        depth = [0] * len(self.parents)
         for joint, parent in enumerate(self.parents[1:], start=1):
-            bone = (rest_joints[:, joint] - rest_joints[:, parent]).unsqueeze(-1)
-            joints.append(joints[parent] + (frames[parent] @ bone).squeeze(-1))
-            bone_dirs = shapedirs[joint] - shapedirs[parent]
-            by_betas.append(by_betas[parent] + frames[parent] @ bone_dirs)
-            frames.append(frames[parent] @ rotmat[:, joint])
-        return torch.stack(frames, 1), torch.stack(joints, 1), torch.stack(by_betas, 1)
+            depth[joint] = depth[parent] + 1
+        levels = []
+        for level in range(1, max(depth) + 1):
+            own = [joint for joint, at in enumerate(depth) if at == level]
+            levels.append((own, [self.parents[joint] for joint in own]))
+        return levels
 
     def _skin(
         self, frames: Tensor, joints: Tensor, joints_by_betas: Tensor, rest: Tensor, below: Tensor
@@ -144,11 +162,3 @@ class SparseBody:
         by_betas = torch.einsum("vj,bjcd,vjds->bvcs", self.weights, frames, dirs)
         by_betas = by_betas + torch.einsum("vj,bjcs->bvcs", self.weights, joints_by_betas)
         return verts, arms, by_betas
-
-
-def _cross_matrix(vector: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
-    """The matrix that takes w to vector x w."""
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    rows = [zero, -z, y, z, zero, -x, -y, x, zero]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))

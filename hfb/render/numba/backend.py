@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hfb.errors import InputError
+from hfb.processors import run_blocks
 from hfb.render.numba import frame as numba_frame
 from hfb.render.numba.job import Job, SharedSums, make_job, make_raster_params
 from hfb.render.numba.records import FrameGrads, ImageSums, RasterParams
-from hfb.render.numba.workspace import WorkspaceLease, run_blocks
+from hfb.render.numba.workspace import WorkspaceLease
 from hfb.render.scene import Scene
 from hfb.render.settings import RenderSettings
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,45 +183,6 @@ class _Shelf:
 _shelf = _Shelf()
 
 
-def run_blocks(num_threads: int, work: Callable[[int], None]) -> None:
-    """Call `work(i)` for i below `num_threads` at the same time; the caller does the first.
-
-    Python threads and kernels without the interpreter lock: numba's own parallel loops beside
-    torch's thread pool make both spin and wait for each other.
-    """
-    futures = [_threads(num_threads - 1).submit(work, i) for i in range(1, num_threads)]
-    try:
-        work(0)
-    finally:
-        for future in futures:
-            future.exception()  # wait, whatever happened
-    for future in futures:
-        future.result()
-
-
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
-_pool_lock = threading.Lock()
-
-
-def _threads(count: int) -> ThreadPoolExecutor:
-    """The shared pool, replaced by a larger one when more threads are asked for than before."""
-    global _pool, _pool_size
-    with _pool_lock:
-        if _pool is None or _pool_size < count:
-            old, _pool = _pool, ThreadPoolExecutor(count, thread_name_prefix="hfb-render")
-            _pool_size = count
-            if old is not None:
-                old.shutdown(wait=False)
-        return _pool
-
-
-def _forget_threads() -> None:
-    """A forked child has the pool's object but not its threads."""
-    global _pool, _pool_size, _pool_lock
-    _pool, _pool_size, _pool_lock = None, 0, threading.Lock()
-    _shelf.__init__()  # type: ignore[misc]
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
+    # A forked child has the shelf, but nobody will give back what is lent.
+    os.register_at_fork(after_in_child=lambda: _shelf.__init__())  # type: ignore[misc]
