@@ -19,12 +19,12 @@ from torch import Tensor
 
 from datamodules.mocap.clip import split_of_subject
 from datamodules.mocap.files import iterate_mocap
+from datamodules.mocap.frames import join_clips
 from datamodules.mocap.windows import (
     Windows,
     WindowSettings,
     draw_windows,
     fit_windows,
-    join_clips,
 )
 from hfb.geometry import MODEL_TO_CAMERA, rotvec_to_rotmat
 from hfb.prior import MotionPrior, load_motion_prior

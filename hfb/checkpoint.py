@@ -65,6 +65,18 @@ class CheckpointFile:
         with atomic_write(path) as part:
             torch.save(content, part)
 
+    def is_kind_of(self, file: Path) -> bool:
+        """Whether a file has this kind's mark; one that cannot be read has none.
+
+        Args:
+            file: any file, or one that is not there.
+        """
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception:  # torch raises half a dozen unrelated types for foreign files
+            return False
+        return isinstance(content, dict) and content.get("format") == self.format
+
     def read(self, file: Path, settings_type: type[Settings]) -> tuple[Settings, dict[str, Any]]:
         """The settings, and the whole content.
 

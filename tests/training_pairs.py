@@ -32,6 +32,7 @@ def make_pairs(folder, subject, count, seed):
         "registered": rotmat_to_rotvec(rotvec_to_rotmat(wrong)),
         "pose": pose,
         "joints": joints + torch.tensor([0.0, 0.0, 3.0]),
+        "transl": torch.tensor([0.0, 0.0, 3.0]).repeat(count, 1),
         "betas": torch.zeros(count, 10),
         "blur_rate": torch.rand(count, generator=generator),
         "mask": torch.full((count, 32, 32), 128.0),

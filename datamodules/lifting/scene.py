@@ -19,7 +19,7 @@ from datamodules.lifting.dressing import draw_dress, draw_paint
 from datamodules.lifting.ground_shadow import shadow_left
 from datamodules.lifting.outfits import Wardrobe
 from datamodules.lifting.photography import TrainingCamera
-from datamodules.mocap.windows import Frames
+from datamodules.mocap.frames import Frames
 from datamodules.synthetic.camera_placement import CameraRange, SceneCamera, place_camera
 from datamodules.synthetic.shading import Light
 from hfb.body import SmplBody

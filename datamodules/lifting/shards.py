@@ -22,7 +22,8 @@ from datamodules.lifting.scene import (
     draw_lifting_scene,
 )
 from datamodules.mocap.files import MocapPath, iterate_mocap
-from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
+from datamodules.mocap.frames import Frames, join_clips
+from datamodules.mocap.windows import WindowSettings, draw_windows
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
 from datamodules.synthetic.shading import Light
 from datamodules.synthetic.world.background import photograph, procedural_place

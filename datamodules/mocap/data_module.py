@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from rich.progress import Progress
@@ -18,20 +20,14 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from datamodules.mocap.clip import MocapClip
 from datamodules.mocap.files import iterate_mocap, mocap_files
+from datamodules.mocap.frames import Recording, StoredFrames, write_frames
 from datamodules.mocap.packed import MANIFEST_NAME
 from datamodules.mocap.pairs import CorruptionSettings, MotionPairs, make_pairs
-from datamodules.mocap.windows import (
-    WINDOW_ARRAYS,
-    Windows,
-    WindowSettings,
-    draw_windows,
-    fit_windows,
-    join_clips,
-)
+from datamodules.mocap.window_cache import no_cache, read_windows, write_windows
+from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit_windows
 from hfb.assets import cache_dir
 from hfb.errors import InputError
 from hfb.ranges import LIMIT, check_value
-from hfb.storage import atomic_write
 
 _logger = logging.getLogger(__name__)
 
@@ -53,8 +49,10 @@ class _Split:
 class MocapDataModule(pl.LightningDataModule):
     """Windows of motion capture, fitted by polynomials, with faults put in on the fly.
 
-    The windows are fitted once and kept in the user's cache, under a name that depends on the
-    recordings and on all settings that matter; a damaged file is noticed and made again.
+    Frames are resampled into a file first and read from there, so that a collection may have any
+    number of them. The windows are fitted once and kept in the user's cache, under a name that
+    depends on the recordings and on all settings that matter; a damaged file is noticed and made
+    again.
 
     Args:
         path: folder of AMASS files, one file, a packed collection, or several of these: `[A, B]`.
@@ -101,33 +99,27 @@ class MocapDataModule(pl.LightningDataModule):
         self.cache = Path(cache) if cache else cache_dir() / "mocap"
         self.show_progress = show_progress
         self._windows: dict[str, Windows] = {}
-        self._clips: dict[str, list[MocapClip]] = {}
 
     def prepare_data(self) -> None:
         """Fit the windows that are not in the cache yet."""
-        self.windows("train")
-        self.windows("val")
+        splits = [_Split("train", self.num_train, self.window_settings.seed)]
+        # Another seed for validation: the same draw on other recordings is no harm, but a
+        # number in a file name that means one thing is easier to follow.
+        splits += [_Split("val", self.num_val, self.window_settings.seed + 1)]
+        missing = [split for split in splits if not self._is_cached(split)]
+        if not missing:
+            return
+        with self._frames() as frames:
+            of_split = splits_of(frames.recordings)
+            for split in missing:
+                chosen = [name == split.name for name in of_split]
+                self._fit(replace(frames, chosen=chosen), split)
 
     def windows(self, split: str) -> Windows:
         """All windows of a split ("train" or "val"), from memory, the cache or the recordings."""
         if split not in self._windows:
-            count = self.num_train if split == "train" else self.num_val
-            # Another seed for validation: the same draw on other recordings is no harm, but a
-            # number in a file name that means one thing is easier to follow.
-            seed = self.window_settings.seed + (split == "val")
-            self._windows[split] = self._cached(_Split(split, count, seed))
+            self.prepare_data()
         return self._windows[split]
-
-    def clips(self, split: str) -> list[MocapClip]:
-        """The recordings of a split.
-
-        Raises:
-            InputError: if there are none, so that nothing could be learnt or reported.
-        """
-        if not self._clips:
-            clips = iterate_mocap(self.path, self.pattern, self.share_alike)
-            self._clips = split_clips(list(clips))
-        return self._clips[split]
 
     def scale(self) -> Tensor:
         """Typical size (root mean square) of each order and track of the training windows.
@@ -137,15 +129,15 @@ class MocapDataModule(pl.LightningDataModule):
         size = self.windows("train").coeffs.square().mean((0, 3)).sqrt()
         return size.clamp(min=1e-4).maximum(0.05 * size.mean(1, keepdim=True))
 
-    def train_dataloader(self) -> DataLoader[MotionPairs]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Endlessly varied pairs, `steps_per_epoch` batches at a time."""
         return DataLoader(self._pairs("train"), batch_size=None, num_workers=0)
 
-    def val_dataloader(self) -> DataLoader[MotionPairs]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """All validation windows once, the same at every call."""
         return DataLoader(self._pairs("val"), batch_size=None, num_workers=0)
 
-    def test_dataloader(self) -> DataLoader[MotionPairs]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """The validation windows: subjects that were never trained on."""
         return self.val_dataloader()
 
@@ -153,23 +145,44 @@ class MocapDataModule(pl.LightningDataModule):
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return _PairStream(self, split, epoch)
 
-    def _cached(self, split: _Split) -> Windows:
-        path = self.cache / f"{split.name}-{self._fingerprint(split)}.npz"
-        if path.is_file():
+    def _file_of(self, split: _Split) -> Path:
+        return self.cache / f"{split.name}-{self._fingerprint(split)}.npz"
+
+    def _is_cached(self, split: _Split) -> bool:
+        """Whether the windows are in memory, now if not before."""
+        path = self._file_of(split)
+        if split.name not in self._windows and path.is_file():
             try:
-                return _read_windows(path)
+                self._windows[split.name] = read_windows(path)
             except InputError as error:
                 _logger.warning("%s; it is made again", error)
+        return split.name in self._windows
+
+    @contextmanager
+    def _frames(self) -> Iterator[StoredFrames]:
+        """All frames of all recordings, in files for as long as windows are fitted.
+
+        A collection of AMASS's size does not fit into memory.
+        """
+        clips = iterate_mocap(self.path, self.pattern, self.share_alike)
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            folder = TemporaryDirectory(prefix="frames-", dir=self.cache)
+        except OSError as error:
+            raise no_cache(self.cache, error) from error
+        with folder as path:
+            yield write_frames(clips, self.window_settings.frame_rate, Path(path))
+
+    def _fit(self, frames: StoredFrames, split: _Split) -> None:
         settings = self._settings(split)
-        frames = join_clips(self.clips(split.name), settings.frame_rate)
         start, length = draw_windows(frames, settings, split.count)
         with Progress(disable=not self.show_progress) as progress:
             task = progress.add_task(f"fitting {split.name} windows", total=split.count)
             windows = fit_windows(
                 frames, start, length, settings, lambda done: progress.advance(task, done)
             )
-        _write_windows(windows, path)
-        return windows
+        write_windows(windows, self._file_of(split))
+        self._windows[split.name] = windows
 
     def _fingerprint(self, split: _Split) -> str:
         """Short checksum of everything that the windows depend on."""
@@ -192,28 +205,43 @@ class MocapDataModule(pl.LightningDataModule):
         return replace(settings, person_power=1.0, most_seconds=_MOST_VAL_SECONDS)
 
 
-def split_clips(clips: list[MocapClip]) -> dict[str, list[MocapClip]]:
-    """Recordings by split; the smallest subjects are kept for validation if none is.
+def splits_of(recordings: Sequence[Recording | MocapClip]) -> list[str]:
+    """Split of each recording; the smallest subject is kept for validation if none is.
+
+    Args:
+        recordings: all of them.
 
     Raises:
         InputError: if all recordings are of one subject.
     """
-    by_split = {name: [clip for clip in clips if clip.split == name] for name in ("train", "val")}
-    if by_split["train"] and by_split["val"]:
-        return by_split
-    frames = {clip.subject: 0 for clip in clips}
-    for clip in clips:
-        frames[clip.subject] += len(clip)
+    if {"train", "val"} <= {one.split for one in recordings}:
+        return [one.split or "" for one in recordings]
+    frames = {one.subject: 0 for one in recordings}
+    for one in recordings:
+        frames[one.subject] += len(one)
     if len(frames) < 2:
         raise InputError(
-            f"all {len(clips)} recordings are of subject {next(iter(frames))!r}: at least two "
+            f"all {len(recordings)} recordings are of subject {next(iter(frames))!r}: at least two "
             "subjects are needed, one of them to validate on."
         )
     held_out = min(frames, key=lambda name: (frames[name], name))
-    return {
-        "train": [clip for clip in clips if clip.subject != held_out],
-        "val": [clip for clip in clips if clip.subject == held_out],
-    }
+    return ["val" if one.subject == held_out else "train" for one in recordings]
+
+
+def stream_seed(seed: int, epoch: int, rank: int) -> int:
+    """Seed of an epoch's batches: another one in each process of a training.
+
+    Args:
+        seed: of the windows.
+        epoch: its number, from 0.
+        rank: number of the process, from 0.
+    """
+    return seed + 7919 * (1 + epoch) + 104_729 * rank
+
+
+def rank_of(trainer: pl.Trainer | None) -> int:
+    """Number of this process in its training; 0 where there is none."""
+    return trainer.global_rank if trainer is not None else 0
 
 
 class _PairStream(IterableDataset):  # type: ignore[type-arg]
@@ -235,7 +263,9 @@ class _PairStream(IterableDataset):  # type: ignore[type-arg]
         is_train = self.split == "train"
         # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
         epoch, self.epoch = self.epoch, self.epoch + 1
-        seed = data.window_settings.seed + 7919 * (1 + epoch if is_train else 0)
+        seed = data.window_settings.seed
+        if is_train:
+            seed = stream_seed(seed, epoch, rank_of(data.trainer))
         generator = torch.Generator().manual_seed(seed)
         settings = data.corruption if is_train else PLAIN
         for step in range(self.length):
@@ -259,39 +289,3 @@ PLAIN = CorruptionSettings(
     mirror=0.0,
 )
 """Validation: windows as they are, with one chain played backwards as the only fault."""
-
-
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in WINDOW_ARRAYS:
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
-def _write_windows(windows: Windows, path: Path) -> None:
-    arrays = {name: getattr(windows, name).numpy() for name in WINDOW_ARRAYS}
-    try:
-        with atomic_write(path) as part:
-            np.savez(part, **arrays, sha256=np.array(_digest(arrays)))
-    except InputError as error:
-        raise InputError(
-            f"cannot write the cache {path.parent} ({error.__cause__}): name another folder with "
-            "--data.cache."
-        ) from error
-
-
-def _read_windows(path: Path) -> Windows:
-    """Windows of a cache file.
-
-    Raises:
-        InputError: if it is damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in WINDOW_ARRAYS}
-            expected = str(file["sha256"])
-    except Exception as error:  # a damaged zip raises zlib's, zipfile's, numpy's or OS errors
-        raise InputError(f"the cache file {path} is damaged ({error})") from error
-    if _digest(arrays) != expected:
-        raise InputError(f"the cache file {path} does not have its checksum")
-    return Windows(*(torch.from_numpy(arrays[name]) for name in WINDOW_ARRAYS))

@@ -6,6 +6,7 @@ World frame z-up, metres, as in AMASS. Nothing is ever unpickled.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ _logger = logging.getLogger(__name__)
 
 # SMPL-H (156) and SMPL-X (165) begin with SMPL's root and 21 body joints; fingers and face follow.
 _SHARED_SIZE = 3 * NUM_SHARED_JOINTS
+# ACCAD has a folder for each person and kind of movement: Male2General_c3d, Male2Walking_c3d.
+_ACCAD_FOLDER = re.compile(r"((?:Fem|M)ale\d+)[A-Z]\w*_c3d")
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate")
 
 
@@ -43,7 +46,7 @@ def read_mocap_clip(path: str | Path) -> MocapClip:
     Layouts: AMASS SMPL-H (`poses` (F, 156), `trans`, `mocap_framerate`), AMASS SMPL-X stage two
     (`poses` (F, 165) or `root_orient` and `pose_body`, `mocap_frame_rate`) and plain SMPL (`poses`
     (F, 72)). An optional `valid` (F,) marks frames that may be used. The subject is the name of the
-    folder, the split a stable hash of it.
+    folder (`subject_of`), the split a stable hash of it.
 
     Args:
         path: the file.
@@ -53,7 +56,7 @@ def read_mocap_clip(path: str | Path) -> MocapClip:
     """
     path = Path(path)
     with _open(path) as arrays:
-        return _clip_of(arrays, path.stem, path.parent.name, str(path))
+        return _clip_of(arrays, path.stem, subject_of(path), str(path))
 
 
 def iterate_mocap(
@@ -130,6 +133,17 @@ def paths_of(path: MocapPath) -> list[Path]:
     return [Path(one) for one in given]
 
 
+def subject_of(file: Path) -> str:
+    """Who moves in a recording of AMASS: its folder's name, or what ACCAD's folders begin with.
+
+    Args:
+        file: of the recording.
+    """
+    folder = file.absolute().parent.name
+    person = _ACCAD_FOLDER.fullmatch(folder)
+    return person[1] if person else folder
+
+
 def is_packed(file: Path) -> bool:
     """Whether a file is a packed collection; one that cannot be read is none."""
     try:
@@ -154,7 +168,7 @@ def _clips_of_file(file: Path, is_alone: bool, share_alike: bool) -> Iterator[Mo
                 is_left_out = is_share_alike(row) and not share_alike
                 yield None if is_left_out else packed_clip(arrays, name, row, str(file))
         elif is_alone or not _is_shape_file(file, arrays):
-            yield _clip_of(arrays, file.stem, file.parent.name, str(file))
+            yield _clip_of(arrays, file.stem, subject_of(file), str(file))
 
 
 def _is_shape_file(file: Path, arrays: NpzFile) -> bool:

@@ -136,9 +136,9 @@ def make_pairs(
         coeffs, rotmat = _tilted(coeffs, rotmat, settings.tilt_deg, generator)
     shares = torch.tensor([getattr(settings, name) for name in KINDS])
     kinds = torch.multinomial(shares, count, replacement=True, generator=generator)
-    corrupted, wrong = _with_faults(coeffs, scale, kinds, settings, generator)
+    corrupted, wrong = with_faults(coeffs, scale, kinds, settings, generator)
     is_noisy = chance(settings.noise)
-    corrupted = _with_noise(corrupted, scale, is_noisy, lowest, settings, generator)
+    corrupted = with_noise(corrupted, scale, is_noisy, lowest, settings, generator)
     size = settings.pose_noise_rad * torch.rand(count, 1, 1, generator=generator)
     turn = torch.randn(*rotmat.shape[:2], 3, generator=generator) * size * is_noisy[:, None, None]
     return MotionPairs(
@@ -153,7 +153,7 @@ def make_pairs(
     )
 
 
-def _with_faults(
+def with_faults(
     coeffs: Float[Tensor, "B D1 K C"],
     scale: Float[Tensor, "D1 K"],
     kinds: Int[Tensor, " B"],
@@ -183,7 +183,7 @@ def _with_faults(
     return corrupted, wrong
 
 
-def _with_noise(
+def with_noise(
     coeffs: Float[Tensor, "B D1 K C"],
     scale: Float[Tensor, "D1 K"],
     is_noisy: Bool[Tensor, " B"],

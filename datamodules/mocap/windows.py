@@ -11,21 +11,21 @@ Window times run over [0, 1] from its first to its last frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from datamodules.mocap.clip import Z_UP_TO_Y_UP, MocapClip
-from datamodules.mocap.resample import quaternions_at
+from datamodules.mocap.frames import FrameSource
 from hfb.errors import InputError
-from hfb.geometry import heading_rotation, quat_xyzw_to_rotmat
+from hfb.geometry import heading_rotation
 from hfb.motion import Parameterization, PolynomialMotion, fit_polynomial
+from hfb.motion.polynomial import channels_of
+from hfb.motion.tracks import NUM_TRACKS
 from hfb.ranges import SEED, Range, check_settings
 
 # "paper" writes the translation as direction and distance from the camera: the person is put this
@@ -35,7 +35,6 @@ PAPER_DISTANCE_M = 4.0
 _MAX_SAMPLES = 16
 # Rad per frame added to a stretch's speed before stretches are drawn in proportion to it.
 _REST_SPEED = 0.05
-_FRAMES_AT_ONCE = 100_000
 
 
 _RANGES: dict[str, Range] = {
@@ -110,78 +109,8 @@ class Windows:
 WINDOW_ARRAYS = ("coeffs", "base_rotmat", "base_transl", "seconds")
 
 
-@dataclass(frozen=True)
-class Frames:
-    """All frames of several recordings at one rate, one after the other.
-
-    Attributes:
-        pose_quat_xyzw: y-up world; a third of the memory that matrices need.
-        transl: y-up world, m; no pelvis offset is taken into account, as everywhere in `motion`.
-        run: how many valid frames of the same recording start at each frame.
-        clip: recording that each frame belongs to.
-        seconds: valid time of each recording.
-        person: number of the person that each recording is of.
-    """
-
-    pose_quat_xyzw: Float[Tensor, "F 24 4"]
-    transl: Float[Tensor, "F 3"]
-    run: Int[np.ndarray, " F"]
-    clip: Int[np.ndarray, " F"]
-    seconds: Float[np.ndarray, " N"]
-    person: Int[np.ndarray, " N"]
-
-    def pose_rotmat(self, rows: Int[Tensor, "*B"]) -> Float[Tensor, "*B 24 3 3"]:
-        """Poses at some frames.
-
-        Args:
-            rows: numbers of the frames.
-        """
-        return quat_xyzw_to_rotmat(self.pose_quat_xyzw[rows])
-
-
-def join_clips(clips: Sequence[MocapClip], frame_rate: float) -> Frames:
-    """Resample recordings to one rate and put them one after the other.
-
-    Raises:
-        InputError: if there are none.
-    """
-    if not clips:
-        raise InputError("no recordings to cut windows from.")
-    parts = [_y_up(*quaternions_at(clip, frame_rate)) for clip in clips]
-    names = sorted({clip.subject for clip in clips})
-    return Frames(
-        pose_quat_xyzw=torch.cat([part[0] for part in parts]),
-        transl=torch.cat([part[1] for part in parts]),
-        run=np.concatenate([_run_lengths(part[2]) for part in parts]),
-        clip=np.repeat(np.arange(len(parts)), [len(part[2]) for part in parts]),
-        seconds=np.array([part[2].sum() / frame_rate for part in parts]),
-        person=np.array([names.index(clip.subject) for clip in clips]),
-    )
-
-
-def _y_up(
-    quats: NDArray[np.float64], transl: NDArray[np.float64], valid: NDArray[np.bool_]
-) -> tuple[Tensor, Tensor, NDArray[np.bool_]]:
-    """A recording in single precision in the world with y up."""
-    turn = Rotation.from_matrix(Z_UP_TO_Y_UP.numpy())
-    root = (turn * Rotation.from_quat(quats[:, 0])).as_quat()
-    turned = np.concatenate([root[:, None], quats[:, 1:]], 1).astype(np.float32)
-    return (
-        torch.from_numpy(turned),
-        torch.from_numpy(transl.astype(np.float32)) @ Z_UP_TO_Y_UP.T,
-        valid,
-    )
-
-
-def _run_lengths(valid: np.ndarray) -> np.ndarray:
-    """Number of valid frames from each frame on until the first invalid one."""
-    ends = np.append(np.flatnonzero(~valid), len(valid))
-    frames = np.arange(len(valid))
-    return ends[np.searchsorted(ends, frames)] - frames
-
-
 def draw_windows(
-    frames: Frames, settings: WindowSettings, count: int
+    frames: FrameSource, settings: WindowSettings, count: int
 ) -> tuple[Int[np.ndarray, " W"], Int[np.ndarray, " W"]]:
     """First frame and number of frames of `count` windows.
 
@@ -193,19 +122,26 @@ def draw_windows(
         InputError: if no recording has a valid stretch of `min_frames` frames.
     """
     rng = np.random.default_rng(settings.seed)
-    activity = np.append(_turning(frames.pose_quat_xyzw), 0.0) + _REST_SPEED
-    usable = frames.run >= settings.min_frames
-    if not usable.any():
+    usable = [bool((frames.runs_of(k) >= settings.min_frames).any()) for k in _clips(frames)]
+    if not any(usable):
         raise InputError(
             f"no recording has {settings.min_frames} valid frames in a row at "
             f"{settings.frame_rate:g} Hz."
         )
-    weight = np.where(usable, activity, 0.0)
-    shares = recording_shares(frames, settings)
-    total = np.bincount(frames.clip, weight, minlength=len(shares))
-    weight *= (shares / np.maximum(total, 1e-12))[frames.clip]
-    start = rng.choice(len(weight), count, p=weight / weight.sum())
-    longest = np.minimum(frames.run[start], settings.max_frames)
+    # As one draw from all frames would do it, a recording at a time: hours of motion are gigabytes.
+    ends = np.cumsum(np.where(usable, recording_shares(frames, settings), 0.0))
+    ends /= ends[-1]
+    position = rng.random(count)
+    clip = np.searchsorted(ends, position, side="right")
+    start, run = np.empty(count, np.int64), np.empty(count, np.int64)
+    for k in np.unique(clip):
+        rows = np.flatnonzero(clip == k)
+        below = ends[k - 1] if k else 0.0
+        inside = (position[rows] - below) / (ends[k] - below)
+        own = frames.runs_of(int(k))
+        found = np.searchsorted(_start_chances(frames, int(k), settings), inside, side="right")
+        start[rows], run[rows] = frames.first[k] + found, own[found]
+    longest = np.minimum(run, settings.max_frames)
     # Uniform over the lengths that fit.
     length = settings.min_frames + np.floor(
         rng.random(count) * (longest - settings.min_frames + 1)
@@ -213,7 +149,21 @@ def draw_windows(
     return start, length
 
 
-def recording_shares(frames: Frames, settings: WindowSettings) -> Float[np.ndarray, " N"]:
+def _clips(frames: FrameSource) -> range:
+    return range(len(frames.seconds))
+
+
+def _start_chances(
+    frames: FrameSource, clip: int, settings: WindowSettings
+) -> Float[np.ndarray, " F"]:
+    """Chance that a window of a recording starts at each frame or before."""
+    activity = np.append(_turning(frames.quats_of(clip)), 0.0) + _REST_SPEED
+    weight = np.where(frames.runs_of(clip) >= settings.min_frames, activity, 0.0)
+    chances = np.cumsum(weight)
+    return np.asarray(chances / chances[-1])
+
+
+def recording_shares(frames: FrameSource, settings: WindowSettings) -> Float[np.ndarray, " N"]:
     """How many windows each recording is to give, relative to the others.
 
     Args:
@@ -229,18 +179,13 @@ def recording_shares(frames: Frames, settings: WindowSettings) -> Float[np.ndarr
 
 def _turning(quats: Float[Tensor, "F J 4"]) -> NDArray[np.float32]:
     """How far all joints together turn from each frame to the next, rad."""
-    parts = []
-    # A part at a time: hours of motion are gigabytes.
-    for first in range(0, len(quats) - 1, _FRAMES_AT_ONCE):
-        some = quats[first : first + _FRAMES_AT_ONCE + 1]
-        is_alike = (some[:-1] * some[1:]).sum(-1, keepdim=True) >= 0.0
-        apart = (some[:-1] - torch.where(is_alike, some[1:], -some[1:])).norm(dim=-1)
-        parts.append(4.0 * torch.arcsin((0.5 * apart).clamp(max=1.0)).sum(-1).numpy())
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    is_alike = (quats[:-1] * quats[1:]).sum(-1, keepdim=True) >= 0.0
+    apart = (quats[:-1] - torch.where(is_alike, quats[1:], -quats[1:])).norm(dim=-1)
+    return np.asarray(4.0 * torch.arcsin((0.5 * apart).clamp(max=1.0)).sum(-1).numpy())
 
 
 def fit_windows(
-    frames: Frames,
+    frames: FrameSource,
     start: Int[np.ndarray, " W"],
     length: Int[np.ndarray, " W"],
     settings: WindowSettings,
@@ -255,31 +200,40 @@ def fit_windows(
         settings: degree and parameterisation.
         on_progress: called now and then with the number of windows done since the last call.
     """
-    parts: list[PolynomialMotion] = []
-    order = []
+    count, tracks = len(start), NUM_TRACKS
+    # Filled in place: parts that are put together afterwards would need the memory twice.
+    windows = Windows(
+        coeffs=torch.empty(
+            count, settings.degree + 1, tracks, channels_of(settings.parameterization)
+        ),
+        base_rotmat=torch.empty(count, tracks - 1, 3, 3),
+        base_transl=torch.empty(count, 3),
+        seconds=torch.from_numpy((length - 1) / settings.frame_rate).float(),
+    )
     for size in np.unique(length):
         for index in np.array_split(
             np.flatnonzero(length == size), 1 + (length == size).sum() // 2048
         ):
-            times = np.unique(np.linspace(0, size - 1, min(size, _MAX_SAMPLES)).round().astype(int))
-            rows = torch.from_numpy(start[index][:, None] + times)
-            t = torch.from_numpy(times / (size - 1)).float()
-            rotmat, transl = to_heading_free(frames.pose_rotmat(rows), frames.transl[rows], t)
-            if settings.parameterization == "paper":
-                transl = transl + transl.new_tensor([0.0, 0.0, PAPER_DISTANCE_M])
-            parts.append(
-                fit_polynomial(rotmat, transl, t, settings.degree, settings.parameterization)
-            )
-            order.append(index)
+            fitted = _fitted(frames, start[index], int(size), settings)
+            windows.coeffs[index] = fitted.coeffs
+            windows.base_rotmat[index] = fitted.base_rotmat
+            windows.base_transl[index] = fitted.base_transl
             if on_progress is not None:
                 on_progress(len(index))
-    back = torch.from_numpy(np.argsort(np.concatenate(order)))
-    return Windows(
-        coeffs=torch.cat([part.coeffs for part in parts])[back],
-        base_rotmat=torch.cat([part.base_rotmat for part in parts])[back],
-        base_transl=torch.cat([part.base_transl for part in parts])[back],
-        seconds=torch.from_numpy((length - 1) / settings.frame_rate).float(),
-    )
+    return windows
+
+
+def _fitted(
+    frames: FrameSource, start: Int[np.ndarray, " W"], size: int, settings: WindowSettings
+) -> PolynomialMotion:
+    """Polynomials through windows of one length."""
+    times = np.unique(np.linspace(0, size - 1, min(size, _MAX_SAMPLES)).round().astype(int))
+    rows = torch.from_numpy(start[:, None] + times)
+    t = torch.from_numpy(times / (size - 1)).float()
+    rotmat, transl = to_heading_free(frames.pose_rotmat(rows), frames.places(rows), t)
+    if settings.parameterization == "paper":
+        transl = transl + transl.new_tensor([0.0, 0.0, PAPER_DISTANCE_M])
+    return fit_polynomial(rotmat, transl, t, settings.degree, settings.parameterization)
 
 
 def to_heading_free(

@@ -23,9 +23,10 @@ from hfb.losses import TexelPairs, texel_pairs
 from hfb.matte import Matting, OwnMatting
 from hfb.prior import (
     BodyPosePrior,
+    CoefficientPrior,
     MotionPrior,
-    load_motion_prior,
     load_pose_prior,
+    load_prior_for,
 )
 from hfb.processors import one_torch_thread
 from hfb.refine.fitter import Fitter
@@ -59,7 +60,7 @@ class Pipeline:
         render_settings: RenderSettings,
         body: SmplBody,
         pose_prior: BodyPosePrior | None,
-        motion_prior: MotionPrior | None = None,
+        motion_prior: MotionPrior | CoefficientPrior | None = None,
         baselines: BaselineSettings | None = None,
         device: torch.device | str = "cpu",
         matting: Matting | None = None,
@@ -109,9 +110,9 @@ class Pipeline:
         """
         check_fit_memory(settings.image_size, settings.num_subframes, settings.texture_size)
         body = load_body(body_name)
-        motions: MotionPrior | None = None
+        motions: MotionPrior | CoefficientPrior | None = None
         if settings.needs_motion_prior:
-            motions = load_motion_prior(motion_prior, parents=body.parents)
+            motions = load_prior_for(settings.parameterization, motion_prior, body.parents)
         prior = load_pose_prior(pose_prior)
         return cls(
             initialiser,

@@ -26,6 +26,7 @@ from hfb.ranges import SEED, check_value
 from hfb.storage import folder_lock
 
 _PRECISIONS = {"None", "32", "32-true"}
+_SHIPPED_OUTPUTS = "outputs"
 # Words that Lightning takes for a path.
 _KNOWN_CHECKPOINTS = {"last", "best", "hpc"}
 
@@ -44,9 +45,12 @@ class QuietCLI(LightningCLI):
 
     Attributes:
         config_action: how `--config` lays a file over what is known so far.
+        names_model: whether configurations name the class of the model, of which `model` is the
+            base then.
     """
 
     config_action: type[ConfigFile] = ConfigFile
+    names_model: bool = False
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class QuietCLI(LightningCLI):
         super().__init__(
             model,
             pl.LightningDataModule,
+            subclass_mode_model=self.names_model,
             subclass_mode_data=True,
             args=[command, *options],
             save_config_callback=KeepConfig,
@@ -185,6 +190,21 @@ class TrainingCLI(QuietCLI):
             kwargs["enable_progress_bar"] = False
         return super().instantiate_trainer(**kwargs)
 
+    def before_instantiate_classes(self) -> None:
+        """Put what the shipped configurations write to `outputs/` below `default_root_dir`."""
+        config = self.config[self.config.subcommand]
+        root = config.trainer.default_root_dir
+        if root is None:
+            return
+        model = config.model.init_args if self.names_model else config.model
+        model.output = _moved(model.output, Path(root))
+        writers = [config.trainer.logger, *(config.trainer.callbacks or [])]
+        for writer in writers:
+            options = getattr(writer, "init_args", {})
+            for name in ("save_dir", "dirpath"):
+                if options.get(name) is not None:
+                    options[name] = _moved(options[name], Path(root))
+
     def fit(self, **kwargs: Any) -> None:
         """As the only training that writes to its folder."""
         with self.writing_to(self.model.output):
@@ -206,6 +226,12 @@ class KeepConfig(SaveConfigCallback):
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Keep the text; writing is the module's."""
         pl_module.config_text = self.parser.dump(self.config, skip_none=False)
+
+
+def _moved(path: str, root: Path) -> str:
+    """A path of the shipped configurations, `outputs/<name>/...`, below another folder."""
+    parts = Path(path).parts
+    return str(root.joinpath(*parts[2:])) if parts[:1] == (_SHIPPED_OUTPUTS,) else path
 
 
 def errors_as_one_line() -> AbstractContextManager[None]:

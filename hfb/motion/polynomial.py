@@ -149,13 +149,13 @@ def evaluate(
     num_tracks, num_channels = motion.coeffs.shape[-2:]
     tracks = (powers @ motion.coeffs.flatten(-2)).unflatten(-1, (num_tracks, num_channels))
     if motion.parameterization == "paper":
-        tracks = _direction_times_size(tracks)
+        tracks = directed(tracks)
     rotmat = motion.base_rotmat.unsqueeze(-4) @ rotvec_to_rotmat(tracks[..., 1:, :])
     return rotmat, motion.base_transl.unsqueeze(-2) + tracks[..., 0, :]
 
 
-def _direction_times_size(tracks: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B 3"]:
-    """Normalise the first three entries and stretch them by the fourth (section 3 of the paper).
+def directed(tracks: Float[Tensor, "*B 4"]) -> Float[Tensor, "*B 3"]:
+    """Vectors of direction and size: the first three entries, normalised, times the fourth.
 
     The paper does not say what happens when the axis polynomial passes through zero; here the
     length is floored at `MIN_AXIS_NORM`, which keeps value and gradient finite.

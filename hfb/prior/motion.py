@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hfb.motion import PolynomialMotion
 from hfb.motion.polynomial import channels_of
 from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
-from hfb.prior.heading import CanonicalMotion
+from hfb.prior.heading import CanonicalMotion, canonical_motion
 from hfb.prior.kinematics import LimbKinematics, LimbMotion
 from hfb.prior.patterns import ChainReversalClassifier, MotionPriorSettings
 from hfb.skeleton import NUM_JOINTS
@@ -154,6 +155,17 @@ class MotionPrior(nn.Module):
     def energy(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
         """|G(D(C), C) - C|_1 of eq. (10): how much of a motion has to be corrected, rad and m."""
         return correction_size(self(canonical).corrected, canonical)
+
+    def motion_energy(
+        self, motion: PolynomialMotion, up: Float[Tensor, "*B 3"] | None = None
+    ) -> Float[Tensor, "*B"]:
+        """Energy of a motion in the camera frame, whatever its parameterisation.
+
+        Args:
+            motion: of a degree up to the prior's.
+            up: away from the ground, camera frame; None: the camera is level.
+        """
+        return self.energy(canonical_motion(motion, self.settings.degree, up=up))
 
     def energy_gap(self, canonical: CanonicalMotion) -> Float[Tensor, "*B"]:
         """Energy (eq. 10) of the reversed motion minus its own: positive if it runs forwards.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.losses import TexelPairs
-from hfb.prior import BodyPosePrior, MotionPrior
+from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
 from hfb.refine.malloc import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem, is_cut
@@ -55,7 +55,7 @@ class Fitter:
         render_settings: RenderSettings,
         pose_prior: BodyPosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
-        motion_prior: MotionPrior | None = None,
+        motion_prior: MotionPrior | CoefficientPrior | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.body = body

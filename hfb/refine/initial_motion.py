@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.prior import MotionPrior, heading_free_turn, turned_root
+from hfb.prior import CoefficientPrior, MotionPrior, heading_free_turn, turned_root
 from hfb.refine.problem import RefineProblem
 from hfb.refine.sequence.boundaries import neighbour_velocities
 from hfb.refine.settings import RefineSettings
@@ -17,7 +17,7 @@ def first_velocities(
     problem: RefineProblem,
     settings: RefineSettings,
     channels: int,
-    motion_prior: MotionPrior | None = None,
+    motion_prior: MotionPrior | CoefficientPrior | None = None,
     gap: Float[Tensor, " P"] | None = None,
 ) -> Float[Tensor, "P K C"]:
     """First-order coefficients at the start: noise, and what is known beforehand.
@@ -43,7 +43,7 @@ def first_velocities(
         return velocities
     if sequences is not None and settings.start_motion == "neighbours":
         return velocities + neighbour_velocities(start, sequences, gap)
-    if sequences is None and settings.expected_motion and motion_prior is not None:
+    if sequences is None and settings.expected_motion and isinstance(motion_prior, MotionPrior):
         return velocities + settings.expected_motion * expected_velocities(
             start, motion_prior, problem.camera.up
         )

@@ -15,7 +15,7 @@ from hfb.formation import average_layers, composite_exposure, linear_to_srgb, sr
 from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import evaluate, subframe_times
-from hfb.prior import BodyPosePrior, MotionPrior
+from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
 from hfb.refine.coarse import coarser
 from hfb.refine.energy import (
     Context,
@@ -66,7 +66,7 @@ class RefineModule(FitParameters):
         render_settings: RenderSettings,
         pose_prior: BodyPosePrior | None = None,
         texel_pairs: TexelPairs | None = None,
-        motion_prior: MotionPrior | None = None,
+        motion_prior: MotionPrior | CoefficientPrior | None = None,
         gap: Float[Tensor, " Q"] | None = None,
         phase: str = "refine",
         is_held: bool = False,

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.motion import PolynomialMotion
-from hfb.prior import MotionPrior, canonical_motion
+from hfb.prior import CoefficientPrior, MotionPrior
 
 
 class MotionEnergy:
@@ -24,7 +24,10 @@ class MotionEnergy:
     """
 
     def __init__(
-        self, prior: MotionPrior, up: Float[Tensor, "*B 3"] | None = None, every: int = 24
+        self,
+        prior: MotionPrior | CoefficientPrior,
+        up: Float[Tensor, "*B 3"] | None = None,
+        every: int = 24,
     ) -> None:
         self.prior = prior
         self.up = up
@@ -47,9 +50,6 @@ class MotionEnergy:
         """Coefficients, energy and gradient."""
         with torch.enable_grad():
             coeffs = motion.coeffs.detach().requires_grad_()
-            canonical = canonical_motion(
-                motion.with_coeffs(coeffs), self.prior.settings.degree, up=self.up
-            )
-            energy = self.prior.energy(canonical)
+            energy = self.prior.motion_energy(motion.with_coeffs(coeffs), self.up)
             (slope,) = torch.autograd.grad(energy.sum(), coeffs)
         return coeffs.detach(), energy.detach(), slope

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from hfb.motion import PolynomialMotion, evaluate, static_motion
-from hfb.prior import MotionPrior
+from hfb.prior import CoefficientPrior, MotionPrior
 from hfb.refine.initial_motion import first_velocities
 from hfb.refine.problem import RefineProblem
 from hfb.refine.sequence.boundaries import neighbour_velocities
@@ -48,7 +48,7 @@ class FitParameters(pl.LightningModule):
             settings.time_origin,
         )
 
-    def _begin(self, motion_prior: MotionPrior | None) -> None:
+    def _begin(self, motion_prior: MotionPrior | CoefficientPrior | None) -> None:
         """Make the parameters, where the start and what is expected of it put them."""
         settings, coeffs = self.settings, self._base.coeffs
         gap = None if self.gap is None else self.per_problem(self.gap)

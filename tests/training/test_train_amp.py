@@ -6,8 +6,9 @@ import sys
 import pytest
 import torch
 from recordings import make_clip, save_clip
+from training_pairs import make_pairs
 
-from hfb.prior import load_motion_prior
+from hfb.prior import load_coefficient_prior, load_motion_prior
 from train_amp import main
 
 TINY = [
@@ -74,10 +75,73 @@ def test_the_papers_parameterisation_trains_too(run, tmp_path):
     assert prior.scale.shape == (4, 25)
 
 
+def test_everything_goes_below_the_root_that_is_given(run, tmp_path):
+    run("fit", *FIT, "--trainer.max_epochs=1", f"--trainer.default_root_dir={tmp_path / 'out'}")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names >= {"amp.ckpt", "config.yaml", "tensorboard", "checkpoints"}
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_wrong_checkpoint_is_noticed_before_any_work(run, tmp_path, capsys, monkeypatch):
+    def work(*args, **kwargs):
+        raise AssertionError("recordings were read")
+
+    monkeypatch.setattr("datamodules.mocap.data_module.iterate_mocap", work)
+    for command, option in (
+        ("test", f"--model.checkpoint={tmp_path / 'none.ckpt'}"),
+        ("fit", f"--ckpt_path={tmp_path / 'none.ckpt'}"),
+        ("test", f"--ckpt_path={tmp_path / 'none.ckpt'}"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            run(command, option)
+        assert caught.value.code == 2
+        assert "none.ckpt" in capsys.readouterr().err
+
+
+PAPER = [
+    "--config=train_amp_paper.yaml",
+    "--data.steps_per_epoch=30",
+    "--model.networks.width=32",
+    "--trainer.log_every_n_steps=10",
+    "--trainer.max_epochs=1",
+]
+
+
+def test_the_papers_own_form_trains_and_is_tested(run, tmp_path, capsys):
+    make_pairs(tmp_path / "pairs", "ann", 120, 0)
+    make_pairs(tmp_path / "val_pairs", "cat", 40, 1)
+    pairs = [f"--data.pairs={tmp_path / 'pairs'}", f"--data.val_pairs={tmp_path / 'val_pairs'}"]
+    run("fit", *PAPER, *pairs)
+    file = tmp_path / "outputs/amp_paper/amp_paper.ckpt"
+    prior = load_coefficient_prior(file)
+    assert prior.settings.shape == (3, 25, 4)
+    figures = torch.load(file, weights_only=True)["card"]["figures"]
+    assert figures["people"] == 40
+    capsys.readouterr()
+    run("test", "--config=train_amp_paper.yaml", *pairs, f"--model.checkpoint={file}")
+    text = capsys.readouterr().out
+    assert "led_in_right_direction" in text
+    assert float(text.split("followed_mpjpe_mm ")[1].split()[0]) > 0
+
+
+def test_the_papers_own_form_trains_without_pairs(run, tmp_path):
+    run("fit", *PAPER, "--data.steps_per_epoch=4", "--data.windows.degree=3")
+    prior = load_coefficient_prior(tmp_path / "outputs/amp_paper/amp_paper.ckpt")
+    assert prior.settings.degree == 3
+
+
 def test_user_errors_are_one_line(run, tmp_path, capsys):
     for options, message in (
         ([f"--data.path={tmp_path / 'nowhere'}"], "no motion capture at"),
         ([f"--model.checkpoint={tmp_path / 'none.ckpt'}"], "none.ckpt"),
+        (
+            ["--config=train_amp_paper.yaml", "--data.pairs=nowhere"],
+            "data.pairs: there is no folder",
+        ),
+        (
+            ["--config=train_amp_paper.yaml", "--data.windows.parameterization=tangent"],
+            "give paper",
+        ),
     ):
         with pytest.raises(SystemExit) as caught:
             run("test", *options)

@@ -263,14 +263,15 @@ class AmpModule(TrainingModule):
             "steps": self.global_step,
             "figures": self.metrics,
         }
-        save_motion_prior(self.prior, self.output / MOTION_PRIOR_FILE, card)
+        if self.trainer.is_global_zero:
+            save_motion_prior(self.prior, self.output / MOTION_PRIOR_FILE, card)
 
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle."""
-        return self.adamw(self.prior, _one_cycle)
+        return self.adamw(self.prior, one_cycle)
 
 
-def _one_cycle(progress: float) -> float:
+def one_cycle(progress: float) -> float:
     """Up over the first three tenths, down to zero over the rest, along cosines."""
     if progress < _WARM_UP:
         return 0.04 + 0.96 * 0.5 * (1.0 - math.cos(math.pi * progress / _WARM_UP))

@@ -8,7 +8,7 @@ from recordings import make_clip
 from datamodules.lifting.outfits import Wardrobe
 from datamodules.lifting.scene import IMAGE_SIZE, Studio
 from datamodules.lifting.shards import PairMaker, draw_scenes, pair_of, random_roi
-from datamodules.mocap.windows import join_clips
+from datamodules.mocap.frames import join_clips
 from hfb.body import load_body
 from hfb.geometry import project
 from hfb.init.detect.detector_output import DetectorOutput

@@ -246,3 +246,28 @@ def test_the_developers_clips_of_two_folders(shared_data):
     assert len({clip.name for clip in clips}) == len(clips)
     assert {c.subject for c in clips if c.split == "val"} == {"07", "94", "104", "131"}
     assert len(list(iterate_mocap(folders, share_alike=True))) == 204 + 842
+
+
+@pytest.mark.parametrize(
+    ("folder", "person"),
+    [
+        ("Male2MartialArtsKicks_c3d", "Male2"),
+        ("Male2Walking_c3d", "Male2"),
+        ("Female1General_c3d", "Female1"),
+        ("s011", "s011"),
+        ("MartialArtsWalksTurns_c3d", "MartialArtsWalksTurns_c3d"),
+        ("07", "07"),
+    ],
+)
+def test_accads_people_have_several_folders(tmp_path, motion, folder, person):
+    path = _save(
+        tmp_path / "ACCAD" / folder / "A1_poses.npz",
+        poses=motion[0],
+        trans=motion[1],
+        mocap_framerate=120,
+    )
+    clip = read_mocap_clip(path)
+    assert clip.subject == person
+    assert clip.split == split_of_subject(person)
+    (again,) = iterate_mocap(tmp_path)
+    assert again.subject == person

@@ -5,8 +5,9 @@ import pytest
 import torch
 from recordings import make_clip
 
+from datamodules.mocap.frames import join_clips
 from datamodules.mocap.pairs import KINDS, CorruptionSettings, lowered_degree, make_pairs
-from datamodules.mocap.windows import WindowSettings, draw_windows, fit_windows, join_clips
+from datamodules.mocap.windows import WindowSettings, draw_windows, fit_windows
 from hfb.motion import PolynomialMotion, evaluate
 from hfb.motion.tracks import CHAIN_TRACKS
 

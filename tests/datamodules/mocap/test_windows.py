@@ -6,12 +6,12 @@ import torch
 from recordings import make_clip
 
 from datamodules.mocap.clip import MocapClip
+from datamodules.mocap.frames import join_clips
 from datamodules.mocap.windows import (
     Windows,
     WindowSettings,
     draw_windows,
     fit_windows,
-    join_clips,
     recording_shares,
 )
 from hfb.errors import InputError
