@@ -108,7 +108,7 @@ class Ahead(pl.Callback):
             What waits for its record, which is None if it has to be written here; or None if there
             is no worker.
         """
-        if self._pool is None:
+        if self._pool is None or self._workplace is None:
             return None
         try:
             packed = worker.pack(worker.Finished(results, curves, digest))
@@ -123,13 +123,12 @@ class Ahead(pl.Callback):
         if self._pool is None:
             # Not forked: threads of numba, LiteRT and torch are running.
             context = multiprocessing.get_context("spawn")
-            assert self._workplace is not None, "there is work for workers"
-            begin = partial(worker.begin, self._workplace, torch.get_num_threads())
+            begin = partial(worker.begin, torch.get_num_threads())
             self._pool = ProcessPoolExecutor(self.count, context, begin)
         others = set(multiprocessing.active_children())
         try:
             with signals_held():
-                return self._pool.submit(work, given)
+                return self._pool.submit(work, self._workplace, given)
         except Exception as error:  # a worker has died before
             failed: Future[bytes] = Future()
             failed.set_exception(error)

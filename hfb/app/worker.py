@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -60,46 +60,43 @@ class Finished:
     digest: str | None
 
 
-_packed = b""
-
-
-def begin(packed: bytes, num_threads: int) -> None:
+def begin(num_threads: int) -> None:
     """First of all in a worker.
 
     Args:
-        packed: its `Workplace`, which is opened with the first work: errors are reported there.
         num_threads: of torch, as in the process of the run.
     """
-    global _packed
     begin_worker()
     torch.set_num_threads(num_threads)
-    _packed = packed
     # Read by the process of the run, which shows notices as its own.
     warnings.showwarning = lambda message, *_, **__: _logger.warning("%s", message)
 
 
-def prepare(index: int) -> bytes:
+def prepare(place: bytes, index: int) -> bytes:
     """Read and start a batch.
 
     Args:
-        index: its number.
+        place: the packed `Workplace`. It comes with each work: what a process is begun with has to
+            be little, or a signal would leave it half begun.
+        index: number of the batch.
 
     Returns:
         What was logged, and one `Prepared` a sample; packed.
     """
-    return _noted(lambda: _prepare(index))
+    return _noted(lambda: _prepare(_unpacked(place), index))
 
 
-def write(packed: bytes) -> bytes:
+def write(place: bytes, packed: bytes) -> bytes:
     """Write a sample.
 
     Args:
+        place: see `prepare`.
         packed: a `Finished`.
 
     Returns:
         What was logged, and the sample's record; packed.
     """
-    return _noted(lambda: _write(unpack(packed)))
+    return _noted(lambda: _write(_unpacked(place), unpack(packed)))
 
 
 def pack(content: Any) -> bytes:
@@ -122,26 +119,33 @@ def unpack(packed: bytes) -> Any:
     return torch.load(io.BytesIO(packed), weights_only=False)
 
 
-def _prepare(index: int) -> list[Prepared]:
-    here = _workplace()
-    return evaluation.prepare(here.batches[index], _pipeline, here.store)
+class _Opened:
+    """A workplace with its tools, which are loaded when first needed."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        return Pipeline.load(**self.place.tools)
+
+    def pipeline(self) -> Pipeline:
+        return self._pipeline
+
+
+@lru_cache(maxsize=1)
+def _unpacked(place: bytes) -> _Opened:
+    return _Opened(unpack(place))
+
+
+def _prepare(here: _Opened, index: int) -> list[Prepared]:
+    return evaluation.prepare(here.place.batches[index], here.pipeline, here.place.store)
 
 
 @torch.no_grad()
-def _write(work: Finished) -> Record:
-    store, fitter = _workplace().store, _pipeline().fitter()
-    return store.write(work.results, fitter, work.curves, work.digest)
-
-
-@cache
-def _workplace() -> Workplace:
-    here: Workplace = unpack(_packed)
-    return here
-
-
-@cache
-def _pipeline() -> Pipeline:
-    return Pipeline.load(**_workplace().tools)
+def _write(here: _Opened, work: Finished) -> Record:
+    fitter = here.pipeline().fitter()
+    return here.place.store.write(work.results, fitter, work.curves, work.digest)
 
 
 def _noted(work: Callable[[], Any]) -> bytes:
