@@ -1,18 +1,27 @@
-"""Whose time a whole run is: each part's own, without that of the parts that it calls."""
+"""Whose time a whole run is: each part's own, without that of the parts that it calls.
+
+    python benchmarks/path_clock.py predict --output outputs/timed
+
+runs the command and prints its parts with their shares, from the first import on.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 PARTS = {
     "compiled loops, from the cache": ["numba.core.caching:Cache.load_overload"],
     "compiling loops": ["numba.core.dispatcher:_FunctionCompiler.compile"],
-    "making the example": ["datamodules.synthetic.data_module:make_sample"],
     "reading": ["datamodules.captured:CapturedDataModule._read"],
     "search": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser.find_landmarks"],
     "registration": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser._register"],
@@ -83,3 +92,22 @@ class PathClock:
         for part, seconds in self.seconds.most_common():
             lines.append(f"  {part:<32}{seconds:7.2f} s{100 * seconds / total:7.1f} %")
         return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """Run a command of `run_hfb.py` and print its parts."""
+    clock = PathClock()
+    clock.enter("imports")
+    import hfb.app.hfb_cli  # noqa: F401 - what the command imports first
+
+    clock.leave()
+    clock.watch()
+    from hfb.command import run_hfb
+
+    with contextlib.suppress(SystemExit):
+        run_hfb(arguments)
+    print(clock.table())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -14,6 +14,7 @@ from hfb.errors import ShapeError
 from hfb.geometry import (
     MIN_DEPTH,
     MODEL_TO_CAMERA,
+    cross_matrix,
     default_camera,
     face_normals,
     procrustes_align,
@@ -227,3 +228,28 @@ def test_a_camera_is_set_upright():
     head = upright_rotation(-level)
     torch.testing.assert_close(head @ -level, level)
     assert float(torch.linalg.det(head)) == 1.0
+
+
+def test_gradients_of_rotation_vectors_are_romas_for_matrices_that_stay_rotations(generator):
+    """From no turn at all to nearly half a turn, through products of rotations."""
+    directions = torch.nn.functional.normalize(_rotvecs(generator, 40), dim=-1)
+    angles = torch.cat([torch.logspace(-9, -1, 16), torch.linspace(0.2, 3.13, 24)]).double()
+    base, weight = rotvec_to_rotmat(_rotvecs(generator, 40)), _rotvecs(generator, 40)
+    turn = directions * angles[:, None]
+
+    def gradient(convert):
+        step = torch.zeros(40, 3, dtype=torch.float64, requires_grad=True)
+        rotmat = base.mT @ (base @ rotvec_to_rotmat(turn) @ rotvec_to_rotmat(step))
+        (convert(rotmat) * weight).sum().backward()
+        return step.grad
+
+    expected = gradient(roma.rotmat_to_rotvec)
+    torch.testing.assert_close(gradient(rotmat_to_rotvec), expected, rtol=1e-5, atol=1e-6)
+    few = turn[::3].clone().requires_grad_()
+    assert gradcheck(lambda v: rotmat_to_rotvec(rotvec_to_rotmat(v)), few, atol=1e-4)
+
+
+def test_the_cross_matrix_is_the_cross_product(generator):
+    one, other = _rotvecs(generator, 5), _rotvecs(generator, 5)
+    product = (cross_matrix(one) @ other[..., None])[..., 0]
+    torch.testing.assert_close(product, torch.linalg.cross(one, other))

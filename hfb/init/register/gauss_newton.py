@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hfb.geometry import rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.geometry import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,7 @@ def rotvec_and_jacobian(
     """
     rotvec = rotmat_to_rotvec(rotmat)
     angle = rotvec.norm(dim=-1)[..., None, None].clamp(1e-4, 3.1)
-    x, y, z = rotvec.unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    cross = cross_matrix(rotvec)
     factor = 1 / angle**2 - (1 + angle.cos()) / (2 * angle * angle.sin())
     identity = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)
     return rotvec, identity + 0.5 * cross + factor * (cross @ cross)

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hfb.body import SmplBody
+from hfb.geometry import cross_matrix
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class SparseBody:
             arms = torch.cat([arms, verts_arms], dim=1)
             by_betas = torch.cat([joints_by_betas, verts_by_betas], dim=1)
         # A rotation omega in the joint's frame moves a point by (G omega) x arm = -[arm]x G omega.
-        by_rotation = -_cross_matrix(arms) @ frames[:, None]
+        by_rotation = -cross_matrix(arms) @ frames[:, None]
         by_rotation = by_rotation.permute(0, 1, 3, 2, 4).flatten(-2)
         return PosedPoints(points, by_rotation, by_betas)
 
@@ -161,11 +162,3 @@ class SparseBody:
         by_betas = torch.einsum("vj,bjcd,vjds->bvcs", self.weights, frames, dirs)
         by_betas = by_betas + torch.einsum("vj,bjcs->bvcs", self.weights, joints_by_betas)
         return verts, arms, by_betas
-
-
-def _cross_matrix(vector: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
-    """The matrix that takes w to vector x w."""
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    rows = [zero, -z, y, z, zero, -x, -y, x, zero]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
