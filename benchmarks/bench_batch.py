@@ -3,8 +3,9 @@
 Makes synthetic photos with their backgrounds, refines them with each number of processes, workers
 and photos a batch that is asked for, everything else as shipped, and prints seconds a photo from
 the end of the first batches to the end of the last: what a long run comes down to. Seconds of the
-processors are those of the whole command. Photos that are there already are taken as they are;
-results are made anew each time. On a busy machine compare runs of one call only.
+processors are those of the whole command with its workers, of several processes those of the first.
+Photos that are there already are taken as they are; results are made anew each time. On a busy
+machine compare runs of one call, and those with as many processes that compute.
 """
 
 from __future__ import annotations
