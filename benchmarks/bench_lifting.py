@@ -45,6 +45,7 @@ from hfb.structures import BodyParams, Camera
 from hfb.training.lifting.batch import batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, join_metrics, metrics_of
 
+GROSS_MM = 200.0
 EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.1, 9.0)
 
 
@@ -71,10 +72,11 @@ class Case:
     folder: Path | None = None
 
 
-def drawn_cases(mocap: list[Path], photos: Path | None, count: int, seed: int) -> Iterator[Case]:
+def drawn_cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """Images of validation subjects, drawn as the training pairs are."""
-    maker = PairMaker.load(mocap, "val", photos)
-    for number, (scene, _) in enumerate(draw_scenes(maker, seed, count)):
+    share, seed = arguments.clean_share, arguments.seed
+    maker = PairMaker.load(arguments.mocap, "val", arguments.photos, clean_share=share)
+    for number, (scene, _) in enumerate(draw_scenes(maker, seed, arguments.count)):
         image, background = (
             torch.from_numpy(p).permute(2, 0, 1).float() / 255
             for p in (scene.image, scene.background)
@@ -168,11 +170,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
         "plain": plain,
         "lifted": BlazePoseInitialiser(lifting=True, lifting_path=arguments.checkpoint),
     }
-    cases = (
-        stored_cases(arguments.root)
-        if arguments.root
-        else drawn_cases(arguments.mocap, arguments.photos, arguments.count, arguments.seed)
-    )
+    cases = stored_cases(arguments.root) if arguments.root else drawn_cases(arguments)
     rates, rows, missed = [], [], 0
     for case in track(cases, "searching", total=arguments.count, console=console, transient=True):
         found = landmarks_of(case, searching, arguments.cache)
@@ -182,7 +180,11 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
         rates.append(case.blur_rate)
         rows.append(errors_of(case, found, initialisers, body, arguments.starts))
     print_table(rates, rows, list(initialisers))
-    print(f"\n{missed} images without a person that the search would find")
+    before, after = np.array(rows).reshape(len(rows), -1)[:, :2].T
+    gross = [int((errors > GROSS_MM).sum()) for errors in (before, after)]
+    print(f"\nof {len(rows)} {int((after < before).sum())} start nearer; further off than ", end="")
+    print(f"{GROSS_MM:g} mm: plain {gross[0]}, lifted {gross[1]}")
+    print(f"{missed} images without a person that the search would find")
 
 
 def metrics_on_pairs(pairs: Path, checkpoint: str | None, body: SmplBody) -> LiftingMetrics:
@@ -256,6 +258,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="backgrounds beside the procedural ones")
     parser.add_argument("--count", type=int, default=300, help="images to draw")
     parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--clean_share", type=float, default=0.0, help="of drawn images")
     parser.add_argument("--root", type=Path, help="samples with truth, instead of drawn images")
     parser.add_argument("--cache", type=Path, help="folder to keep landmarks in")
     parser.add_argument("--starts", type=Path, help="folder for two data sets with starting poses")

@@ -173,7 +173,8 @@ def _fit(started: Any, pipeline: Pipeline) -> Row:
     ((result,),) = pipeline.run([started], ["hfb"])
     metrics = {"start": asdict(result.initial_metrics), "fit": asdict(result.metrics)}
     for values in metrics.values():
-        values.pop("per_joint_mm")
+        for name in ("per_joint_mm", "mid_exposure_per_joint_mm"):
+            values.pop(name)
     return {
         **metrics,
         "blur_rate": started.sample.blur_rate,

@@ -27,7 +27,7 @@ from hfb.cli.parser import HfbParser
 from hfb.cli.values import accept_any_name
 from hfb.errors import InputError
 from hfb.processors import count_processors
-from hfb.ranges import LIMIT, SEED, check_settings
+from hfb.ranges import LIMIT, SEED, SHARE, check_settings
 from hfb.storage import atomic_write, folder_lock
 
 _RECIPE_NAME = "recipe.json"
@@ -49,6 +49,8 @@ class Command:
             those.
         workers: processes; 0: one a processor.
         share_alike: use recordings with a share-alike licence as well.
+        clean_share: share of pairs whose people wear clothes as paint and no shadow, before an
+            ordinary camera, as in the benchmark's photos; the others are dressed and badly taken.
     """
 
     mocap: list[Path] | Path
@@ -59,9 +61,11 @@ class Command:
     background_folder: Path | None = None
     workers: int = 0
     share_alike: bool = False
+    clean_share: float = 0.5
 
     def __post_init__(self) -> None:
-        check_settings(self, "", {"count": LIMIT, "seed": SEED, "workers": (0, 4096)})
+        ranges = {"count": LIMIT, "seed": SEED, "workers": (0, 4096), "clean_share": SHARE}
+        check_settings(self, "", ranges)
         for path in paths_of(self.mocap):
             if not path.exists():
                 raise InputError(f"there is no motion capture at {path.absolute()} (--mocap)")
@@ -111,18 +115,27 @@ def _make(command: Command, num_shards: int, missing: list[int], display: Displa
 
 
 def _make_shard(command: Command, number: int) -> None:
-    mocap = tuple(paths_of(command.mocap))
-    maker = _maker(mocap, command.subjects, command.background_folder, command.share_alike)
+    maker = _maker(
+        tuple(paths_of(command.mocap)),
+        command.subjects,
+        command.background_folder,
+        command.share_alike,
+        command.clean_share,
+    )
     write_shard(maker, command.output, command.seed, number)
 
 
 @lru_cache(maxsize=1)
 def _maker(
-    mocap: tuple[Path, ...], subjects: str, background_folder: Path | None, share_alike: bool
+    mocap: tuple[Path, ...],
+    subjects: str,
+    background_folder: Path | None,
+    share_alike: bool,
+    clean_share: float,
 ) -> PairMaker:
     """The tools of this process, made with its first file: where that fails, the file fails."""
     torch.set_num_threads(1)
-    return PairMaker.load(mocap, subjects, background_folder, share_alike)
+    return PairMaker.load(mocap, subjects, background_folder, share_alike, clean_share)
 
 
 def _check_recipe(command: Command) -> None:

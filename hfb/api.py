@@ -19,8 +19,9 @@ from hfb.app.pipeline import Pipeline
 from hfb.app.progress import FitProgress, RunProgress, Watch
 from hfb.body import SmplBody
 from hfb.errors import InputError
+from hfb.evaluate.guard import joint_sureness
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust import verdicts_of, warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
 from hfb.report.curves import Curves, LossCurves
 from hfb.report.settings import ReportSettings
@@ -109,6 +110,23 @@ class Fit:
         The codes and which of them say that the fit explains nothing: docs/FORMATS.md.
         """
         return tuple(str(warning) for warning in warnings_of_result(self.result))
+
+    @property
+    def sure(self) -> float | None:
+        """Probability that the mean joint error is below 150 mm, mean over the photos."""
+        found = joint_sureness(verdicts_of(self.result))
+        return None if found is None else found.mean_sure
+
+    def joint_sigma_mm(self, photo: int = 0) -> dict[str, float]:
+        """Standard deviation of each joint along each axis at mid-exposure, by name, mm.
+
+        Joints are taken relative to the pelvis; their expected distance from the truth is 1.6 times
+        as much. What it rests on: docs/TRUST.md.
+
+        Args:
+            photo: which photo, from 0.
+        """
+        return dict(verdicts_of(self.result)[photo].joint_sigma_mm)
 
     def joints(self, t: Times = 0.5, photo: int = 0) -> Float[Tensor, "*N J 3"]:
         """The joints in the camera frame (x right, y down, z forward), m.

@@ -188,6 +188,8 @@ class InitialEstimate(Batch):
         joint_sigma: uncertainty of each joint rotation, rad, if known.
         landmarks: what the hypotheses were made from, in pixels of the full image, if known.
         unlifted: what the hypotheses would be without lifting, where these are lifted ones.
+        probability: how likely each is the one to start from, if known: 0 for those that serve as
+            alternatives among consecutive photos only.
     """
 
     shared: ClassVar[tuple[str, ...]] = ("camera", "unlifted")
@@ -202,6 +204,7 @@ class InitialEstimate(Batch):
     joint_sigma: Float[Tensor, "K J"] | None = None
     landmarks: SeenLandmarks | None = None
     unlifted: InitialEstimate | None = None
+    probability: Float[Tensor, " K"] | None = None
 
     def __len__(self) -> int:
         return len(self.score)

@@ -7,7 +7,7 @@ surprised by every other renderer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -122,11 +122,8 @@ def draw_dress(
     covering = draw_covering(points, body, look, mix)
     if not is_painted:
         gloss, shininess = _gloss(points, 0, mix)
-        texture = wardrobe.draw(rng, photo)
-        return Dress(
-            body.faces, body.uv, body.faces_uv, wardrobe.texels, texture, covering, None, gloss,
-            shininess,
-        )  # fmt: skip
+        painted = draw_paint(body, betas, wardrobe, photo, rng)
+        return replace(painted, covering=covering, gloss=gloss, shininess=shininess)
     topology = topology_of(body, TEXTURE_SIZE)
     extras = draw_extras(points, look.cut, look.hair, mix)
     gloss, shininess = _gloss(points, len(extras.rest), mix)
@@ -136,6 +133,30 @@ def draw_dress(
         topology.faces, topology.uv, topology.faces_uv, topology.texels, texture, covering, extras,
         gloss, shininess,
     )  # fmt: skip
+
+
+def draw_paint(
+    body: SmplBody,
+    betas: Float[Tensor, " K"],
+    wardrobe: Wardrobe,
+    photo: Float[Tensor, "3 H W"],
+    rng: np.random.Generator,
+) -> Dress:
+    """Clothes that are nothing but paint: dull, and as tight as skin.
+
+    Args:
+        body: to be dressed.
+        betas: its shape, which changes nothing.
+        wardrobe: clothes that are paint.
+        photo: any image, linear RGB: printed cloth is cut from it.
+        rng: source of randomness.
+    """
+    del betas
+    dull = torch.zeros(len(body.template))
+    texture = wardrobe.draw(rng, photo)
+    return Dress(
+        body.faces, body.uv, body.faces_uv, wardrobe.texels, texture, None, None, dull, 1.0
+    )
 
 
 @lru_cache(maxsize=_NUM_PAINTED)

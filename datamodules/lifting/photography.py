@@ -76,6 +76,19 @@ class TrainingCamera:
             quality=round(now_and_then(0.65, 20.0, 92.0)),
         )
 
+    @classmethod
+    def draw_ordinary(cls, rng: np.random.Generator) -> TrainingCamera:
+        """A camera like the benchmark's; three in ten have a poor lens, as many compress.
+
+        Args:
+            rng: source of randomness.
+        """
+        well = float(np.exp(rng.uniform(np.log(800), np.log(20000))))
+        lens_px = float(rng.uniform(0.4, 1.5)) if rng.random() < 0.3 else 0.0
+        quality = int(rng.integers(30, 90)) if rng.random() < 0.3 else 0
+        sensor = Sensor(well, 0.002, bits=0)
+        return cls(1.0, sensor, lens_px, 0.0, ToneCurve(), 1.0, _CODECS[0], quality)
+
     def take(
         self, linear: Float[Tensor, "3 H W"], generator: torch.Generator
     ) -> UInt8[np.ndarray, "H W 3"]:

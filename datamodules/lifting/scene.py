@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from datamodules.lifting.dressing import draw_dress
+from datamodules.lifting.dressing import draw_dress, draw_paint
 from datamodules.lifting.ground_shadow import shadow_left
 from datamodules.lifting.outfits import Wardrobe
 from datamodules.lifting.photography import TrainingCamera
@@ -55,6 +55,24 @@ _JOINT_OFFSET_RAD = 0.08
 
 
 @dataclass(frozen=True)
+class Studio:
+    """What training images are made with.
+
+    Attributes:
+        body: to be dressed.
+        wardrobe: its clothes.
+        backgrounds: sRGB images without people.
+        clean_share: share of images that look like the benchmark's: clothes that are paint, no
+            shadow, an ordinary camera. Without them a network forgets the easy photos.
+    """
+
+    body: SmplBody
+    wardrobe: Wardrobe
+    backgrounds: UInt8[Tensor, "P 3 S S"]
+    clean_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class LiftingScene:
     """A blurry image and the truth about it.
 
@@ -89,9 +107,7 @@ def draw_lifting_scene(
     frames: Frames,
     window: tuple[int, int],
     other: tuple[int, int],
-    body: SmplBody,
-    wardrobe: Wardrobe,
-    backgrounds: UInt8[Tensor, "P 3 S S"],
+    studio: Studio,
     generator: torch.Generator,
 ) -> LiftingScene:
     """Draw an image.
@@ -100,12 +116,11 @@ def draw_lifting_scene(
         frames: motion capture, y-up world.
         window: first frame and number of frames of the exposure.
         other: a window that may lend its upper body.
-        body: to be dressed.
-        wardrobe: its clothes.
-        backgrounds: sRGB images without people.
+        studio: body, clothes, places, and how much may be wrong.
         generator: source of randomness.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+    body, is_clean = studio.body, bool(rng.random() < studio.clean_share)
     betas = _shape(body.num_betas, rng)
     rotmat, transl = _motion(frames, window, other, rng)
     params = BodyParams(betas[None], rotmat, transl)
@@ -116,8 +131,9 @@ def draw_lifting_scene(
     placed = place_camera(
         naked.verts[:, ::3] - lift, rotmat[middle, 0, :, 2], size, size, _CAMERAS, rng
     )
-    background = _background(backgrounds, rng)
-    dress = draw_dress(body, betas, wardrobe, background, rng)
+    background = _background(studio.backgrounds, rng)
+    draw = draw_paint if is_clean else draw_dress
+    dress = draw(body, betas, studio.wardrobe, background, rng)
     seconds = subframe_times(len(rotmat)) * ((window[1] - 1) / FRAME_RATE)
     verts = dress.verts(body, params, seconds) - lift
     light, towards = _light(placed, rng)
@@ -125,10 +141,13 @@ def draw_lifting_scene(
     texture = dress.lit(seen[middle], light)
     mesh = Mesh(seen, dress.faces, dress.uv, dress.faces_uv, texture)
     exposure = render_exposure(mesh, placed.camera, RenderSettings(num_threads=1))
-    ground = background * shadow_left(verts, dress.faces, towards, placed, rng)
+    ground = background
+    if not is_clean:
+        ground = background * shadow_left(verts, dress.faces, towards, placed, rng)
     joints = placed.transform(naked.joints - lift)
     rest = body.joints(BodyParams(betas, torch.eye(3).expand(24, 3, 3), torch.zeros(3)))
-    camera, gain = TrainingCamera.draw(rng), _gain(rng)
+    camera = TrainingCamera.draw_ordinary(rng) if is_clean else TrainingCamera.draw(rng)
+    gain = _gain(rng)
     # The plate was taken at another moment: a little brighter or darker, now and then.
     other_gain = gain * float(np.exp(rng.normal(0.0, 0.03))) if rng.random() < 0.5 else gain
     return LiftingScene(

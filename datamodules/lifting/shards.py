@@ -14,7 +14,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.lifting.outfits import Wardrobe
-from datamodules.lifting.scene import FRAME_RATE, IMAGE_SIZE, LiftingScene, draw_lifting_scene
+from datamodules.lifting.scene import (
+    FRAME_RATE,
+    IMAGE_SIZE,
+    LiftingScene,
+    Studio,
+    draw_lifting_scene,
+)
 from datamodules.mocap.files import MocapPath, iterate_mocap
 from datamodules.mocap.windows import Frames, WindowSettings, draw_windows, join_clips
 from datamodules.synthetic.camera_placement import CameraRange, place_camera
@@ -57,17 +63,13 @@ class PairMaker:
     Attributes:
         frames: motion capture at 120 Hz.
         subject_of_clip: names, by the clips of `frames`.
-        body: to be dressed.
-        wardrobe: its clothes.
-        backgrounds: sRGB.
+        studio: what images are made with.
         network: the detector; needed to make pairs, not to draw images.
     """
 
     frames: Frames
     subject_of_clip: tuple[str, ...]
-    body: SmplBody
-    wardrobe: Wardrobe
-    backgrounds: UInt8[Tensor, "P 3 S S"]
+    studio: Studio
     network: BlazePose | None
 
     @classmethod
@@ -77,6 +79,7 @@ class PairMaker:
         subjects: str,
         background_folder: Path | None,
         share_alike: bool = False,
+        clean_share: float = 0.0,
     ) -> PairMaker:
         """Read motion, body, networks, and prepare backgrounds: half a minute.
 
@@ -85,6 +88,7 @@ class PairMaker:
             subjects: "train" or "val".
             background_folder: photographs; None: procedural places only.
             share_alike: see `iterate_mocap`.
+            clean_share: see `Studio`.
 
         Raises:
             InputError: if there is no motion of such subjects.
@@ -94,12 +98,11 @@ class PairMaker:
         if not clips:
             raise InputError(f"no motion capture of {subjects} subjects under {mocap}")
         body = load_body()
+        backgrounds = _backgrounds(body, background_folder)
         return cls(
             frames=join_clips(clips, FRAME_RATE),
             subject_of_clip=tuple(clip.subject for clip in clips),
-            body=body,
-            wardrobe=Wardrobe.of(body),
-            backgrounds=_backgrounds(body, background_folder),
+            studio=Studio(body, Wardrobe.of(body), backgrounds, clean_share),
             network=BlazePose(num_threads=1),
         )
 
@@ -127,7 +130,7 @@ def write_shard(maker: PairMaker, folder: Path, seed: int, number: int) -> Path:
         arrays: dict[str, Any] = {
             name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]
         }
-        arrays["registered"] = registered_poses(arrays, maker.body)
+        arrays["registered"] = registered_poses(arrays, maker.studio.body)
         np.savez(part, **arrays)
     if images:
         write_image(folder / "contact_sheet.png", _sheet(images))
@@ -157,9 +160,7 @@ def draw_scenes(maker: PairMaker, seed: int, count: int) -> Iterator[tuple[Lifti
     generator = torch.Generator().manual_seed(seed)
     for k in range(count):
         window, other = ((int(start[i]), int(length[i])) for i in (k, k + count))
-        scene = draw_lifting_scene(
-            maker.frames, window, other, maker.body, maker.wardrobe, maker.backgrounds, generator
-        )
+        scene = draw_lifting_scene(maker.frames, window, other, maker.studio, generator)
         yield scene, maker.subject_of_clip[maker.frames.clip[window[0]]]
 
 

@@ -10,6 +10,7 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from datamodules.synthetic.protocol import RANGES, ProtocolName, Recipe, Subjects
+from datamodules.synthetic.scene import Exposer
 from datamodules.synthetic.wild.settings import WorldSettings
 from datamodules.synthetic.writer import Made, Slot, make_all, slots_of, write_sheets
 from hfb.cli.display import Display
@@ -127,21 +128,24 @@ def _world_of(command: Command) -> WorldSettings:
     return world if command.without is None else world.without(command.without)
 
 
-def generate(command: Command, console: Console) -> list[Made]:
+def generate(command: Command, console: Console, expose: Exposer | None = None) -> list[Made]:
     """Make what is asked for, with a progress bar; returns all samples, also those not made.
 
     Args:
         command: what is asked for.
         console: where progress goes.
+        expose: draws the person; our renderer if None.
 
     Raises:
         InputError: if the options do not fit each other or the folder holds something else.
     """
     recipe = recipe_of(command)
+    if expose is not None and recipe.protocol == "wild":
+        raise InputError("--protocol wild knows our renderer only: take another protocol")
     slots = slots_of(command.num_samples, command.per_bin, recipe)
     workers = command.workers or count_processors()
     with folder_lock(command.output):
-        made = _make(recipe, command.output, slots, workers, console)
+        made = _make(recipe, command.output, slots, workers, console, expose)
         sheets = write_sheets(command.output, made, recipe)
     done = [item for item in made if item.folder is not None]
     names = sheets[0].name if len(sheets) == 1 else f"{len(sheets)} contact sheets"
@@ -150,7 +154,12 @@ def generate(command: Command, console: Console) -> list[Made]:
 
 
 def _make(
-    recipe: Recipe, folder: Path, slots: list[Slot], workers: int, console: Console
+    recipe: Recipe,
+    folder: Path,
+    slots: list[Slot],
+    workers: int,
+    console: Console,
+    expose: Exposer | None,
 ) -> list[Made]:
     display = Display(console=console)
     count = 0
@@ -167,19 +176,24 @@ def _make(
 
     try:
         display.begin("making samples", len(slots))
-        return make_all(recipe, folder, slots, workers, on_made)
+        return make_all(recipe, folder, slots, workers, on_made, expose)
     finally:
         display.close()
 
 
-def main(args: list[str] | None = None) -> None:
-    """The command; the user's mistakes end it with one line and code 2."""
+def main(args: list[str] | None = None, expose: Exposer | None = None) -> None:
+    """The command; the user's mistakes end it with one line and code 2.
+
+    Args:
+        args: of the command line.
+        expose: draws the person; our renderer if None.
+    """
     given = sys.argv[1:] if args is None else args
     accept_any_name()
     with user_errors_as_one_line():
         words = [_spelled(arg) for arg in given]
         command = auto_cli(Command, args=words, as_positional=False, parser_class=HfbParser)
-        made = generate(command, Console(markup=False))
+        made = generate(command, Console(markup=False), expose)
     missing = [item for item in made if item.fault is not None]
     if missing:
         Console(stderr=True, markup=False).print(f"error: {len(missing)} samples could not be made")

@@ -7,6 +7,7 @@ the light stays while the body turns in it, and the camera adds noise and quanti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -86,6 +87,10 @@ class ScenePlan:
     rng: np.random.Generator
 
 
+Exposer = Callable[[ScenePlan, Light, str, bool], tuple[list[Exposure], list[Exposure]]]
+"""Draws the person alone, as `expose_body` does; it must leave the plan's random numbers."""
+
+
 def make_scene(
     settings: SyntheticSettings,
     seed: int,
@@ -146,7 +151,10 @@ def plan_scene(
 
 @torch.no_grad()
 def draw_scene(
-    plan: ScenePlan, keep_sharp: bool = False, sample_id: str | None = None
+    plan: ScenePlan,
+    keep_sharp: bool = False,
+    sample_id: str | None = None,
+    expose: Exposer | None = None,
 ) -> SyntheticScene:
     """Draw what was planned; uses up the plan's random numbers.
 
@@ -154,13 +162,15 @@ def draw_scene(
         plan: from `plan_scene`.
         keep_sharp: also make the sharp images.
         sample_id: name of the sample; from motion and seed if None.
+        expose: draws the person; our renderer if None.
 
     Raises:
         InputError: if an outfit of the settings does not exist.
     """
     shot, generator = plan.shot, plan.generator
     around = draw_surroundings(plan)
-    exposures, instants = expose_body(plan, around.light, around.outfit, keep_sharp)
+    draw = expose or expose_body
+    exposures, instants = draw(plan, around.light, around.outfit, keep_sharp)
     background, sensor = around.place.image, around.sensor
     photos = [
         sensor.expose(composite_exposure(exposure, background), generator) for exposure in exposures

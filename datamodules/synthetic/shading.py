@@ -140,7 +140,7 @@ def lit_layers(
         supersampling: samples per pixel along each axis.
         finish: highlights and folds; none if None.
     """
-    x0, y0, height, width = _bounding_crop(mesh.verts, camera)
+    x0, y0, height, width = bounding_crop(mesh.verts, camera)
     fine = camera.crop(
         float(x0), float(y0), float(supersampling), height * supersampling, width * supersampling
     )
@@ -234,7 +234,7 @@ def _highlights(
     return finish.gloss * lit * facing**finish.shininess
 
 
-def _bounding_crop(verts: Float[Tensor, "N V 3"], camera: Camera) -> tuple[int, int, int, int]:
+def bounding_crop(verts: Float[Tensor, "N V 3"], camera: Camera) -> tuple[int, int, int, int]:
     """Left, top, rows and columns of the part of the image that the body ever touches."""
     points = verts[..., :2] / verts[..., 2:] * camera.focal + camera.principal_point
     low = points.flatten(0, 1).min(0).values.floor().long() - _MARGIN_PX

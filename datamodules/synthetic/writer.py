@@ -17,7 +17,7 @@ from datamodules.blur_folder import write_sample
 from datamodules.files.sample_record import RECORD_NAME
 from datamodules.files.workers import worker_pool
 from datamodules.synthetic.protocol import Recipe, body_of, plan_in_bin
-from datamodules.synthetic.scene import SyntheticScene, draw_scene, plan_scene, scene_name
+from datamodules.synthetic.scene import Exposer, SyntheticScene, draw_scene, plan_scene, scene_name
 from datamodules.synthetic.wild.draw import WildScene, draw_wild_scene
 from datamodules.synthetic.wild.record import write_world
 from hfb.errors import HfbError, InputError
@@ -89,20 +89,21 @@ def slots_of(num_samples: int, per_bin: int | list[int] | None, recipe: Recipe) 
     return slots
 
 
-def make_slot(recipe: Recipe, folder: Path, slot: Slot) -> Made:
+def make_slot(recipe: Recipe, folder: Path, slot: Slot, expose: Exposer | None = None) -> Made:
     """Make one sample unless it is there already.
 
     Args:
         recipe: of the data set.
         folder: of the split; the sample gets a folder in it.
         slot: which sample.
+        expose: draws the person; our renderer if None.
     """
     finished = _finished_folder(recipe, folder, slot)
     if finished is not None:
         return Made(slot, finished, f"{finished.name}: was there already", is_new=False)
     try:
         with _one_thread():
-            scene = _scene_of(recipe, slot)
+            scene = _scene_of(recipe, slot, expose)
     except HfbError as error:
         return Made(slot, None, "", fault=str(error))
     target = folder / scene.sample.sample_id
@@ -142,17 +143,17 @@ def _seed_of(recipe: Recipe, slot: Slot) -> int:
     return recipe.seed + slot.index
 
 
-def _scene_of(recipe: Recipe, slot: Slot) -> SyntheticScene:
+def _scene_of(recipe: Recipe, slot: Slot, expose: Exposer | None) -> SyntheticScene:
     if slot.number is None:
         plan = plan_scene(recipe.settings(), _seed_of(recipe, slot), body_of(recipe.body))
-        return draw_scene(plan, keep_sharp=True)
+        return draw_scene(plan, keep_sharp=True, expose=expose)
     plan = plan_in_bin(recipe, slot.number, slot.index)
     name = _name_in_bin(recipe, slot)
     scene: SyntheticScene
     if recipe.protocol == "wild":
         scene = draw_wild_scene(plan, recipe.world, keep_sharp=True, sample_id=name)
     else:
-        scene = draw_scene(plan, keep_sharp=True, sample_id=name)
+        scene = draw_scene(plan, keep_sharp=True, sample_id=name, expose=expose)
     source = f"{recipe.protocol}, recipe seed {recipe.seed}: {scene.sample.source}"
     return replace(scene, sample=scene.sample.with_changes(source=source))
 
@@ -163,6 +164,7 @@ def make_all(
     slots: list[Slot],
     workers: int,
     on_made: Callable[[Made], None],
+    expose: Exposer | None = None,
 ) -> list[Made]:
     """Make the samples, several at a time; returns them in the order of the slots.
 
@@ -172,28 +174,36 @@ def make_all(
         slots: what to make.
         workers: processes; 1 works in this one.
         on_made: called after each sample, in whatever order they get ready.
+        expose: draws the person; our renderer if None. Its name stands in the folder's recipe.
     """
-    keep_recipe(recipe, folder)
+    keep_recipe(recipe, folder, "" if expose is None else expose.__name__)
     made: dict[Slot, Made] = {}
-    for result in _results(recipe, folder, slots, workers):
+    for result in _results(recipe, folder, slots, workers, expose):
         made[result.slot] = result
         on_made(result)
     return [made[slot] for slot in slots]
 
 
-def _results(recipe: Recipe, folder: Path, slots: list[Slot], workers: int) -> Iterator[Made]:
+def _results(
+    recipe: Recipe, folder: Path, slots: list[Slot], workers: int, expose: Exposer | None
+) -> Iterator[Made]:
     if min(workers, len(slots)) <= 1:
         for slot in slots:
-            yield make_slot(recipe, folder, slot)
+            yield make_slot(recipe, folder, slot, expose)
         return
     with worker_pool(min(workers, len(slots))) as pool:
-        futures = [pool.submit(make_slot, recipe, folder, slot) for slot in slots]
+        futures = [pool.submit(make_slot, recipe, folder, slot, expose) for slot in slots]
         for future in as_completed(futures):
             yield future.result()
 
 
-def keep_recipe(recipe: Recipe, folder: Path) -> None:
+def keep_recipe(recipe: Recipe, folder: Path, renderer: str = "") -> None:
     """Write the recipe beside the samples, once.
+
+    Args:
+        recipe: of the data set.
+        folder: of the split.
+        renderer: name of what draws people; empty: our own.
 
     Raises:
         InputError: if the folder holds samples of another recipe, or cannot be written.
@@ -201,6 +211,8 @@ def keep_recipe(recipe: Recipe, folder: Path) -> None:
     content = asdict(recipe)
     if recipe.protocol != "wild":
         del content["world"]
+    if renderer:
+        content["renderer"] = renderer
     text = json.dumps(content, indent=1, default=str) + "\n"
     path = folder / RECIPE_NAME
     if path.is_file():
@@ -225,9 +237,9 @@ def _changes(kept: str, wanted: str) -> str:
         before = None
     if not isinstance(before, dict):
         return f"{RECIPE_NAME} cannot be read"
-    names = [key for key in after if before.get(key) != after[key]]
+    names = [key for key in {**after, **before} if before.get(key) != after.get(key)]
     return ", ".join(
-        f"{key}: {str(before.get(key))[:80]} there, {after[key]} wanted" for key in names
+        f"{key}: {str(before.get(key))[:80]} there, {after.get(key)} wanted" for key in names
     )
 
 

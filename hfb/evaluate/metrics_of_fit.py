@@ -14,6 +14,7 @@ from hfb.errors import InputError
 from hfb.evaluate.evidence import evidence_of
 from hfb.evaluate.guard import verdicts
 from hfb.evaluate.results import FitMetrics, FittedFrame
+from hfb.evaluate.signs import signs_of
 from hfb.metrics import functional
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
@@ -51,9 +52,14 @@ def fitted_frames(
         metrics = metrics_of(refinement, item, first, fitter, last.alpha[0])
         box = person_box(first.alpha[0])
         evidence = evidence_of(refinement, item, first, fitter.body, box)
+        verdict = judged[row]
+        signs = signs_of(
+            item.estimate, refinement, fitter.body, verdict.unexplained, metrics.matte_iou
+        )
+        verdict = verdict.with_sureness(signs, fitter.body.joint_names)
         item = with_last_matte(item, last, margin)
         frames.append(
-            FittedFrame(item, refinement, metrics, seconds / len(items), evidence, judged[row])
+            FittedFrame(item, refinement, metrics, seconds / len(items), evidence, verdict)
         )
     return frames
 
@@ -158,23 +164,9 @@ def with_truth(
     joints, reverse, truth = (
         j.double() for j in (forward.joints[:, index], backward.joints[:, index], target.joints[0])
     )
-    errors = [float(functional.mpjpe(j, truth, root)) for j in (joints, reverse)]
-    runs_forward = errors[0] <= errors[1]
-    better = joints if runs_forward else reverse
-    per_joint = functional.per_joint_error(better, truth, root).tolist()
-    is_right, moves = functional.joint_directions(joints, truth)
-    metrics = replace(
-        metrics,
-        mpjpe_mm=errors[0],
-        mpjpe_best_direction_mm=min(errors),
-        pa_mpjpe_mm=float(functional.pa_mpjpe(joints, truth)),
-        pa_mpjpe_best_direction_mm=float(functional.pa_mpjpe(better, truth)),
-        mid_exposure_mpjpe_mm=float(functional.mid_exposure_mpjpe(joints, truth, root)),
-        direction_correct=functional.direction_correct(joints, truth, root=root),
-        joint_direction_accuracy=float(is_right[moves].double().mean()) if moves.any() else None,
-        moving_joints=int(moves.sum()),
-        per_joint_mm=dict(zip([body.joint_names[k] for k in index], per_joint, strict=True)),
-    )
+    runs_forward = functional.mpjpe(joints, truth, root) <= functional.mpjpe(reverse, truth, root)
+    names = [body.joint_names[k] for k in index]
+    metrics = _with_joints(metrics, (joints, reverse), truth, root, names)
     if target.silhouettes is None:
         return metrics
     ious = [
@@ -186,6 +178,40 @@ def with_truth(
         for posed in (forward, backward)
     ]
     return replace(metrics, iou=ious[0], iou_best_direction=ious[0] if runs_forward else ious[1])
+
+
+def _with_joints(
+    metrics: FitMetrics,
+    directions: tuple[Float[Tensor, "S J 3"], Float[Tensor, "S J 3"]],
+    truth: Float[Tensor, "S J 3"],
+    root: functional.Root,
+    names: Sequence[str],
+) -> FitMetrics:
+    """Add what joints tell, of the motion as it runs and of its reverse."""
+    joints = directions[0]
+    errors = [float(functional.mpjpe(j, truth, root)) for j in directions]
+    better = directions[0 if errors[0] <= errors[1] else 1]
+    per_joint, at_middle = (
+        dict(zip(names, values.tolist(), strict=True))
+        for values in (
+            functional.per_joint_error(better, truth, root),
+            functional.mid_exposure_per_joint(joints, truth, root),
+        )
+    )
+    is_right, moves = functional.joint_directions(joints, truth)
+    return replace(
+        metrics,
+        mpjpe_mm=errors[0],
+        mpjpe_best_direction_mm=min(errors),
+        pa_mpjpe_mm=float(functional.pa_mpjpe(joints, truth)),
+        pa_mpjpe_best_direction_mm=float(functional.pa_mpjpe(better, truth)),
+        mid_exposure_mpjpe_mm=float(functional.mid_exposure_mpjpe(joints, truth, root)),
+        direction_correct=functional.direction_correct(joints, truth, root=root),
+        joint_direction_accuracy=float(is_right[moves].double().mean()) if moves.any() else None,
+        moving_joints=int(moves.sum()),
+        per_joint_mm=per_joint,
+        mid_exposure_per_joint_mm=at_middle,
+    )
 
 
 def joints_to_compare(

@@ -75,7 +75,7 @@ def mean_metrics(photos: list[FitMetrics]) -> FitMetrics:
         known = [getattr(photo, name) for photo in photos if getattr(photo, name) is not None]
         if not known:
             values[name] = None
-        elif name == "per_joint_mm":
+        elif name.endswith("per_joint_mm"):
             joints = {joint for table in known for joint in table}
             values[name] = {
                 joint: _mean([table[joint] for table in known if joint in table])

@@ -12,7 +12,7 @@ from typing import Any
 
 from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.trust import explains_nothing, warnings_of_result
+from hfb.evaluate.trust import explains_nothing, verdicts_of, warnings_of_result
 from hfb.export import atomic_write
 from hfb.formation import blur_rate
 from hfb.structures import BlurSample
@@ -51,8 +51,7 @@ def record_of(results: list[SampleResult]) -> Record:
 
 def guard_of(result: SampleResult) -> list[Record]:
     """What the guard says of each photo of a result; empty for methods that it does not judge."""
-    photos = result.photos or (result,)
-    return [asdict(photo.guard) for photo in photos if photo.guard is not None]
+    return [asdict(verdict) for verdict in verdicts_of(result)]
 
 
 def rows_of(record: Record) -> list[dict[str, str]]:
@@ -66,7 +65,8 @@ def rows_of(record: Record) -> list[dict[str, str]]:
             "frames": str(record["frames"]),
             "blur_rate": _cell(record["blur_rate"]),
             **{name: _cell(metrics[name]) for name in names},
-            "risk": _cell(_risk(metrics.get("guard", []))),
+            "risk": _cell(mean_of_guard(metrics.get("guard", []), "risk")),
+            "sure": _cell(mean_of_guard(metrics.get("guard", []), "sure")),
             "seconds": _cell(metrics["seconds"]),
             "warnings": " ".join(metrics.get("warnings", [])),
             **initial,
@@ -75,15 +75,20 @@ def rows_of(record: Record) -> list[dict[str, str]]:
     ]
 
 
-def _risk(guard: list[Record]) -> float | None:
-    """Of several photos the mean."""
-    risks = [photo["risk"] for photo in guard if photo["risk"] is not None]
-    return sum(risks) / len(risks) if risks else None
+def mean_of_guard(guard: list[Record], name: str) -> float | None:
+    """What the guard says, of several photos the mean; None where it says nothing.
+
+    Args:
+        guard: of the record of a method.
+        name: "risk" or "sure".
+    """
+    known = [photo[name] for photo in guard if photo.get(name) is not None]
+    return sum(known) / len(known) if known else None
 
 
 def metric_names() -> list[str]:
     """The metrics that are single numbers, those that need truth first."""
-    names = [name for name in FitMetrics.__dataclass_fields__ if name != "per_joint_mm"]
+    names = [name for name in FitMetrics.__dataclass_fields__ if "per_joint" not in name]
     return names[2:] + names[:2]
 
 

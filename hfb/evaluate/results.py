@@ -40,6 +40,7 @@ class FitMetrics:
         refreshed_matte_iou: as `matte_iou`, with the matte that was found again with the help of
             the fitted body, which favours that body; None where the matte stayed as it was.
         per_joint_mm: error of each joint, by name, in the direction of `mpjpe_best_direction_mm`.
+        mid_exposure_per_joint_mm: error of each joint at the middle of the exposure, by name.
     """
 
     reblur_psnr_db: float
@@ -60,6 +61,7 @@ class FitMetrics:
     gap_sigma: float | None = None
     refreshed_matte_iou: float | None = None
     per_joint_mm: dict[str, float] | None = None
+    mid_exposure_per_joint_mm: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

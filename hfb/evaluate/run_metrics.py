@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hfb.evaluate.methods import TITLES
-from hfb.evaluate.records import Record, metric_names
-from hfb.metrics import BinnedMean, BinnedRatio, BinnedSummary, MeanByName
+from hfb.evaluate.records import Record, mean_of_guard, metric_names
+from hfb.evaluate.sureness import FAR_MM
+from hfb.metrics import BinnedMean, BinnedRatio, BinnedSummary, FailureRanking, MeanByName
 from hfb.metrics.functional import Summary
 from hfb.skeleton import SMPL_JOINT_NAMES
 
@@ -38,6 +39,7 @@ class MethodMetrics(nn.Module):
         )
         self.ratio = BinnedRatio(edges, **kwargs)
         self.joints = MeanByName(SMPL_JOINT_NAMES, **kwargs)
+        self.ranking = FailureRanking(FAR_MM, **kwargs)
 
     def update(
         self,
@@ -57,6 +59,8 @@ class MethodMetrics(nn.Module):
         self.means[SAMPLES].update(as_column([m and 1.0 for m in metrics]), blur_rate)
         own, first = (as_column([m and m[RATIO] for m in part]) for part in (metrics, static))
         self.ratio.update(own, first, blur_rate)
+        sure = [m and mean_of_guard(m.get("guard", []), "sure") for m in metrics]
+        self.ranking.update(as_column(sure), own)
         for sample in [None, *metrics]:
             self.joints.update((sample and sample["per_joint_mm"]) or {})
 
@@ -66,8 +70,13 @@ class MethodMetrics(nn.Module):
         samples = found.pop(SAMPLES)
         found["ratio_to_static"] = self.ratio.compute()
         joints = self.joints.compute()
+        failures = {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in self.ranking.compute()._asdict().items()
+        }
         return {
             "overall": _part(samples.overall, {n: s.overall for n, s in found.items()}),
+            "failures": failures,
             "per_joint_mm": {name: round(value, 4) for name, value in joints.items()},
             "bins": [
                 {

@@ -21,6 +21,7 @@ COLUMNS = (
     "matte_iou",
     "refreshed_matte_iou",
     "risk",
+    "sure",
     "warnings",
     "seconds",
     "init_reblur_psnr_db",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from hfb.evaluate.methods import TITLES
 from hfb.evaluate.records import Record
 from hfb.evaluate.run_metrics import RunMetrics, as_column
+from hfb.evaluate.sureness import FAR_MM
 from hfb.formation import BLUR_RATE_BINS
 from hfb.metrics.functional import bin_index
 from hfb.structures import BrokenSample
@@ -96,6 +97,8 @@ def means_by_tag(
                 entry = part[name]
                 if isinstance(entry, dict) and entry["mean"] is not None:
                     values[f"{prefix}/{name}/{method}{suffix}"] = entry["mean"]
+        if content["failures"]["auroc"] is not None:
+            values[f"{prefix}/failure_auroc/{method}"] = content["failures"]["auroc"]
     return values
 
 
@@ -150,6 +153,18 @@ def _with_interval(entry: dict[str, Any]) -> str:
     return f"{entry['mean']:.2f} ({entry['low']:.2f}–{entry['high']:.2f})"
 
 
+def _ranked(failures: dict[str, Any]) -> str:
+    """How well the probability `sure` tells failures from other fits, in words."""
+    text = (
+        f"{failures['failed']} of {failures['n']} fits are off by {FAR_MM:.0f} mm or more "
+        f"(better direction); their probabilities (column sure of per_sample.csv) let expect "
+        f"{failures['expected']:.1f}"
+    )
+    if failures["auroc"] is None:
+        return f"{text}."
+    return f"{text} and rank failures with an AUROC of {failures['auroc']:.2f}."
+
+
 def _notes(metrics: dict[str, Any]) -> list[str]:
     unusable = metrics["unusable"]
     notes = [
@@ -161,6 +176,11 @@ def _notes(metrics: dict[str, Any]) -> list[str]:
             "The static start is the plain registration of landmarks; the refinement began at the "
             "lifted start. Ratios are to the static start."
         )
+    notes += [
+        f"{TITLES[method]}: {_ranked(content['failures'])}"
+        for method, content in metrics["methods"].items()
+        if content["failures"]["n"]
+    ]
     for method, counts in metrics["warnings"].items():
         codes = ", ".join(f"{count} {code}" for code, count in counts.items())
         notes.append(f"Warnings of {TITLES[method]} (column warnings of per_sample.csv): {codes}.")

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from hfb.evaluate.evidence import FitEvidence
-from hfb.evaluate.guard import Verdict
+from hfb.evaluate.guard import Verdict, joint_sureness
 from hfb.evaluate.results import FitMetrics, SampleResult
+from hfb.evaluate.sureness import FAR_MM
 
 NO_IOU, POOR_IOU = 0.15, 0.4
 """IoU with the matte: good fits of real photos have 0.55 and more, useless ones up to 0.1."""
@@ -26,6 +27,9 @@ LEAST_CONTRAST_DB = 3.0
 
 MOSTLY_OUTSIDE = 0.1
 """Share of the vertices in the picture; of people seen from the waist up it is above a half."""
+
+UNSURE = 0.5
+"""Probability of a mean joint error below `FAR_MM` under which a warning says so."""
 
 WORSE_DB, WORSE_IOU = 0.1, 0.01
 """By how much a fit must fall behind its start to be called worse."""
@@ -85,6 +89,9 @@ def warnings_of(
             )
         text = f"{reason}: the pose stays near its start"
         found.append(FitWarning("held_to_start", text))
+    if guard is not None and guard.sure is not None and guard.sure < UNSURE:
+        text = f"the pose may well be wrong: {_probability(guard.sure)}"
+        found.append(FitWarning("pose_unsure", text))
     return tuple(sorted(found, key=lambda warning: not warning.is_severe))
 
 
@@ -116,6 +123,33 @@ def join_warnings(photos: Sequence[Sequence[FitWarning]]) -> tuple[FitWarning, .
         severe = warning.is_severe and 2 * num_severe > len(photos)
         joined.setdefault(warning.code, FitWarning(warning.code, text, severe))
     return tuple(sorted(joined.values(), key=lambda warning: not warning.is_severe))
+
+
+def verdicts_of(result: SampleResult) -> list[Verdict]:
+    """What the guard says of each photo of a result; empty for methods that it does not judge."""
+    photos = result.photos or (result,)
+    return [photo.guard for photo in photos if photo.guard is not None]
+
+
+def sureness_words(photos: Sequence[Verdict]) -> str | None:
+    """How sure a result is, in words; None where nobody judged it.
+
+    Args:
+        photos: the verdict on each of its photos.
+    """
+    found = joint_sureness(photos)
+    if found is None:
+        return None
+    of_photos = "" if len(photos) == 1 else ", mean over the photos"
+    ((widest, error),) = found.least_sure(1)
+    return (
+        f"{_probability(found.mean_sure)}{of_photos}; expected error {found.expected_mm:.0f} mm, "
+        f"{widest} {error:.0f} mm"
+    )
+
+
+def _probability(sure: float) -> str:
+    return f"{100 * sure:.0f} % that the mean joint error is below {FAR_MM:.0f} mm"
 
 
 def explains_nothing(warnings: Sequence[FitWarning]) -> bool:

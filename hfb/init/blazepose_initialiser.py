@@ -23,8 +23,9 @@ from hfb.init.detect.crop_matte import coarse_matte, with_matte
 from hfb.init.detect.landmarks import Landmarks, swap_sides
 from hfb.init.detect.search import search_landmarks
 from hfb.init.initialiser import Initialiser
+from hfb.init.lift.agreement import Agreement, agree
 from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
-from hfb.init.lift.consensus import find_consensus, mean_of, with_first
+from hfb.init.lift.consensus import with_first
 from hfb.init.lift.lift import Lifted, lift_outputs
 from hfb.init.lift.network import LiftingNetwork
 from hfb.init.register.lifted_prior import LiftedStart
@@ -38,7 +39,7 @@ from hfb.init.register.registration import (
 from hfb.matte import foreground_mask, nobody_found
 from hfb.prior import MixturePosePrior
 from hfb.ranges import check_value
-from hfb.structures import BodyParams, Camera, InitialEstimate
+from hfb.structures import Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class BlazePoseInitialiser(Initialiser):
             body: any SMPL-format body.
             source: what to note about where the estimate comes from.
         """
-        chosen = self._select(guesses)
+        chosen = self._select(guesses, 1)
         # One registration for all: it takes hardly longer for twice as many.
         plain = _Registered(partial(self._register, camera=camera, body=body))
         plain.add([*guesses, *chosen] if self.lifting else chosen)
@@ -157,11 +158,14 @@ class BlazePoseInitialiser(Initialiser):
         if not self.lifting:
             return unlifted
         guesses, agreed = self._agree(guesses, plain.of(guesses), camera, body)
-        chosen = self._select(guesses)
+        chosen = self._select(guesses, len(agreed.belief))
         plain.add(chosen)
-        start = with_first(self._lift(chosen, plain.of(chosen), camera, body).start, agreed)
+        seen = self._lift(chosen, plain.of(chosen), camera, body)
+        start = with_first(seen.start, agreed.first)
         fitted = self._register(chosen, camera, body, start)
-        lifted = self._estimate(chosen, fitted, camera, body, f"{source}, lifted", start)
+        lifted = self._estimate(
+            chosen, fitted, camera, body, f"{source}, lifted", start, agreed.belief
+        )
         return replace(lifted, unlifted=unlifted)
 
     def _estimate(
@@ -172,14 +176,30 @@ class BlazePoseInitialiser(Initialiser):
         body: SmplBody,
         source: str,
         lifted: LiftedStart | None = None,
+        belief: Float[Tensor, " A"] | None = None,
     ) -> InitialEstimate:
-        """Registrations of guesses, best first; of lifted ones the first is the best."""
+        """Registrations of guesses, best first.
+
+        Args:
+            guesses: what was found.
+            fitted: their registrations.
+            camera: full-image camera.
+            body: that was registered.
+            source: what to note about where the estimate comes from.
+            lifted: poses that the registrations began with, where they did.
+            belief: in those of the first guesses that may be right, then; they stay ahead.
+        """
         extent = torch.tensor([float(np.ptp(guess.xy, axis=0).max()) for guess in guesses])
         score = torch.tensor([guess.score for guess in guesses]) - 5.0 * fitted.error_px / extent
-        if lifted is not None:
-            # The network has chosen among the guesses already: it goes first whatever the overlap.
+        rank, probability = score, None
+        if belief is not None:
+            # Chosen among the guesses already: they go first whatever the overlap.
+            num_ahead = len(belief)
             score[0] = score.max() + 1e-3
-        order, device = score.argsort(descending=True), body.template.device
+            rank, probability = score.clone(), torch.zeros_like(score)
+            rank[:num_ahead] = score[0] + torch.arange(num_ahead, 0, -1)
+            probability[:num_ahead] = belief.to(score)
+        order, device = rank.argsort(descending=True), body.template.device
         seen = fitted.landmarks
         return InitialEstimate(
             betas=fitted.betas[order].to(device),
@@ -191,6 +211,7 @@ class BlazePoseInitialiser(Initialiser):
             source=source,
             joint_sigma=None if lifted is None else lifted.angle_sigma[order].to(device),
             landmarks=None if seen is None else seen.index(order).to(device),
+            probability=None if probability is None else probability[order].to(device),
         )
 
     def _register(
@@ -214,21 +235,10 @@ class BlazePoseInitialiser(Initialiser):
 
     def _agree(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
-    ) -> tuple[list[Landmarks], LiftedStart]:
-        """Move the guess that most others agree with to the front; its pose is what they say."""
-        seen = self._lift(guesses, fitted, camera, body)
-        lifted = seen.start
-        betas, rotmat = lifted.betas.to(body.template), lifted.rotmat.to(body.template)
-        posed = body.joints(BodyParams(betas, rotmat, betas.new_zeros(len(betas), 3)))
-        found = find_consensus(
-            lifted,
-            posed.to(lifted.betas),
-            torch.tensor([guess.score for guess in guesses]),
-            torch.tensor([float(len(guess.outputs)) for guess in guesses]),
-            seen.turn_likelihood,
-        )
-        k = found.index
-        return [guesses[k], *guesses[:k], *guesses[k + 1 :]], mean_of(lifted, found.share)
+    ) -> tuple[list[Landmarks], Agreement]:
+        """Move those guesses to the front that may be right; what the first's pose is."""
+        agreed = agree(self._lift(guesses, fitted, camera, body), guesses, body)
+        return [guesses[k] for k in agreed.order], agreed
 
     def _lift(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
@@ -275,20 +285,19 @@ class BlazePoseInitialiser(Initialiser):
             self._network = BlazePose(self.detector_path, self.landmark_path, self.num_threads)
         return self._network
 
-    def _select(self, guesses: list[Landmarks]) -> list[Landmarks]:
-        """The best, its side-swapped twins, then others that differ from all before."""
-        best = guesses[0]
-        chosen = [best]
+    def _select(self, guesses: list[Landmarks], num_ahead: int) -> list[Landmarks]:
+        """Those ahead, the best one's side-swapped twins, then others that differ from all."""
+        best, chosen = guesses[0], guesses[:num_ahead]
         if self.use_swapped_sides:
             for legs_only in (False, True):
                 swapped = swap_sides(best, legs_only)
                 chosen.append(replace(swapped, score=best.score - _SWAP_PENALTY))
-        for guess in guesses[1:]:
+        for guess in guesses[num_ahead:]:
             extent = float(np.ptp(guess.xy, axis=0).max())
             distances = [np.linalg.norm(guess.xy - c.xy, axis=-1).mean() for c in chosen]
             if min(distances) > _MIN_DISTANCE * extent and guess.score > 0.5 * best.score:
                 chosen.append(guess)
-        return chosen[: self.num_hypotheses]
+        return chosen[: max(self.num_hypotheses, num_ahead)]
 
 
 class _Registered:

@@ -2,5 +2,14 @@
 
 from hfb.metrics import functional
 from hfb.metrics.binned import BinnedMean, BinnedRatio, BinnedSummary, MeanByName
+from hfb.metrics.ranking import FailureRanking, Ranking
 
-__all__ = ["BinnedMean", "BinnedRatio", "BinnedSummary", "MeanByName", "functional"]
+__all__ = [
+    "BinnedMean",
+    "BinnedRatio",
+    "BinnedSummary",
+    "FailureRanking",
+    "MeanByName",
+    "Ranking",
+    "functional",
+]

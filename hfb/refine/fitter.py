@@ -25,6 +25,11 @@ from hfb.refine.trainer_runs import TrainerRuns
 from hfb.render import RenderSettings
 from hfb.render.settings import AUTOMATIC
 
+# A start is as likely as it was before its photo was looked at, times what is left unexplained to
+# the power of -15: chosen on 28 fits of photos with several likely starts (docs/lab/lifting.md).
+_PHOTO_POWER = 15.0
+_LEAST_ENERGY, _LEAST_PROBABILITY = 1e-6, 0.01
+
 
 class Fitter:
     """Refines batches of problems: `RefineModule` in a `Trainer`, several starts ranked first.
@@ -87,7 +92,7 @@ class Fitter:
         logger: Logger | None = None,
         log_every: int = 1,
     ) -> RefineModule:
-        """Optimise; of problems with the same group number only the best gets all steps.
+        """Optimise; of problems with the same group number only the best is refined.
 
         Args:
             problem: all starts of all samples.
@@ -102,23 +107,17 @@ class Fitter:
         """
         run = TrainerRuns(list(callbacks), logger, log_every)
         problem, group = problem.to(self.device), group.to(self.device)
-        state: dict[str, Tensor] | None = None
         found: list[Gap] = []
         if len(torch.unique(group)) < len(problem):
-            ranking = self._module(problem.alone(), phase="rank_starts")
-            run.fit(ranking, self.settings.ranking_steps)
-            best = best_of_groups(ranking.energy(), group)
-            state, problem = ranking.state_of(best), problem.index(best)
+            problem = problem.index(self._best_starts(problem, group, run))
         if self._must_find_gap(problem):
-            found = self._gaps(problem, state, run)
+            found = self._gaps(problem, run)
         shares = problem.image.new_tensor([gap.share for gap in found])
         module = self._module(problem, gap=shares if found else None)
         module.found_gaps = found
-        if state is not None:
-            module.load_state(state)
         run.fit(module, self.settings.num_steps)
         if self.settings.hold_unexplained:
-            self._hold_unexplained(module, problem, state, run)
+            self._hold_unexplained(module, problem, run)
         return_free_memory()
         return module
 
@@ -126,7 +125,6 @@ class Fitter:
         self,
         module: RefineModule,
         problem: RefineProblem,
-        state: dict[str, Tensor] | None,
         run: TrainerRuns,
     ) -> None:
         """Fit photos that are not explained once more, held to their starts.
@@ -138,7 +136,6 @@ class Fitter:
         Args:
             module: finished; has the other fit's results afterwards.
             problem: as it began.
-            state: what it began with, where that was not the start alone.
             run: of this call.
         """
         rows = (module.judge() > 1.0) | module.per_problem(
@@ -149,12 +146,25 @@ class Fitter:
         if problem.sequences is None:
             chosen = rows.nonzero()[:, 0]
             problem = problem.index(chosen)
-            state = state and {name: value[chosen] for name, value in state.items()}
         again = self._module(problem, gap=module.gap, phase="hold", is_held=True)
-        if state is not None:
-            again.load_state(state)
         run.fit(again, self.settings.num_steps)
         module.take_over(again, rows)
+
+    def _best_starts(self, problem: RefineProblem, group: Tensor, run: TrainerRuns) -> Tensor:
+        """Rows of the starts that are likeliest after short fits of them.
+
+        The likeliest goes on from its start, as if it had been the only one: what a photo with a
+        single start comes to does not depend on the others that are fitted with it.
+        """
+        is_alone = group.bincount()[group] == 1
+        cost = torch.zeros_like(is_alone, dtype=problem.image.dtype)
+        rows = (~is_alone).nonzero()[:, 0]
+        ranking = self._module(problem.alone().index(rows), phase="rank_starts")
+        run.fit(ranking, self.settings.ranking_steps)
+        cost[rows] = _PHOTO_POWER * ranking.energy().clamp(min=_LEAST_ENERGY).log()
+        if problem.probability is not None:
+            cost = cost - problem.probability.clamp(min=_LEAST_PROBABILITY).log()
+        return best_of_groups(cost, group)
 
     def _must_find_gap(self, problem: RefineProblem) -> bool:
         """Whether it is unknown how long the shutter was shut between consecutive photos."""
@@ -163,9 +173,7 @@ class Fitter:
             return False
         return self.settings.finds_gap(sequences.is_timed)
 
-    def _gaps(
-        self, problem: RefineProblem, state: dict[str, Tensor] | None, run: TrainerRuns
-    ) -> list[Gap]:
+    def _gaps(self, problem: RefineProblem, run: TrainerRuns) -> list[Gap]:
         """Those of the window before, or what two fits without the boundary restriction tell."""
         sequences = problem.sequences
         assert sequences is not None, "single photos have no gap"
@@ -175,8 +183,6 @@ class Fitter:
         assumed = problem.image.new_full((sequences.count,), ASSUMED_GAP)
         first, *others = gap_recipes(self.settings)
         free = self._module(problem, first, assumed, "find_gap_1")
-        if state is not None:
-            free.load_state(state)
         run.fit(free, first.num_steps)
         for number, recipe in enumerate(others, 2):
             again = self._module(free.problem, recipe, assumed, f"find_gap_{number}")
@@ -210,18 +216,17 @@ class Fitter:
         )
 
 
-def best_of_groups(energy: Tensor, group: Tensor) -> Tensor:
-    """Index of the problem with the lowest energy in each group.
+def best_of_groups(cost: Tensor, group: Tensor) -> Tensor:
+    """Index of the problem with the lowest cost in each group.
 
     Args:
-        energy: one value a problem.
+        cost: one value a problem.
         group: group number of each problem, from 0 without gaps.
     """
     best = [
-        int(torch.where(group == k, energy, torch.inf).argmin())
-        for k in range(int(group.max()) + 1)
+        int(torch.where(group == k, cost, torch.inf).argmin()) for k in range(int(group.max()) + 1)
     ]
-    return torch.tensor(best, device=energy.device)
+    return torch.tensor(best, device=cost.device)
 
 
 def _on_device(part: Any, device: torch.device) -> Any:

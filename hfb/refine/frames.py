@@ -104,6 +104,10 @@ def join_frames(
         All starts of all photos; the number of the photo that each belongs to.
     """
     photos = [photo for sample in started for photo in sample.photos]
+    is_single = all(sample.is_single for sample in started)
+    num_starts = settings.num_starts
+    if num_starts == "auto" and not is_single:
+        num_starts = 1  # neighbours have chosen already
     problems = [
         build_problem(
             photo.sample,
@@ -111,14 +115,14 @@ def join_frames(
             photo.alpha,
             settings.image_size,
             settings.crop_margin,
-            settings.num_starts,
+            num_starts,
         )
         for photo in photos
     ]
     counts = torch.tensor([len(problem) for problem in problems])
     group = torch.repeat_interleave(torch.arange(len(problems)), counts)
     joint = join_problems(problems)
-    if all(sample.is_single for sample in started):
+    if is_single:
         return joint, group
     return replace(joint, sequences=_sequences(started, joint).index(group)), group
 

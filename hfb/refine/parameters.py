@@ -105,10 +105,6 @@ class FitParameters(pl.LightningModule):
             "motion": coeffs[:, 1:],
         }
 
-    def state_of(self, index: Tensor) -> dict[str, Tensor]:
-        """Parameters of some problems, for `load_state`."""
-        return {name: getattr(self, name).detach()[index] for name in PARAMETER_GROUPS}
-
     @torch.no_grad()
     def restart_from(self, other: FitParameters) -> None:
         """Go on where another refinement of the same consecutive photos ended, but for the motion.

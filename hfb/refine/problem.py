@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,6 +46,7 @@ class RefineProblem(Batch):
         landmarks: where a detector saw the person, px of the crop; trust NaN where it is not known;
             None: nowhere known.
         sequences: which problems are consecutive photos of one person; None: none are.
+        probability: how likely the start is right among those of its photo; None: nowhere known.
     """
 
     names: tuple[str, ...]
@@ -58,6 +60,7 @@ class RefineProblem(Batch):
     joint_sigma: Float[Tensor, "P J"] | None = None
     landmarks: SeenLandmarks | None = None
     sequences: Sequences | None = None
+    probability: Float[Tensor, " P"] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -73,7 +76,7 @@ def build_problem(
     alpha: Float[Tensor, "1 H W"],
     image_size: int,
     margin: float,
-    num_starts: int = 1,
+    num_starts: int | Literal["auto"] = 1,
 ) -> RefineProblem:
     """Cut one sample to the person's region; one problem a starting pose.
 
@@ -83,7 +86,8 @@ def build_problem(
         alpha: matte of the whole photo.
         image_size: side of the crop, px.
         margin: space around the person, as a share of the crop.
-        num_starts: how many starting poses to take; fewer if the estimate has fewer.
+        num_starts: how many starting poses to take, fewer if the estimate has fewer; "auto": those
+            that it holds likely, one where it does not say.
     """
     height, width = alpha.shape[-2:]
     box = find_region(alpha[0] > ALPHA_FLOOR, margin)
@@ -97,7 +101,7 @@ def build_problem(
     if sample.others is not None:
         # The person may go on behind others, or in front of them: nobody can see.
         valid = valid * (1.0 - crop_image(sample.others[0], box, image_size, is_colour=False))
-    count = min(num_starts, len(estimate))
+    count = _num_likely(estimate) if num_starts == "auto" else min(num_starts, len(estimate))
     chosen = estimate.index(slice(count))
     camera = crop_camera(estimate.camera, box, image_size)
     # Of several photos some may come with a known vertical.
@@ -118,7 +122,15 @@ def build_problem(
         matte_is_given=(sample.alpha is not None,) * count,
         joint_sigma=chosen.joint_sigma,
         landmarks=_in_crop(chosen, box, image_size),
+        probability=chosen.probability,
     )
+
+
+def _num_likely(estimate: InitialEstimate) -> int:
+    """How many of the first hypotheses are worth a try."""
+    if estimate.probability is None:
+        return 1
+    return max(int((estimate.probability > 0.0).cumprod(0).sum()), 1)
 
 
 def _in_crop(estimate: InitialEstimate, box: CropBox, image_size: int) -> SeenLandmarks | None:
@@ -159,6 +171,8 @@ def join_problems(problems: Sequence[RefineProblem]) -> RefineProblem:
         problems = [_with_sigma(problem) for problem in problems]
     if any(problem.landmarks is not None for problem in problems):
         problems = [_with_landmarks(problem) for problem in problems]
+    if any(problem.probability is not None for problem in problems):
+        problems = [_with_probability(problem) for problem in problems]
     return RefineProblem.cat([problem.alone() for problem in problems])
 
 
@@ -177,6 +191,13 @@ def _with_landmarks(problem: RefineProblem) -> RefineProblem:
     trust = problem.image.new_full((len(problem), len(CHANNEL_NAMES)), torch.nan)
     xy = problem.image.new_zeros(*trust.shape, 2)
     return replace(problem, landmarks=SeenLandmarks(xy, trust))
+
+
+def _with_probability(problem: RefineProblem) -> RefineProblem:
+    """The problem with probabilities, all starts alike where none are known."""
+    if problem.probability is not None:
+        return problem
+    return replace(problem, probability=problem.image.new_ones(len(problem)))
 
 
 @torch.no_grad()

@@ -103,8 +103,9 @@ class RefineSettings:
         held_power: power of the error over `explained_error` by which those terms weigh more then.
         start_noise: standard deviation of the first-order coefficients at the start. A body at
             rest about mid-exposure has no gradient in the odd coefficients, by symmetry.
-        num_starts: starting poses tried for each sample.
-        ranking_steps: steps each of several starts gets before the best one goes on alone.
+        num_starts: starting poses tried for each sample; "auto": of single photos those that the
+            initialiser holds likely, which is one where it is sure, or does not say.
+        ranking_steps: steps each of several starts gets before the best one is refined.
         seed: of the start noise.
         start_motion: of consecutive photos: "neighbours" starts from the velocities between their
             starting poses ("tangent" only), "noise" from none.
@@ -148,7 +149,7 @@ class RefineSettings:
     explained_error: float = 1.2e-3
     held_power: float = 1.5
     start_noise: float = 0.03
-    num_starts: int = 1
+    num_starts: int | Literal["auto"] = "auto"
     ranking_steps: int = 50
     seed: int = 0
     start_motion: Literal["neighbours", "noise"] = "neighbours"

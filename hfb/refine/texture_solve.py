@@ -62,6 +62,8 @@ def solve_texture(
         with torch.enable_grad():
             moved = texture.detach().requires_grad_()
             exposure = render_exposure(replace(mesh, texture=moved), camera, render_settings)
+            if not exposure.rgb.requires_grad:  # a renderer that draws no texture
+                return mesh.texture
             light = composite_exposure(exposure, behind).clamp(min=0.0)
             shown = linear_to_srgb(light) if is_linear else light
             # The slope of the response, pixel by pixel.

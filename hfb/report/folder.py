@@ -7,11 +7,13 @@ from pathlib import Path
 
 from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.evaluate.results import SampleResult
+from hfb.evaluate.trust import verdicts_of
 from hfb.export import write_image
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import Curves
 from hfb.report.page import PEOPLE_NAME, sample_card, write_card
 from hfb.report.settings import ReportSettings
+from hfb.report.sureness_file import write_sureness
 from hfb.report.write_baseline import fill_object_folder, fill_pose_sequence_folder
 from hfb.report.write_frame import fill_frame_folder
 from hfb.report.write_sequence import fill_sequence_folder
@@ -42,6 +44,7 @@ def fill_folder(
         fill_sequence_folder(folder, result, fitter, settings)
     else:
         fill_frame_folder(folder, result, fitter, settings)
+    write_sureness(folder, verdicts_of(result))
     chosen = result.item.sample.chosen
     if chosen is not None:
         write_image(folder / PEOPLE_NAME, chosen.picture)

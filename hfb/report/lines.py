@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hfb.evaluate.records import Record
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust import sureness_words, verdicts_of, warnings_of_result
 
 _TITLES = {
     "mpjpe_best_direction_mm": "joint error, best direction",
@@ -35,6 +35,9 @@ def result_lines(result: SampleResult) -> list[str]:
                 f"  {title:<34}{getattr(before, name):9.{digits}f} ->"
                 f"{getattr(after, name):9.{digits}f}{unit}"
             )
+    words = sureness_words(verdicts_of(result))
+    if words is not None:
+        lines.append(f"  how sure: {words}")
     return lines + [f"  warning: {warning}" for warning in warnings_of_result(result)]
 
 

@@ -58,8 +58,11 @@ def run(photo: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
     return predict
 
 
-def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> None:
+def test_a_photo_goes_in_and_all_files_come_out(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture
+) -> None:
     out = run("--model.image_every=1")
+    assert "% that the mean joint error is below 150 mm; expected error" in capsys.readouterr().err
     sample = out / "samples" / "image"
     names = {path.name for path in sample.iterdir()}
     assert names == {
@@ -70,6 +73,7 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
         "motion_reversed.npz",
         "page.json",
         "subframes.mp4",
+        "sureness.json",
         "texture.png",
     }
     assert "image_size: 64" in (out / "config.yaml").read_text()
@@ -79,6 +83,7 @@ def test_a_photo_goes_in_and_all_files_come_out(run: Callable[..., Path]) -> Non
     assert row["sample_id"] == "image"
     assert float(row["reblur_psnr_db"]) > 5.0
     assert row["mpjpe_mm"] == ""  # no truth comes with a photo
+    assert 0.0 < float(row["sure"]) < 1.0
     motion, backwards = (
         read_motion(sample / "motion.npz"),
         read_motion(sample / "motion_reversed.npz"),

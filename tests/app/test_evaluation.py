@@ -28,6 +28,18 @@ def test_all_files_are_there(undisturbed: Path, capsys: pytest.CaptureFixture) -
     assert "0.2-0.3" in (undisturbed / "table.md").read_text()
 
 
+def test_failures_are_counted_beside_what_was_to_be_expected(undisturbed: Path) -> None:
+    rows, metrics = rows_of(undisturbed), read_metrics(undisturbed)
+    found = metrics["methods"]["hfb"]["failures"]
+    errors = np.array([float(row["mpjpe_best_direction_mm"]) for row in rows])
+    sure = np.array([float(row["sure"]) for row in rows])
+    assert (found["n"], found["failed"]) == (4, int((errors >= 150).sum()))
+    assert found["expected"] == pytest.approx((1 - sure).sum(), abs=1e-3)
+    assert metrics["methods"]["static"]["failures"]["n"] == 0
+    words = f"Human from Blur: {found['failed']} of 4 fits are off by 150 mm or more"
+    assert words in (undisturbed / "table.md").read_text()
+
+
 def test_means_are_those_of_the_rows(undisturbed: Path) -> None:
     rows, metrics = rows_of(undisturbed), read_metrics(undisturbed)
     for prefix, method in (("", "hfb"), ("init_", "static")):

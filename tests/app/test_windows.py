@@ -163,8 +163,11 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert all(float(row["jump_from_before_mm"]) < 20.0 for row in rows[1:])
     assert {p.name for p in folder.iterdir()} == {
         "motion.bvh", "motion.npz", "mesh.glb", "subframes.mp4", "texture.png", "per_photo.csv",
-        "page.json",
+        "page.json", "sureness.json",
     }  # fmt: skip
+    sureness = json.loads((folder / "sureness.json").read_text())["photos"]
+    assert [f"{photo['sure']:.4f}" for photo in sureness] == [row["sure"] for row in rows]
+    assert all(len(photo["joint_sigma_mm"]) == 24 for photo in sureness)
     card = json.loads((folder / "page.json").read_text())
     assert len(card["photos"]) == NUM_PHOTOS
     assert len(card["per_photo"]["rows"]) == NUM_PHOTOS
@@ -174,6 +177,7 @@ def test_a_clip_run_writes_one_motion_and_a_row_a_photo(refined, tmp_path):
     assert (tmp_path / "report.html").is_file()
     summary = (tmp_path / "summary.txt").read_text()
     assert "largest jump of a joint" in summary
+    assert "% that the mean joint error is below 150 mm, mean over the photos" in summary
     assert "exposure found" not in summary
     # Nothing that grows with the size of the images is kept of a finished photo.
     assert run.photos[0].refinement.texture.numel() == 3

@@ -97,6 +97,11 @@ def test_figures_agree_with_loops_to_a_ten_thousandth_of_a_millimetre(
         assert metrics.mid_exposure_mpjpe_mm == pytest.approx(middle, abs=1e-4)
         assert np.mean(list(metrics.per_joint_mm.values())) == pytest.approx(min(errors), abs=1e-4)
         assert list(metrics.per_joint_mm)[:3] == ["pelvis", "left_hip", "right_hip"]
+        at_middle = metrics.mid_exposure_per_joint_mm
+        assert np.mean(list(at_middle.values())) == pytest.approx(
+            metrics.mid_exposure_mpjpe_mm, abs=1e-4
+        )
+        assert list(at_middle) == list(metrics.per_joint_mm)
 
 
 def test_reversed_truth_has_no_error_in_the_better_direction(

@@ -9,7 +9,7 @@ from hfb.structures import BrokenSample
 
 def record(name: str, **changed: object) -> dict:
     metrics = asdict(FitMetrics(reblur_psnr_db=30.0, matte_iou=0.9))
-    guard = [{"risk": 0.2, "unexplained": 0.5, "is_held": False}]
+    guard = [{"risk": 0.2, "sure": 0.9, "unexplained": 0.5, "is_held": False}]
     own = {**metrics, "seconds": 2.0, "warnings": ["held_to_start"], "guard": guard, **changed}
     return {
         "sample_id": name, "frames": 1, "blur_rate": None, "source": f"/photos/{name}.jpg",
@@ -34,11 +34,12 @@ def test_every_photo_has_a_row_and_a_state() -> None:
 
 def test_a_row_has_the_numbers_that_need_no_truth() -> None:
     (row,) = rows_of_photos([record("a")], [])
-    told = {name: row[name] for name in ("reblur_psnr_db", "matte_iou", "risk", "seconds")}
+    told = {name: row[name] for name in ("reblur_psnr_db", "matte_iou", "risk", "sure", "seconds")}
     assert told == {
         "reblur_psnr_db": "30.0000",
         "matte_iou": "0.9000",
         "risk": "0.2000",
+        "sure": "0.9000",
         "seconds": "2.0000",
     }
     assert row["init_matte_iou"] == "0.9000"

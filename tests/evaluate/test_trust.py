@@ -157,6 +157,14 @@ def test_places_are_told_apart(body):
     assert (aside.in_front, aside.inside, aside.start_inside) == (1.0, 0.0, 0.0)
 
 
+def test_a_pose_that_is_rather_wrong_than_right_is_said():
+    for sure, expected in ((None, []), (0.51, []), (0.49, ["pose_unsure"])):
+        found = warnings_of(GOOD, FIT, guard=Verdict(0.5, 20.0, 0.3, False, sure))
+        assert [warning.code for warning in found] == expected
+        assert not explains_nothing(found)
+    assert "49 % that the mean joint error is below 150 mm" in found[0].text
+
+
 def test_a_pose_that_was_held_is_said():
     for is_held in (False, True):
         found = warnings_of(GOOD, FIT, guard=Verdict(4.2, 20.0, 0.8, is_held))

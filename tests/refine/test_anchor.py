@@ -92,6 +92,18 @@ def test_uncertainties_reach_the_problem_and_can_be_ignored(body, known, short):
         built = build_problem(sample, estimate, problem.alpha[0], 96, 0.1, count)
         assert built.joint_sigma is not None
         assert built.joint_sigma.shape == (count, 24)
+    for probability, count in (([0.6, 0.1], 2), ([0.9, 0.0], 1), (None, 1)):
+        known_as = None if probability is None else torch.tensor(probability)
+        likely = replace(estimate, probability=known_as)
+        built = build_problem(sample, likely, problem.alpha[0], 96, 0.1, "auto")
+        assert len(built) == count
+        other = replace(built, probability=None)
+        joined = join_problems([other, built]).probability
+        if known_as is None:
+            assert joined is None
+        else:
+            assert joined is not None
+            torch.testing.assert_close(joined, torch.cat([torch.ones(count), known_as[:count]]))
     indifferent = Fitter(body, replace(short, anchor_sigma=0.0), RenderSettings())
     uniform = indifferent.refine(problem, torch.arange(1))
     uncertain = indifferent.refine(with_sigma(problem, 1.0, 0.02), torch.arange(1))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from hfb.errors import InferenceModeError
@@ -82,6 +83,41 @@ def test_the_better_start_wins(body, make_known, small_settings):
     module = fitter.refine(both, torch.zeros(2, dtype=torch.long))
     assert len(module.problem) == 1
     torch.testing.assert_close(module.problem.start.transl, good.start.transl)
+
+
+def test_a_start_that_is_hardly_likely_must_explain_much_more(body, make_known, small_settings):
+    good, bad = make_known().problem, make_known(offset=0.5).problem
+    settings = replace(quick(small_settings, 2), ranking_steps=2)
+    fitter = Fitter(body, settings, RenderSettings())
+    worse, better = (
+        float(RefineModule(body, one, settings, RenderSettings()).energy()) for one in (bad, good)
+    )
+    assert 1.0 < worse / better < 4.0
+    for probability, chosen in (([0.5, 0.5], good), ([1.0, 1.0], good)):
+        both = replace(join_problems([bad, good]), probability=torch.tensor(probability))
+        module = fitter.refine(both, torch.zeros(2, dtype=torch.long))
+        torch.testing.assert_close(module.problem.start.transl, chosen.start.transl)
+    alike = join_problems([good, good])
+    likelier = replace(alike, names=("x/0", "x/1"), probability=torch.tensor([0.3, 0.4]))
+    assert fitter.refine(likelier, torch.zeros(2, dtype=torch.long)).problem.names == ("x/1",)
+
+
+def test_ranking_some_photos_starts_leaves_the_others_alone(body, make_known, small_settings):
+    good, bad = make_known().problem, make_known(offset=0.5).problem
+    settings = replace(quick(small_settings, 2), ranking_steps=2)
+    fitter = Fitter(body, settings, RenderSettings())
+    ranked = []
+
+    class Watch(pl.Callback):
+        def on_train_start(self, trainer, module):
+            ranked.append((module.phase, len(module.problem)))
+
+    three = join_problems([bad, bad, good])
+    together = fitter.refine(three, torch.tensor([0, 1, 1]), (Watch(),))
+    assert ranked[0] == ("rank_starts", 2)
+    alone = fitter.refine(bad, torch.zeros(1, dtype=torch.long))
+    torch.testing.assert_close(together.transl[:1], alone.transl, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.problem.start.transl[1], good.start.transl[0])
 
 
 def test_best_of_groups():

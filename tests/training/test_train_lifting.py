@@ -87,3 +87,21 @@ def test_a_run_goes_on_from_a_finished_network_that_had_no_transformer(run, tmp_
     with pytest.raises(SystemExit):
         run("fit", *SMALL, begin, "--model.network.width=32")
     assert "does not fit the network's settings" in capsys.readouterr().err
+
+
+def test_a_finished_network_lies_between_what_it_was_and_what_it_became(run, tmp_path):
+    written = tmp_path / "outputs/lifting/lifting.ckpt"
+    states = {}
+    run("fit", *SMALL, "--trainer.max_epochs=1")
+    written.rename(tmp_path / "begun.ckpt")
+    states["begun"] = load_lifting(tmp_path / "begun.ckpt")[0].state_dict()
+    begin = f"--model.begin_from={tmp_path / 'begun.ckpt'}"
+    for share in (0.0, 0.25):
+        run("fit", *SMALL, begin, "--trainer.max_epochs=2", f"--model.keep_share={share}")
+        states[share] = load_lifting(written)[0].state_dict()
+    name = "enter.weight"
+    wanted = 0.25 * states["begun"][name] + 0.75 * states[0.0][name]
+    assert not torch.allclose(states[0.0][name], states["begun"][name], atol=1e-3)
+    torch.testing.assert_close(states[0.25][name], wanted, atol=1e-3, rtol=0)
+    with pytest.raises(SystemExit):
+        run("fit", *SMALL, begin, "--model.keep_share=2")

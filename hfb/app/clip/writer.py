@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from hfb.app.clip.run import ClipFrame
+from hfb.evaluate.guard import Verdict
 from hfb.evaluate.metrics_of_sequence import MIN_SPEED, states_at_boundaries
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics
-from hfb.evaluate.trust import FitWarning, join_warnings, warnings_of
+from hfb.evaluate.trust import FitWarning, join_warnings, sureness_words, warnings_of
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.metrics.functional.joints import MM_PER_M
 from hfb.refine.fitter import Fitter
@@ -28,12 +29,14 @@ from hfb.report.page import (
     clip_numbers,
     evenly_spread,
     frames_of_photos,
+    sureness_rows,
     view_of_photo,
     warning_rows,
     write_card,
     write_run_page,
 )
 from hfb.report.settings import ReportSettings
+from hfb.report.sureness_file import write_sureness
 from hfb.report.write_sequence import write_sequence
 from hfb.structures import BlurSample, ClipPart
 
@@ -50,6 +53,7 @@ class ClipPhoto:
         begins_window: whether a window ended just before it.
         has_own_start: False where the person was not found and the neighbour's pose was taken.
         warnings: what is wrong with the fit.
+        guard: how far it is to be believed.
         view: what the page shows of it, if it shows it.
     """
 
@@ -60,6 +64,7 @@ class ClipPhoto:
     begins_window: bool
     has_own_start: bool
     warnings: tuple[FitWarning, ...]
+    guard: Verdict
     view: PhotoView | None = None
 
 
@@ -102,6 +107,7 @@ class ClipWriter:
                 frame.begins_window,
                 frame.has_own_start,
                 warnings_of(fitted.evidence, fitted.metrics, guard=fitted.guard),
+                fitted.guard,
                 self._view(frame),
             )
         )
@@ -134,6 +140,7 @@ class ClipWriter:
         with atomic_folder(self.root / "samples" / sample.sample_id) as folder:
             write_sequence(folder, refinements, whole, self.fitter, self.settings)
             write_csv(folder / "per_photo.csv", self.rows())
+            write_sureness(folder, [photo.guard for photo in self.photos])
             if sample.chosen is not None:
                 write_image(folder / PEOPLE_NAME, sample.chosen.picture)
             if self.settings.page:
@@ -149,13 +156,16 @@ class ClipWriter:
         views = [photo.view for photo in self.photos if photo.view is not None]
         told = {
             "seconds": round(time.perf_counter() - self._begin, 1),
-            "numbers": clip_numbers(
-                [photo.metrics for photo in self.photos],
-                whole,
-                views,
-                self.fitter.body.joint_names,
-                self.photos[0].refinement.gap,
-            ),
+            "numbers": [
+                *clip_numbers(
+                    [photo.metrics for photo in self.photos],
+                    whole,
+                    views,
+                    self.fitter.body.joint_names,
+                    self.photos[0].refinement.gap,
+                ),
+                *sureness_rows([photo.guard for photo in self.photos]),
+            ],
             "notes": [],
             "warnings": warning_rows(join_warnings([photo.warnings for photo in self.photos])),
             "per_photo": {"rows": self.rows()},
@@ -174,6 +184,7 @@ class ClipWriter:
                 "has_own_start": str(int(photo.has_own_start)),
                 "reblur_psnr_db": f"{photo.metrics.reblur_psnr_db:.4f}",
                 "matte_iou": f"{photo.metrics.matte_iou:.4f}",
+                "sure": "" if photo.guard.sure is None else f"{photo.guard.sure:.4f}",
                 "gap": "" if photo.refinement.gap is None else f"{photo.refinement.gap.share:.4f}",
                 "jump_from_before_mm": "" if k == 0 else f"{jumps[k - 1][0]:.4f}",
                 "velocity_jump_from_before": (
@@ -220,6 +231,9 @@ class ClipWriter:
             f"  IoU with the matte, mean          {overlap:9.3f}",
             f"  re-blur PSNR, mean                {psnr:9.1f} dB",
         ]
+        words = sureness_words([photo.guard for photo in self.photos])
+        if words is not None:
+            lines.append(f"  how sure: {words}")
         if jumps:
             lines.append(f"  largest jump of a joint           {max(j for j, _ in jumps):9.1f} mm")
         if borders:

@@ -112,7 +112,8 @@ def _check_metrics(metrics: object) -> None:
         if name == "guard":
             _check_guard(value)
             continue
-        values = value.values() if name == "per_joint_mm" and isinstance(value, dict) else [value]
+        is_table = name.endswith("per_joint_mm") and isinstance(value, dict)
+        values = value.values() if is_table else [value]
         if not all(_is_number(entry) for entry in values):
             raise ValueError(f"{name} is no number")
 

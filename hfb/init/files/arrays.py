@@ -35,6 +35,7 @@ _LARGEST = {
     "joint_sigma": MAX_TURN,
     "landmarks": np.inf,
     "landmark_trust": 1.0,
+    "probability": 1.0,
     "K": np.inf,
     "image_size": np.inf,
     "pixel_center": 1.0,
@@ -124,7 +125,7 @@ class EstimateArrays:
                 f"{self.path}: {key} has the shape {stored.shape}, expected {self.num_rows} rows"
             )
         values = stored[row]
-        if key == "score":
+        if key in ("score", "probability"):
             values = values.reshape(-1, 1)
         elif values.ndim == num_axes and (not self._has_hypotheses or key in _PLACES):
             values = values[None]

@@ -11,7 +11,8 @@ Instead of the three, methods that find meshes (METRO) give `vertices` (T, V, 3)
 the body's topology, camera frame, m: the body is registered to them when the file is read.
 
 What a detector saw may be there, too: `landmarks` (T, K, 46), x and y in pixels of the image of 23
-channels (`hfb.init.register.correspondence.CHANNEL_NAMES`), and `landmark_trust` (T, K, 23).
+channels (`hfb.init.register.correspondence.CHANNEL_NAMES`), and `landmark_trust` (T, K, 23); and
+`probability` (T, K), how likely each hypothesis is the one to start from.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def write_estimate(path: str | Path, estimate: InitialEstimate, frame: int = 0) 
     if estimate.landmarks is not None:
         arrays["landmarks"] = _float32(estimate.landmarks.xy.flatten(-2))[None]
         arrays["landmark_trust"] = _float32(estimate.landmarks.trust)[None]
+    if estimate.probability is not None:
+        arrays["probability"] = _float32(estimate.probability)[None]
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return path
@@ -152,6 +155,7 @@ def estimate_at(
         source=arrays.text("source") or arrays.path.name,
         joint_sigma=_joint_sigma(arrays, row, count),
         landmarks=_landmarks(arrays, row, count),
+        probability=_probability(arrays, row, count),
     )
 
 
@@ -169,6 +173,18 @@ def _joint_sigma(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor |
             f"{arrays.path}: joint_sigma of row {row} must be {count} x {NUM_JOINTS} numbers >= 0"
         )
     return torch.from_numpy(sigma[:, :NUM_JOINTS].copy()).float()
+
+
+def _probability(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor | None:
+    """How likely each hypothesis is the one to start from, if the file says so."""
+    if "probability" not in arrays.values:
+        return None
+    values = arrays.hypotheses("probability", row).reshape(-1)
+    if len(values) != count or (values < 0).any():
+        raise InputError(
+            f"{arrays.path}: probability of row {row} must be {count} numbers from 0 to 1"
+        )
+    return torch.from_numpy(values.copy()).float()
 
 
 def _landmarks(arrays: EstimateArrays, row: int, count: int) -> SeenLandmarks | None:

@@ -32,10 +32,12 @@ class Consensus:
     Attributes:
         index: the guess that is nearest to the others.
         share: what each guess contributes to the mean about it; they add up to 1.
+        belief: in each guess, wherever it lies; they add up to 1.
     """
 
     index: int
     share: Float[Tensor, " K"]
+    belief: Float[Tensor, " K"]
 
 
 def find_consensus(
@@ -68,7 +70,7 @@ def find_consensus(
         weight = share * (_REACH_M**2 / (_REACH_M**2 + squared)).square()
         weight = weight / weight.sum()
         middle = (weight[:, None, None] * joints).sum(0)
-    return Consensus(index, weight)
+    return Consensus(index, weight, share)
 
 
 def mean_of(lifted: LiftedStart, share: Float[Tensor, " K"]) -> LiftedStart:

@@ -149,10 +149,29 @@ def mid_exposure_mpjpe(
         >>> mid_exposure_mpjpe(preds, target)
         tensor(50.)
     """
+    return mid_exposure_per_joint(preds, target, root).mean(-1)
+
+
+def mid_exposure_per_joint(
+    preds: Float[Tensor, "*B S J 3"], target: Float[Tensor, "*T S J 3"], root: Root = 0
+) -> Float[Tensor, "*B J"]:
+    """Error of each joint in mm at the middle of the exposure; their mean is `mid_exposure_mpjpe`.
+
+    Args:
+        preds: joints, m.
+        target: true joints, m.
+        root: as in `align_root`.
+
+    Returns:
+        One value a sample and joint, mm: of the middle sub-frame, or the mean over the middle two.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
     check_shapes(preds, target, "joints")
     num = preds.shape[-3]
     middle = slice((num - 1) // 2, num // 2 + 1)
-    return mpjpe(preds[..., middle, :, :], target[..., middle, :, :], root)
+    return per_joint_error(preds[..., middle, :, :], target[..., middle, :, :], root)
 
 
 def pa_mpjpe(

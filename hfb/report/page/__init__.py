@@ -11,7 +11,7 @@ from hfb.report.page.card import (
     sample_card,
     write_card,
 )
-from hfb.report.page.numbers import clip_numbers, warning_rows
+from hfb.report.page.numbers import clip_numbers, sureness_rows, warning_rows
 from hfb.report.page.photo_view import PhotoView, frames_of_photos, view_of_photo
 from hfb.report.page.run_page import PAGE_NAME, write_run_page, write_sample_page
 
@@ -28,6 +28,7 @@ __all__ = [
     "frames_of_photos",
     "read_card",
     "sample_card",
+    "sureness_rows",
     "view_of_photo",
     "warning_rows",
     "write_card",

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from hfb.evaluate.guard import Verdict, joint_sureness
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.trust import FitWarning, explained_share
+from hfb.evaluate.sureness import FAR_MM
+from hfb.evaluate.trust import FitWarning, explained_share, verdicts_of
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.boundaries import Gap
 from hfb.report.page.photo_view import PhotoView
@@ -36,6 +38,8 @@ _REVERSE = (
 )
 _IOU = "fits that explain their photo have 0.55 and more, useless ones up to 0.1"
 _ENOUGH_TIMES = 2
+_LEARNED = "learned from fits of rendered photos whose truth is known"
+_MOST_JOINTS = 4
 
 
 def numbers_of(
@@ -53,6 +57,7 @@ def numbers_of(
     for name, (title, unit, sure) in _METRICS.items():
         if getattr(after, name) is not None:
             rows.append(_row(title, before, after, name, unit, sure))
+    rows += sureness_rows(verdicts_of(result))
     sample, gap = result.item.sample, result.refinement.gap
     rows += [*time_rows(sample, gap), *speed_rows(sample, views, names)]
     rows.append(_camera_row(result.refinement, result.item.camera_is_known))
@@ -82,6 +87,25 @@ def clip_numbers(
         _plain("IoU with the matte, mean", f"{overlap:.2f}", _IOU),
         *time_rows(sample, gap),
         *speed_rows(sample, views, names),
+    ]
+
+
+def sureness_rows(photos: Sequence[Verdict]) -> list[Number]:
+    """How near the truth the result is, by what fits with known truth have taught.
+
+    Args:
+        photos: the verdict on each photo.
+    """
+    found = joint_sureness(photos)
+    if found is None:
+        return []
+    value = f"{100 * found.mean_sure:.0f} %"
+    if len(found.sure) > 1:
+        value += f" ({100 * min(found.sure):.0f} to {100 * max(found.sure):.0f} %)"
+    joints = ", ".join(f"{name} {error:.0f}" for name, error in found.least_sure(_MOST_JOINTS))
+    return [
+        _plain(f"probability that the mean joint error is below {FAR_MM:.0f} mm", value, _LEARNED),
+        _plain("expected joint error", f"{found.expected_mm:.0f} mm", f"least sure, mm: {joints}"),
     ]
 
 

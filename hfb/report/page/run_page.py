@@ -43,6 +43,7 @@ _COLUMNS = (
     "reblur_psnr_db",
     "matte_iou",
     "risk",
+    "sure",
     "seconds",
     "state",
     "warnings",

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -16,7 +17,7 @@ from hfb.init.lift.encoding import encode
 from hfb.init.lift.network import LiftedPose, LiftingNetwork, LiftingSettings
 from hfb.init.lift.turn import facing_share, up_share
 from hfb.losses import weighted_sum
-from hfb.ranges import WEIGHT, check_settings
+from hfb.ranges import SHARE, WEIGHT, check_settings, check_value
 from hfb.structures import BodyParams
 from hfb.training.lifting.batch import LiftingTruth, batch_of
 from hfb.training.lifting.metrics import LiftingMetrics, metrics_of, summarise
@@ -60,6 +61,8 @@ class LiftingModule(TrainingModule):
         checkpoint: a finished network to test or to validate; the shipped one if not given.
         begin_from: a finished network to go on from; parts that it lacks begin anew. None: from
             nothing.
+        keep_share: share of its weights that the finished network keeps. Halfway between a network
+            and what becomes of it on other pairs lies one that is good at both kinds.
     """
 
     def __init__(
@@ -72,12 +75,16 @@ class LiftingModule(TrainingModule):
         output: str = "outputs/lifting",
         checkpoint: str | None = None,
         begin_from: str | None = None,
+        keep_share: float = 0.0,
     ) -> None:
+        check_value("model.keep_share", keep_share, float, SHARE)
         super().__init__(body, lr, weight_decay, output, checkpoint)
         self.network = LiftingNetwork(network)
         self.begin_from = begin_from
+        self.keep_share = keep_share
         if begin_from is not None:
             begin_with(self.network, begin_from)
+        self._begun = {name: value.clone() for name, value in self.network.state_dict().items()}
         if checkpoint is not None:
             load_lifting(checkpoint)  # looked at before pairs are read
         self.loss = loss
@@ -157,6 +164,12 @@ class LiftingModule(TrainingModule):
 
     def on_train_end(self) -> None:
         """Write the finished network, small enough to be shipped."""
+        if self.begin_from is not None and self.keep_share > 0.0:
+            state = self.network.state_dict()
+            for name, value in state.items():
+                state[name] = torch.lerp(value, self._begun[name].to(value), self.keep_share)
+            self.network.load_state_dict(state)
+            self.metrics = {}  # they are those of the network before
         card = {
             "body": self.body.identity.name,
             "parents": list(self.body.parents),

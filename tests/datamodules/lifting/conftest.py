@@ -6,7 +6,7 @@ import torch
 from recordings import make_clip
 
 from datamodules.lifting.outfits import Wardrobe
-from datamodules.lifting.scene import IMAGE_SIZE
+from datamodules.lifting.scene import IMAGE_SIZE, Studio
 from datamodules.lifting.shards import PairMaker, draw_scenes, pair_of, random_roi
 from datamodules.mocap.windows import join_clips
 from hfb.body import load_body
@@ -21,7 +21,7 @@ def maker():
     body = load_body()
     backgrounds = torch.randint(0, 255, (2, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
     frames = join_clips([make_clip("walk", "ann", "train")], 120.0)
-    return PairMaker(frames, ("ann",), body, Wardrobe.of(body), backgrounds, None)
+    return PairMaker(frames, ("ann",), Studio(body, Wardrobe.of(body), backgrounds), None)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_mirrored_pairs_are_those_of_the_mirrored_person(maker, pairs, tmp_path)
     arrays, _ = read_pairs(stored(tmp_path, pairs))
     mirrored = mirrored_pairs(arrays)
     rotmat = rotvec_to_rotmat(mirrored["pose"])
-    joints = maker.body.joints(BodyParams(mirrored["betas"], rotmat, torch.zeros(3, 3)))
+    joints = maker.studio.body.joints(BodyParams(mirrored["betas"], rotmat, torch.zeros(3, 3)))
     wanted = mirrored["joints"] - mirrored["joints"][:, :1]
     # The body itself is a little lopsided.
     torch.testing.assert_close(joints - joints[:, :1], wanted, atol=0.012, rtol=0)

@@ -9,7 +9,7 @@ from hfb.structures import BodyParams
 
 
 def test_the_shadow_lies_at_the_feet_away_from_the_lamp(maker):
-    body = maker.body
+    body = maker.studio.body
     verts = body(BodyParams(torch.zeros(10), torch.eye(3).expand(24, 3, 3), torch.zeros(3))).verts
     verts = (verts - torch.stack([torch.tensor(0.0), verts[:, 1].min(), torch.tensor(0.0)]))[None]
     limits = CameraRange(yaw_deg=(0.0, 0.0), turned_share=0.0, height_m=(1.6, 1.7), roll_deg=0.0)

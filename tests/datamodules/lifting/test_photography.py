@@ -57,3 +57,14 @@ def test_cameras_differ_and_some_are_poor():
     assert any(camera.quality == 0 for camera in drawn)
     assert any(0 < camera.quality < 40 for camera in drawn)
     assert all(0.0 <= camera.saturation < 1.5 for camera in drawn)
+
+
+def test_an_ordinary_camera_has_nothing_but_noise_a_lens_and_jpeg():
+    rng = np.random.default_rng(0)
+    drawn = [TrainingCamera.draw_ordinary(rng) for _ in range(60)]
+    for camera in drawn:
+        assert (camera.scale, camera.sharpening, camera.saturation) == (1.0, 0.0, 1.0)
+        assert camera.tone == ToneCurve()
+        assert camera.codec == ".jpg"
+    assert 30 < sum(camera.quality == 0 for camera in drawn) < 54
+    assert 30 < sum(camera.lens_px == 0 for camera in drawn) < 54

@@ -13,7 +13,7 @@ from hfb.structures import BodyParams, Camera
 def test_the_truth_of_a_pair_is_one_body(maker, pairs):
     rotmat = rotvec_to_rotmat(torch.from_numpy(pairs["pose"]))
     params = BodyParams(torch.from_numpy(pairs["betas"]), rotmat, torch.from_numpy(pairs["transl"]))
-    joints = maker.body.joints(params)
+    joints = maker.studio.body.joints(params)
     torch.testing.assert_close(joints, torch.from_numpy(pairs["joints"]), atol=1e-4, rtol=0)
 
 
@@ -26,7 +26,7 @@ def test_a_turned_crop_holds_the_person(maker):
 
 
 def test_registration_of_perfect_landmarks_comes_near_the_pose(maker):
-    body, table = maker.body, correspondence(maker.body)
+    body, table = maker.studio.body, correspondence(maker.studio.body)
     generator = torch.Generator().manual_seed(3)
     rotmat = rotvec_to_rotmat(0.15 * torch.randn(2, 24, 3, generator=generator))
     rotmat[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))

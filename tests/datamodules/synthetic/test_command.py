@@ -34,7 +34,7 @@ def test_workers_are_counted_on_systems_that_confine_no_process(tmp_path, monkey
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     asked = []
 
-    def make_all(recipe, folder, slots, workers, on_made):
+    def make_all(recipe, folder, slots, workers, *_):
         asked.append(workers)
         return []
 
@@ -70,7 +70,7 @@ def test_help_lists_the_wild_protocol_and_its_ingredients(capsys):
 def test_ingredients_of_the_world_reach_the_recipe(tmp_path, capsys, monkeypatch):
     recipes = []
 
-    def make_all(recipe, folder, slots, workers, on_made):
+    def make_all(recipe, folder, slots, workers, *_):
         recipes.append(recipe.world)
         return []
 

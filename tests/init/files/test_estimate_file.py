@@ -48,6 +48,7 @@ def estimate(generator, body):
             200.0 * torch.rand(3, 23, 2, generator=generator),
             torch.rand(3, 23, generator=generator),
         ),
+        probability=torch.tensor([0.9, 0.1, 0.0]),
     )
 
 
@@ -65,7 +66,7 @@ def written(tmp_path, estimate):
 
 def test_round_trip_keeps_every_hypothesis(written, estimate, body):
     back = read_estimate(written, body, (240, 200))
-    for name in ("betas", "pose_rotmat", "transl", "score", "joint_sigma"):
+    for name in ("betas", "pose_rotmat", "transl", "score", "joint_sigma", "probability"):
         torch.testing.assert_close(getattr(back, name), getattr(estimate, name))
     torch.testing.assert_close(back.landmarks.xy, estimate.landmarks.xy)
     torch.testing.assert_close(back.landmarks.trust, estimate.landmarks.trust)
@@ -94,7 +95,15 @@ def test_files_from_elsewhere_have_one_pose_a_frame(written, tmp_path, body):
     path = changed(
         written,
         tmp_path / "b.npz",
-        drop=("score", "joint_sigma", "landmarks", "landmark_trust", "body_name", "body_sha256"),
+        drop=(
+            "score",
+            "probability",
+            "joint_sigma",
+            "landmarks",
+            "landmark_trust",
+            "body_name",
+            "body_sha256",
+        ),
         poses=np.zeros((4, 72), np.float32),
         trans=np.arange(12, dtype=np.float32).reshape(4, 3),
         betas=np.arange(16, dtype=np.float32),
@@ -119,6 +128,7 @@ def test_amass_file_asks_for_a_camera(written, tmp_path, estimate, body):
         "joint_sigma",
         "landmarks",
         "landmark_trust",
+        "probability",
         "score",
         "surface_model_type",
     )
@@ -198,6 +208,7 @@ def with_vertices(written, target, vertices, **entries):
         "joint_sigma",
         "landmarks",
         "landmark_trust",
+        "probability",
         "score",
         "body_name",
         "body_sha256",

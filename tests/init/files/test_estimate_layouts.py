@@ -161,6 +161,8 @@ MIRRORED[1, 7, 2, 2] = -1.0
         ({"pixel_center": np.array("middle")}, "pixel_center does not hold numbers"),
         ({"image_size": np.array([0, 240])}, "image_size is 0 x 240 px"),
         ({"joint_sigma": np.full((ROWS, 24), -1.0)}, "joint_sigma of row 0 must be 1 x 24"),
+        ({"probability": np.full((ROWS, 1), -1.0)}, "probability of row 0 must be 1 numbers"),
+        ({"probability": np.full((ROWS, 1), 3.0)}, "probability"),
         ({"landmarks": np.zeros((ROWS, 46))}, "lacks landmark_trust: landmarks and"),
         (
             {"landmarks": np.zeros((ROWS, 46)), "landmark_trust": np.zeros((ROWS, 22))},

@@ -118,7 +118,7 @@ def test_the_initialiser_puts_the_agreed_guess_first(body, monkeypatch):
     seen = Lifted(lifted, torch.zeros(3))
     monkeypatch.setattr(initialiser, "_lift", lambda *_: seen)
     camera = Camera(torch.tensor([500.0, 500.0]), torch.tensor([200.0, 240.0]), 480, 400)
-    ordered, pose = initialiser._agree(landmarks, fitted, camera, body)
+    ordered, found = initialiser._agree(landmarks, fitted, camera, body)
     assert [guess.roi[0] for guess in ordered] in ([1.0, 0.0, 2.0], [2.0, 0.0, 1.0])
-    assert len(pose) == 1
-    torch.testing.assert_close(pose.rotmat[0, 0], torch.eye(3), atol=0.05, rtol=0)
+    assert len(found.first) == 1
+    torch.testing.assert_close(found.first.rotmat[0, 0], torch.eye(3), atol=0.05, rtol=0)

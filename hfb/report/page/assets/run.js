@@ -9,6 +9,7 @@ const COLUMNS = [
   ["reblur_psnr_db", "re-blur dB", 1],
   ["matte_iou", "matte IoU", 2],
   ["risk", "risk", 2],
+  ["sure", "sure", 2],
   ["state", "state"],
   ["seconds", "s", 0],
   ["warnings", "warnings"],
