@@ -8,6 +8,7 @@ out, as by the data set's authors.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules.aist import AIST_FPS, AistTruth
 from datamodules.sample_module import SampleDataModule
@@ -191,7 +192,7 @@ class BaistDataModule(SampleDataModule):
         if truth == "aist" and folder is not None:
             self.aist = AistTruth(folder, first_frame, frames_per_blur, exposure_frames)
 
-    def test_dataloader(self) -> DataLoader[Any]:
+    def test_dataloader(self) -> Iterable[Any]:
         """Batches of samples in the order of videos and frames."""
         dataset = BaistDataset(
             self._videos(), self.num_averaged, self.stride, self.aist, self.estimates

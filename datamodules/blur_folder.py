@@ -9,14 +9,15 @@ or 16-bit RGB), `background.png`, optional mattes `alpha_000.png` ..., optional 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules.files.sample_record import (
     RECORD_NAME,
@@ -216,7 +217,7 @@ class BlurFolderDataModule(SampleDataModule):
         if not use_alpha:
             self.dropped["alpha"] = None
 
-    def test_dataloader(self) -> DataLoader[BlurSample]:
+    def test_dataloader(self) -> Iterable[Any]:
         """Batches of samples in the order of their names; those that cannot be read say why."""
         folders = list_samples(Path(self.root) / self.split)[: self.limit]
         names = [sample_name(folder.name) for folder in folders]

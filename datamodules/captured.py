@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import ConcatDataset, DataLoader
+from torch.utils.data import ConcatDataset
 
 from datamodules.example import built_in_example
 from datamodules.files.clip_info import read_clip_info
@@ -196,7 +196,7 @@ class CapturedDataModule(SampleDataModule):
         told = (self.region, self.options["alpha"], self.options["estimate"])
         return all(value is None for value in told)
 
-    def predict_dataloader(self) -> DataLoader[Any]:
+    def predict_dataloader(self) -> Iterable[Any]:
         """One batch: a list of one sample; of a whole clip, a batch a photo, in order.
 
         The photos of a folder come unread, in batches that processes share.
@@ -206,7 +206,7 @@ class CapturedDataModule(SampleDataModule):
         assert self.samples is not None, "setup reads them"
         if isinstance(self.samples, ConcatDataset) and self.trainer and self.trainer.world_size > 1:
             raise InputError("a whole clip is refined by one process: set trainer.devices to 1")
-        return self.loader(self.samples, self.batch_size)
+        return self.loader(self.samples, self.batch_size, ahead=self.folder is not None)
 
     def _find_photos(self, folder: str) -> PhotoFolder:
         given = {"background": self.background, "camera": self.options["camera"]}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules.files.kinds import CLIPS, IMAGES
 from datamodules.files.target import read_target
@@ -94,7 +95,7 @@ class CapturedFolderDataModule(SampleDataModule):
         self.batch_size = batch_size
         self.limit = limit
 
-    def test_dataloader(self) -> DataLoader[Any]:
+    def test_dataloader(self) -> Iterable[Any]:
         """Batches of samples by name; those that cannot be read say why."""
         folders = sorted(path for path in self.root.glob("*") if path.is_dir())[: self.limit]
         if not folders:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -27,8 +27,8 @@ class SampleDataModule(pl.LightningDataModule):
     """
 
     def transfer_batch_to_device(
-        self, batch: list[Sample | BrokenSample], device: torch.device, dataloader_idx: int
-    ) -> list[Sample | BrokenSample]:
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         """Leave full-size photos where they are; only the crops made from them are worked on."""
         return batch
 
@@ -37,14 +37,27 @@ class SampleDataModule(pl.LightningDataModule):
         samples: Samples,
         batch_size: int = 1,
         names: Sequence[str] | None = None,
-    ) -> DataLoader[Any]:
-        """The batches that fall to this process of the run: see `sample_loader`."""
+        ahead: bool | None = None,
+    ) -> Iterable[Any]:
+        """The batches that fall to this process of the run.
+
+        Args:
+            samples: see `sample_loader`.
+            batch_size: see `sample_loader`.
+            names: see `sample_loader`.
+            ahead: whether workers of the module that is run may read and start the next batch;
+                None: in tests.
+        """
         trainer = self.trainer
         if trainer is None:
             return sample_loader(samples, batch_size, names=names)
-        return sample_loader(
+        loader = sample_loader(
             samples, batch_size, trainer.world_size, trainer.global_rank, names=names
         )
+        # Only the module knows how samples are started; it takes plain batches as well.
+        looking_ahead = getattr(trainer.lightning_module, "looking_ahead", None)
+        wanted = trainer.testing if ahead is None else ahead
+        return looking_ahead(loader) if wanted and looking_ahead is not None else loader
 
 
 class BatchDataset(Dataset[list[Sample | BrokenSample]]):

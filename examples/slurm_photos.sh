@@ -1,6 +1,7 @@
 #!/bin/bash
 # A folder of photos on the nodes of a cluster:
 #   sbatch --nodes 2 --ntasks-per-node 8 examples/slurm_photos.sh PHOTOS OUT
+# Each task fits on its processors, and a worker beside it starts the next photo and writes the last one.
 # Submitted again after a time limit or a crash, it goes on where it was.
 #SBATCH --job-name=hfb-photos
 #SBATCH --nodes=1
@@ -19,6 +20,7 @@ export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
 srun python run_hfb.py predict \
   --data.folder "$photos" \
   --output "$out" \
+  --model.workers 1 \
   --trainer.strategy ddp \
   --trainer.num_nodes "$SLURM_JOB_NUM_NODES" \
   --trainer.devices "$SLURM_NTASKS_PER_NODE"

@@ -22,6 +22,7 @@ QUICK = [
     "--model.refine.num_subframes=2",
     '--model.refine.stages=[{"num_steps": 1}, {"num_steps": 1}, {"num_steps": 1}]',
     "--model.show_progress=false",
+    "--model.workers=0",  # tests change what they need in this process
     "--trainer.logger=false",
 ]
 _SMALL = SyntheticSettings(height=96, width=80, num_subframes=8, num_truth=6, supersampling=1)

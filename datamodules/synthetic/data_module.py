@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules.sample_module import SampleDataModule
 from datamodules.synthetic.camera_placement import CameraRange
@@ -130,6 +132,6 @@ class SyntheticDataModule(SampleDataModule):
         )
         self.dataset = SyntheticDataset(self.settings, first_seed, num_samples)
 
-    def test_dataloader(self) -> DataLoader[BlurSample]:
+    def test_dataloader(self) -> Iterable[Any]:
         """Batches of samples as lists; they have their truth with them."""
         return self.loader(self.dataset, self.batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hfb.app.output.result_store import ResultStore
 from hfb.app.pipeline import Pipeline
 from hfb.app.progress import Watch
 from hfb.cli.stopping import raise_if_stopped
@@ -43,67 +44,139 @@ class Outcome:
     digest: str | None = None
 
 
-def evaluate_unread(
-    items: Sequence[UnreadSample],
+@dataclass(frozen=True)
+class Prepared:
+    """A sample of a batch before its fit: started, or what became of it before that.
+
+    Attributes:
+        outcome: where it is known already: the sample is finished, or cannot be used.
+        started: what is to be fitted. A batch is fitted as a whole: finished samples, too.
+        digest: checksum of what the result depends on.
+        source: where the sample comes from, for notes.
+    """
+
+    outcome: Outcome | None = None
+    started: InitialisedSequence | None = None
+    digest: str | None = None
+    source: str | None = None
+
+
+def prepare(
+    batch: Sequence[BlurSample | BrokenSample | UnreadSample | Prepared],
     pipeline: Callable[[], Pipeline],
-    finished: Callable[[str, str], Record | None],
-    watch: Watch | None = None,
-) -> list[Outcome]:
-    """Read and fit those samples that have not been finished yet.
+    store: ResultStore,
+) -> list[Prepared]:
+    """Read and start a batch, unless that has been done.
 
     Args:
-        items: the batch.
-        pipeline: gives the tools of the run; asked when there is something to fit.
-        finished: the record of a sample by its name and the checksum of its files; None: there is
-            none.
-        watch: progress display, callbacks and logger.
+        batch: things of one kind, beside samples those that could not be read.
+        pipeline: gives the tools of the run; asked when there is something to start.
+        store: knows what has been finished.
 
     Returns:
-        One outcome a sample.
+        One a sample.
 
     Raises:
-        AssetNotFoundError: see `evaluate_batch`.
+        AssetNotFoundError: see `start_sample`.
     """
-    outcomes, read = [], []
+    prepared = [item for item in batch if isinstance(item, Prepared)]
+    unread = [item for item in batch if isinstance(item, UnreadSample)]
+    read = [item for item in batch if isinstance(item, BlurSample | BrokenSample)]
+    return [
+        *prepared,
+        *_prepare_unread(unread, pipeline, store),
+        *_prepare_samples(read, pipeline, store),
+    ]
+
+
+def _prepare_unread(
+    items: Sequence[UnreadSample],
+    pipeline: Callable[[], Pipeline],
+    store: ResultStore,
+) -> list[Prepared]:
+    """Read and start those that have not been finished yet."""
+    prepared = []
     for item in items:
         try:
             digest = item.digest()
-            record = finished(item.sample_id, digest)
-            if record is None:
-                read.append((item, digest, item.read()))
-            else:
-                outcomes.append(Outcome(record))
+            record = store.finished(item.sample_id, digest)
+            sample = item.read() if record is None else None
         except SET_UP_FAULTS:
             raise
         except Exception as error:  # damaged files raise all kinds of errors
             raise_if_stopped()
-            outcomes.append(_with_source(unusable(item.sample_id, error, "broken"), item))
-    if read:
-        new = evaluate_batch(pipeline(), [sample for *_, sample in read], ["hfb"], watch)
-        outcomes += [
-            _with_source(replace(outcome, digest=digest), item)
-            for outcome, (item, digest, _) in zip(new, read, strict=True)
-        ]
-    return outcomes
+            outcome = unusable(item.sample_id, error, "broken")
+            prepared.append(Prepared(_with_source(outcome, item.source)))
+            continue
+        if sample is None:
+            prepared.append(Prepared(Outcome(record)))
+            continue
+        prepared.append(start_sample(pipeline(), sample, digest, item.source))
+    return prepared
 
 
-def _with_source(outcome: Outcome, item: UnreadSample) -> Outcome:
-    if outcome.broken is None:
-        return outcome
-    return replace(outcome, broken=replace(outcome.broken, source=item.source))
+def _prepare_samples(
+    batch: Sequence[BlurSample | BrokenSample],
+    pipeline: Callable[[], Pipeline],
+    store: ResultStore,
+) -> list[Prepared]:
+    """Start a batch, unless all of it has been finished; what could not be read comes first."""
+    broken = [Prepared(Outcome(broken=item)) for item in batch if isinstance(item, BrokenSample)]
+    samples = [item for item in batch if isinstance(item, BlurSample)]
+    digests = [store.digest(sample) for sample in samples]
+    records = [
+        store.finished(sample.sample_id, digest)
+        for sample, digest in zip(samples, digests, strict=True)
+    ]
+    kept = [None if record is None else Outcome(record) for record in records]
+    if all(records):
+        return broken + [Prepared(outcome) for outcome in kept]
+    begun = [start_sample(pipeline(), *one) for one in zip(samples, digests, strict=True)]
+    both = zip(begun, kept, strict=True)
+    return broken + [replace(one, outcome=known or one.outcome) for one, known in both]
 
 
-def evaluate_batch(
-    pipeline: Pipeline,
-    samples: Sequence[BlurSample],
-    methods: Sequence[Method],
-    watch: Watch | None = None,
-) -> list[Outcome]:
-    """Run methods on a batch of samples.
+def start_sample(
+    pipeline: Pipeline, sample: BlurSample, digest: str | None = None, source: str | None = None
+) -> Prepared:
+    """Find starting poses and matte of a sample, or why there are none.
 
     Args:
         pipeline: the tools of the run.
-        samples: the batch.
+        sample: has been read.
+        digest: checksum of what its result depends on.
+        source: where it comes from, for notes.
+
+    Raises:
+        AssetNotFoundError: if a model file is missing, and likewise for other faults of the
+            installation, which would make every sample fail.
+    """
+    try:
+        return Prepared(None, pipeline.initialise(sample), digest, source)
+    except SET_UP_FAULTS:
+        raise
+    except Exception as error:
+        raise_if_stopped()
+        return Prepared(_with_source(unusable(sample.sample_id, error), source))
+
+
+def _with_source(outcome: Outcome, source: str | None) -> Outcome:
+    if outcome.broken is None or source is None:
+        return outcome
+    return replace(outcome, broken=replace(outcome.broken, source=source))
+
+
+def evaluate_prepared(
+    prepared: Sequence[Prepared],
+    pipeline: Callable[[], Pipeline],
+    methods: Sequence[Method],
+    watch: Watch | None = None,
+) -> list[Outcome]:
+    """Run methods on a batch that has been started.
+
+    Args:
+        prepared: the batch.
+        pipeline: see `prepare`.
         methods: at least one.
         watch: progress display, callbacks and logger.
 
@@ -111,23 +184,18 @@ def evaluate_batch(
         One outcome a sample.
 
     Raises:
-        AssetNotFoundError: if a model file is missing, and likewise for other faults of the
-            installation, which would make every sample fail.
+        AssetNotFoundError: see `start_sample`.
     """
     outcomes: dict[int, Outcome] = {}
-    started: dict[int, InitialisedSequence] = {}
-    for k, sample in enumerate(samples):
-        try:
-            started[k] = pipeline.initialise(sample)
-        except SET_UP_FAULTS:
-            raise
-        except Exception as error:
-            raise_if_stopped()
-            outcomes[k] = unusable(sample.sample_id, error)
+    started = {k: one.started for k, one in enumerate(prepared) if one.started is not None}
     for is_single in (True, False):
         alike = {k: v for k, v in started.items() if v.is_single == is_single}
-        outcomes |= _run(pipeline, alike, methods, watch)
-    return [outcomes[k] for k in range(len(samples))]
+        if alike:
+            outcomes |= _run(pipeline(), alike, methods, watch)
+    return [
+        one.outcome or replace(_with_source(outcomes[k], one.source), digest=one.digest)
+        for k, one in enumerate(prepared)
+    ]
 
 
 def _run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from hfb.app.ahead import Ahead
 from hfb.app.clip.run import ClipFrame, ClipRun, part_of
-from hfb.app.evaluation import Outcome, evaluate_batch, evaluate_unread
+from hfb.app.evaluation import Outcome, Prepared, evaluate_prepared, prepare
 from hfb.app.output.evaluation_writer import EvaluationWriter
 from hfb.app.output.folder import default_output
 from hfb.app.output.prediction_writer import Prediction, PredictionWriter
@@ -68,6 +69,8 @@ class HfbModule(pl.LightningModule):
         report: which files are written beside those that every result has.
         matting: finds the matte where a sample brings none; our own if None.
             hfb.matte.NetworkMatting runs a network that you have, such as Background Matting V2.
+        workers: of a test and of a folder of photos: processes beside this one that read and start
+            the next batch, and write the last one, while this one is fitted.
     """
 
     def __init__(
@@ -86,9 +89,11 @@ class HfbModule(pl.LightningModule):
         baselines: BaselineSettings | None = None,
         report: ReportSettings = ReportSettings(),  # noqa: B008 - frozen; jsonargparse shows it
         matting: Matting | None = None,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         check_value("model.image_every", image_every, int, (0, 1_000_000_000))
+        check_value("model.workers", workers, int, (0, 4096))
         if not methods or len(set(methods)) < len(methods):
             raise InputError(f"methods {methods}: name at least one, and each once")
         self.baselines = baselines or BaselineSettings()
@@ -110,6 +115,8 @@ class HfbModule(pl.LightningModule):
         self.show_progress = show_progress
         self.report = report
         self.matting = matting
+        self.workers = workers
+        self.ahead = Ahead(workers)
         self.curves = LossCurves()
         self.config_text = ""
         self.num_unusable = 0
@@ -123,18 +130,33 @@ class HfbModule(pl.LightningModule):
     def pipeline(self) -> Pipeline:
         """Body and priors, loaded when first needed so that bad input is reported at once."""
         if self._pipeline is None:
-            self._pipeline = Pipeline.load(
-                self.initialiser,
-                self.refine_settings,
-                self.render_settings,
-                self.body_name,
-                self.pose_prior,
-                self.motion_prior,
-                self.baselines,
-                self.device,
-                self.matting,
-            )
+            self._pipeline = Pipeline.load(**self._tools())
         return self._pipeline
+
+    def _tools(self) -> dict[str, Any]:
+        """What `Pipeline.load` makes the tools of the run from, here and in workers."""
+        return {
+            "initialiser": self.initialiser,
+            "settings": self.refine_settings,
+            "render_settings": self.render_settings,
+            "body_name": self.body_name,
+            "pose_prior": self.pose_prior,
+            "motion_prior": self.motion_prior,
+            "baselines": self.baselines,
+            "device": self.device,
+            "matting": self.matting,
+        }
+
+    def looking_ahead(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """Let workers read and start the batches of a loader, where there are any.
+
+        Args:
+            loader: a `DataLoader` of batches that depend on nothing but their number.
+
+        Returns:
+            The same batches, some as lists of `Prepared`.
+        """
+        return self.ahead.loader(loader, self._tools(), self._opened_store())
 
     def configure_callbacks(self) -> list[pl.Callback]:
         """The display, and the writer of what a test or a prediction finds."""
@@ -144,10 +166,11 @@ class HfbModule(pl.LightningModule):
             root = self.output or default_output("predict", self.config_text)
             self._progress.begin("reading")
             self._store = ResultStore(root, settings=self.report)
-            return [PredictionWriter(self._store, self._progress), self._progress]
+            return [PredictionWriter(self._store, self._progress), self._progress, self.ahead]
         root = self.output or default_output("test", self.config_text)
         self._store = ResultStore(root, self.baselines.inputs(self.methods), self.report)
-        return [EvaluationWriter(self._store, self.table, self._progress), self._progress]
+        writer = EvaluationWriter(self._store, self.table, self._progress)
+        return [writer, self._progress, self.ahead]
 
     def setup(self, stage: str) -> None:
         """Write where the first process of the run writes; share out the processors.
@@ -178,7 +201,7 @@ class HfbModule(pl.LightningModule):
 
     @torch.no_grad()
     def test_step(
-        self, batch: Sequence[BlurSample | BrokenSample], batch_idx: int
+        self, batch: Sequence[BlurSample | BrokenSample | Prepared], batch_idx: int
     ) -> dict[str, list[Outcome]]:
         """Evaluate a batch of samples.
 
@@ -186,24 +209,22 @@ class HfbModule(pl.LightningModule):
         a sample's last digits depend on who else is in its batch.
 
         Args:
-            batch: samples, and what could not be read.
+            batch: samples, and what could not be read; or what a worker has made of them.
             batch_idx: unused.
 
         Returns:
             One outcome a sample, for the writer.
         """
-        store = self._opened_store()
-        outcomes = [Outcome(broken=item) for item in batch if isinstance(item, BrokenSample)]
-        samples = [item for item in batch if isinstance(item, BlurSample)]
-        finished = [store.finished(one.sample_id, store.digest(one)) for one in samples]
-        new: list[Outcome] = [Outcome()] * len(samples)
-        if not all(finished):
-            watch = Watch(callbacks=self._followers())
-            new = evaluate_batch(self.pipeline(), samples, self.methods, watch)
-        for record, outcome in zip(finished, new, strict=True):
-            outcomes.append(outcome if record is None else Outcome(record))
+        outcomes = self._evaluate(batch, self.methods)
         self.metrics.update([o.record for o in outcomes if o.record is not None])
         return {"outcomes": outcomes}
+
+    def _evaluate(self, batch: Sequence[Any], methods: Sequence[Method]) -> list[Outcome]:
+        """Fit what has to be fitted, while workers see to the next batches."""
+        prepared = prepare(batch, self.pipeline, self._opened_store())
+        self.ahead.begin_next(is_new=any(one.started for one in prepared))
+        watch = Watch(callbacks=self._followers())
+        return evaluate_prepared(prepared, self.pipeline, methods, watch)
 
     def on_test_epoch_end(self) -> None:
         """Log the means over the samples of all processes: what `trainer.test` returns."""
@@ -220,22 +241,20 @@ class HfbModule(pl.LightningModule):
 
     @torch.no_grad()
     def predict_step(
-        self, batch: Sequence[BlurSample] | Sequence[UnreadSample], batch_idx: int
+        self, batch: Sequence[BlurSample | UnreadSample | Prepared], batch_idx: int
     ) -> Prediction:
         """Refine a batch of samples, those of a folder's photos that are left, or a clip's next.
 
         Args:
-            batch: samples, photos that have not been read, or one that says of which clip it is.
+            batch: samples, photos unread or prepared by a worker, or one that says of which clip.
             batch_idx: unused.
 
         Returns:
             The results of the samples, or the photos of the clip that are finished with this one;
             a writer puts them on disk.
         """
-        unread = [item for item in batch if isinstance(item, UnreadSample)]
-        if unread:
-            watch, finished = Watch(callbacks=self._followers()), self._opened_store().finished
-            return Prediction(outcomes=evaluate_unread(unread, self.pipeline, finished, watch))
+        if batch and isinstance(batch[0], UnreadSample | Prepared):
+            return Prediction(outcomes=self._evaluate(batch, ["hfb"]))
         samples = [item for item in batch if isinstance(item, BlurSample)]
         if not samples:  # of several processes, this one has nothing left
             return Prediction()

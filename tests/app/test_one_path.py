@@ -9,7 +9,7 @@ import torch
 from evaluation_runs import evaluate, rows_of, small_samples, write_data_set
 
 from datamodules.sample_module import sample_loader
-from hfb.app import evaluation
+from hfb.app.evaluation import evaluate_prepared, start_sample
 from hfb.app.hfb_module import HfbModule
 from hfb.app.pipeline import Pipeline
 from hfb.errors import AssetNotFoundError
@@ -120,7 +120,7 @@ def test_what_cannot_be_read_any_more_enters_no_mean_but_is_not_lost(
     assert run_test(data, out) == 3
     assert json.loads((out / "metrics.json").read_text())["samples"] == 1
     photo.write_bytes(pixels)
-    monkeypatch.setattr(evaluation, "evaluate_batch", None)  # nothing is to be refined again
+    monkeypatch.setattr(Pipeline, "run", None)  # nothing is to be refined again
     assert run_test(data, out) == 0
     assert json.loads((out / "metrics.json").read_text()) == before
 
@@ -145,7 +145,9 @@ def test_the_metrics_of_processes_together_are_those_of_one(samples: list[BlurSa
     from hfb.evaluate.run_metrics import RunMetrics
 
     pipeline = module(Path("unused")).pipeline()
-    records = [outcome.record for outcome in evaluation.evaluate_batch(pipeline, samples, ["hfb"])]
+    prepared = [start_sample(pipeline, sample) for sample in samples]
+    outcomes = evaluate_prepared(prepared, lambda: pipeline, ["hfb"])
+    records = [outcome.record for outcome in outcomes]
     edges = (0.0, 0.3, 0.6)
     one, first, second = (RunMetrics(["hfb"], edges) for _ in range(3))
     one.update(records)

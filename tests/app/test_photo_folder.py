@@ -23,9 +23,9 @@ from photo_folders import (
     write_photos,
 )
 
-from hfb.app import evaluation
 from hfb.app.hfb_cli import MOST_WAITING, HfbCLI
 from hfb.app.output.folder import default_output
+from hfb.app.pipeline import Pipeline
 from hfb.cli.programs import REFINEMENT
 from hfb.evaluate.states import COLUMNS
 from hfb.init import write_estimate
@@ -63,13 +63,13 @@ def predict(photos: Photos, tmp_path: Path) -> Callable[..., int]:
 @pytest.fixture
 def fitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The photos that are fitted, as they are."""
-    evaluate, names = evaluation.evaluate_batch, []
+    run, names = Pipeline.run, []
 
-    def listed(pipeline: object, samples: list, *given: object) -> list:
-        names.extend(sample.sample_id for sample in samples)
-        return evaluate(pipeline, samples, *given)
+    def listed(pipeline: Pipeline, started: list, *given: object) -> list:
+        names.extend(one.sample.sample_id for one in started)
+        return run(pipeline, started, *given)
 
-    monkeypatch.setattr(evaluation, "evaluate_batch", listed)
+    monkeypatch.setattr(Pipeline, "run", listed)
     return names
 
 
@@ -160,8 +160,6 @@ def test_another_configuration_is_refused(
 def test_a_fault_of_the_program_stops_no_other_photo(
     predict: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hfb.app.pipeline import Pipeline
-
     initialise = Pipeline.initialise
 
     def fails(self: Pipeline, sample: object) -> object:

@@ -53,7 +53,7 @@ class EvaluationWriter(RunWriter, pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Write what is new of a batch before the next one begins.
+        """Write what is new of a batch, or what workers have written of the one before.
 
         Args:
             trainer: of the run.
@@ -64,15 +64,25 @@ class EvaluationWriter(RunWriter, pl.Callback):
             dataloader_idx: unused.
         """
         outcomes: list[Outcome] = outputs["outcomes"] if outputs else []
-        for record in self.keep(outcomes, pl_module, trainer.is_global_zero):
-            self._log(record, trainer)
-        if trainer.is_global_zero and any(o.broken or o.results for o in outcomes):
-            self.write_tables()
-            if self.is_due():
-                self.write_page()
-            if trainer.logger is not None:
-                trainer.logger.log_metrics(self._means, len(self.store.records()))
+        kept = self.keep(outcomes, pl_module, trainer.is_global_zero)
+        self._follow(kept, trainer, any(o.broken for o in outcomes))
         self.advance(outcomes, batch_idx + 1, int(trainer.num_test_batches[0]))
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Wait for what workers are still writing."""
+        self._follow(self.kept(pl_module, trainer.is_global_zero), trainer)
+
+    def _follow(self, kept: list[Record], trainer: pl.Trainer, is_new: bool = False) -> None:
+        """Bring log, tables and page up to date."""
+        for record in kept:
+            self._log(record, trainer)
+        if not trainer.is_global_zero or not (kept or is_new):
+            return
+        self.write_tables()
+        if self.is_due():
+            self.write_page()
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(self._means, len(self.store.records()))
 
     def _log(self, record: Record, trainer: pl.Trainer) -> None:
         if not trainer.is_global_zero or trainer.logger is None:

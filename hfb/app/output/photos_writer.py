@@ -62,7 +62,7 @@ class PhotosWriter(RunWriter):
     def take(
         self, outcomes: Sequence[Outcome], trainer: pl.Trainer, module: Any, batch_idx: int
     ) -> None:
-        """Write a batch before the next one begins.
+        """Write a batch, or what workers have written of the one before.
 
         Args:
             outcomes: of its photos.
@@ -70,20 +70,22 @@ class PhotosWriter(RunWriter):
             module: whose fitter draws the results.
             batch_idx: its number.
         """
-        self._num_new += len(self.keep(outcomes, module, trainer.is_global_zero))
-        is_new = any(o.broken or o.results for o in outcomes)
+        kept = self.keep(outcomes, module, trainer.is_global_zero)
+        self._num_new += len(kept)
+        is_new = bool(kept) or any(o.broken for o in outcomes)
         if trainer.is_global_zero and is_new and self.is_due():
             self._write_all()
         self.advance(outcomes, batch_idx + 1, int(trainer.num_predict_batches[0]))
 
-    def finish(self, trainer: pl.Trainer, device: torch.device) -> None:
-        """Wait for all processes; one writes and says what they have done.
+    def finish(self, trainer: pl.Trainer, module: Any) -> None:
+        """Wait for workers and all processes; one writes and says what they have done.
 
         Args:
             trainer: of the run.
-            device: of this process.
+            module: of this process.
         """
-        own = torch.tensor(self._num_new, device=device)
+        self._num_new += len(self.kept(module, trainer.is_global_zero))
+        own = torch.tensor(self._num_new, device=module.device)
         num_new = trainer.strategy.reduce(own, reduce_op="sum")
         if self._names is None or not trainer.is_global_zero:
             return

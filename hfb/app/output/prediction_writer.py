@@ -77,7 +77,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def on_predict_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """When all processes are done with a folder: its table, and how many were of no use."""
-        self.photos.finish(trainer, pl_module.device)
+        self.photos.finish(trainer, pl_module)
         pl_module.num_unusable += self.photos.num_unusable
 
     def write_on_batch_end(

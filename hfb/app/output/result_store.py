@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
 # What decides neither about the samples nor about their results.
 _FREE_OPTIONS = {"trainer", "output", "config", "verbose", "return_predictions"}
-_FREE_MODEL_OPTIONS = {"output", "image_every", "report", "show_progress"}
+_FREE_MODEL_OPTIONS = {"output", "image_every", "report", "show_progress", "workers"}
 
 
 class ResultStore:
@@ -179,8 +179,16 @@ class ResultStore:
                 write_sample_page(folder, rows_of(record))
             (folder / RESULT_NAME).write_text(json.dumps(record, indent=1) + "\n")
         self._clear_unusable(name)
-        self._records[name] = record
+        self.take(record)
         return record
+
+    def take(self, record: Record) -> None:
+        """Remember what has been written, here or by a worker, in place of what was there before.
+
+        Args:
+            record: of the sample.
+        """
+        self._records[record["sample_id"]] = record
 
     def _clear_unusable(self, name: str) -> None:
         (self.root / "unusable" / f"{name}.json").unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,10 +14,12 @@ from hfb.app.output.result_store import ResultStore
 from hfb.app.progress import RunProgress
 from hfb.cli.display import duration
 from hfb.evaluate.records import Record
+from hfb.report.curves import Curves
 from hfb.report.lines import record_line
 from hfb.report.page import write_run_page
 from hfb.structures import BrokenSample
 
+Written = Callable[[], Record | None]
 EVERY_S = 30.0
 """Files about all samples are read now and then, but grow with every batch."""
 
@@ -39,6 +41,7 @@ class RunWriter:
         self._total = 0
         self._is_estimated = False
         self._page_at = -math.inf
+        self._being_written: list[tuple[Outcome, list[Curves], Written]] = []
 
     def begin(self, description: str, total: int) -> None:
         """Begin the bar.
@@ -51,27 +54,61 @@ class RunWriter:
         self.progress.begin(description, total)
 
     def keep(self, outcomes: Sequence[Outcome], module: Any, is_main: bool) -> list[Record]:
-        """Write what is new of a batch before the next one begins.
+        """Write what is new of a batch, or let a worker do it while the next one is fitted.
 
         Args:
             outcomes: of its samples.
-            module: whose fitter draws the results.
+            module: whose fitter draws the results, and whose workers write them.
             is_main: whether this is the process that speaks.
 
         Returns:
-            The records of samples that have been refined just now.
+            The records of samples that have been written: of this batch, or of the one before.
         """
-        records = []
+        records = self.kept(module, is_main)
         for outcome in outcomes:
             if outcome.broken is not None:
                 self._note(outcome.broken)
             elif outcome.results:
-                results, fitter = list(outcome.results), module.pipeline().fitter()
-                curves = module.curves.take(results[0])
-                records.append(self.store.write(results, fitter, curves, outcome.digest))
-                if is_main:
-                    self.progress.print(record_line(records[-1]))
+                curves = module.curves.take(outcome.results[0])
+                given = (list(outcome.results), curves, outcome.digest)
+                being_written = module.ahead.write(*given)
+                if being_written is None:
+                    records.append(self._write(outcome, curves, module, is_main))
+                else:
+                    self._being_written.append((outcome, curves, being_written))
         return records
+
+    def kept(self, module: Any, is_main: bool) -> list[Record]:
+        """Wait for what workers are writing.
+
+        Args:
+            module: see `keep`.
+            is_main: see `keep`.
+
+        Returns:
+            The records.
+        """
+        records = []
+        while self._being_written:
+            outcome, curves, being_written = self._being_written.pop(0)
+            record = being_written()
+            if record is None:
+                record = self._write(outcome, curves, module, is_main)
+            else:
+                self.store.take(record)
+                self._say(record, is_main)
+            records.append(record)
+        return records
+
+    def _write(self, outcome: Outcome, curves: list[Curves], module: Any, is_main: bool) -> Record:
+        fitter = module.pipeline().fitter()
+        record = self.store.write(list(outcome.results), fitter, curves, outcome.digest)
+        self._say(record, is_main)
+        return record
+
+    def _say(self, record: Record, is_main: bool) -> None:
+        if is_main:
+            self.progress.print(record_line(record))
 
     def _note(self, broken: BrokenSample) -> None:
         self.store.write_unusable(broken)
