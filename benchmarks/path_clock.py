@@ -24,7 +24,7 @@ PARTS = {
     "compiling loops": ["numba.core.dispatcher:_FunctionCompiler.compile"],
     "reading": ["datamodules.captured:CapturedDataModule._read"],
     "search": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser.find_landmarks"],
-    "registration": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser._register"],
+    "registration": ["hfb.init.blazepose_initialiser:register_guesses"],
     "lifting": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser._lift"],
     "start, rest": ["hfb.app.pipeline:initialise_frame"],
     "matte": ["hfb.matte.method:OwnMatting.__call__", "hfb.refine.callbacks:MatteRefresh.act"],

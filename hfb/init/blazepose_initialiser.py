@@ -6,7 +6,6 @@ Takes the place of METRO in the paper (section 3.4), whose weights and body mode
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,8 +18,9 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.geometry import default_camera
 from hfb.init.detect.blazepose import BlazePose
+from hfb.init.detect.choice import distinct_guesses
 from hfb.init.detect.crop_matte import coarse_matte, with_matte
-from hfb.init.detect.landmarks import Landmarks, swap_sides
+from hfb.init.detect.landmarks import Landmarks
 from hfb.init.detect.search import search_landmarks
 from hfb.init.initialiser import Initialiser
 from hfb.init.lift.agreement import Agreement, agree
@@ -28,26 +28,16 @@ from hfb.init.lift.checkpoint import fits_body, fits_shape, load_lifting
 from hfb.init.lift.consensus import with_first
 from hfb.init.lift.lift import Lifted, lift_outputs
 from hfb.init.lift.network import LiftingNetwork
+from hfb.init.register.guesses import RegisteredGuesses, register_guesses
 from hfb.init.register.lifted_prior import LiftedStart
 from hfb.init.register.priors import MixtureQuadratic
-from hfb.init.register.registration import (
-    PosePrior,
-    Registration,
-    RegistrationSettings,
-    register_landmarks,
-)
+from hfb.init.register.registration import PosePrior, Registration, RegistrationSettings
 from hfb.matte import foreground_mask, nobody_found
 from hfb.prior import MixturePosePrior
 from hfb.ranges import check_value
 from hfb.structures import Camera, InitialEstimate
 
 _log = logging.getLogger(__name__)
-
-_SWAP_PENALTY = 0.15
-"""Score taken off a side-swapped hypothesis: on sharp images the network is nearly always right."""
-
-_MIN_DISTANCE = 0.04
-"""Mean landmark distance, as a share of the person's extent, from which two guesses differ."""
 
 
 class BlazePoseInitialiser(Initialiser):
@@ -152,7 +142,7 @@ class BlazePoseInitialiser(Initialiser):
         """
         chosen = self._select(guesses, 1)
         # One registration for all: it takes hardly longer for twice as many.
-        plain = _Registered(partial(self._register, camera=camera, body=body))
+        plain = RegisteredGuesses(partial(self._register, camera=camera, body=body))
         plain.add([*guesses, *chosen] if self.lifting else chosen)
         unlifted = self._estimate(chosen, plain.of(chosen), camera, body, source)
         if not self.lifting:
@@ -221,17 +211,7 @@ class BlazePoseInitialiser(Initialiser):
         body: SmplBody,
         lifted: LiftedStart | None = None,
     ) -> Registration:
-        return register_landmarks(
-            _stack([guess.xy for guess in guesses]),
-            _stack([guess.world for guess in guesses]),
-            _stack([guess.visibility for guess in guesses]),
-            camera,
-            body,
-            self.prior,
-            self.settings,
-            spread_px=_stack([_spread(guess) for guess in guesses]),
-            lifted=lifted,
-        )
+        return register_guesses(guesses, camera, body, self.prior, self.settings, lifted)
 
     def _agree(
         self, guesses: list[Landmarks], fitted: Registration, camera: Camera, body: SmplBody
@@ -286,56 +266,11 @@ class BlazePoseInitialiser(Initialiser):
         return self._network
 
     def _select(self, guesses: list[Landmarks], num_ahead: int) -> list[Landmarks]:
-        """Those ahead, the best one's side-swapped twins, then others that differ from all."""
-        best, chosen = guesses[0], guesses[:num_ahead]
-        if self.use_swapped_sides:
-            for legs_only in (False, True):
-                swapped = swap_sides(best, legs_only)
-                chosen.append(replace(swapped, score=best.score - _SWAP_PENALTY))
-        for guess in guesses[num_ahead:]:
-            extent = float(np.ptp(guess.xy, axis=0).max())
-            distances = [np.linalg.norm(guess.xy - c.xy, axis=-1).mean() for c in chosen]
-            if min(distances) > _MIN_DISTANCE * extent and guess.score > 0.5 * best.score:
-                chosen.append(guess)
-        return chosen[: max(self.num_hypotheses, num_ahead)]
-
-
-class _Registered:
-    """Guesses that the body has been fitted to, each once.
-
-    Args:
-        register: fits the body to some guesses.
-    """
-
-    def __init__(self, register: Callable[[list[Landmarks]], Registration]) -> None:
-        self._register = register
-        self._rows: dict[int, Registration] = {}
-        self._guesses: list[Landmarks] = []
-        """Kept, so that no other guess gets the number of one of them."""
-
-    def add(self, guesses: Sequence[Landmarks]) -> None:
-        """Fit the body to those that it has not been fitted to."""
-        new = {id(guess): guess for guess in guesses if id(guess) not in self._rows}
-        if not new:
-            return
-        fitted = self._register(list(new.values()))
-        self._rows |= {key: fitted.index([row]) for row, key in enumerate(new)}
-        self._guesses += new.values()
-
-    def of(self, guesses: Sequence[Landmarks]) -> Registration:
-        """The fits to some guesses that have been added."""
-        return Registration.cat([self._rows[id(guess)] for guess in guesses])
+        most = max(self.num_hypotheses, num_ahead)
+        return distinct_guesses(guesses, num_ahead, self.use_swapped_sides)[:most]
 
 
 def _pixels(image: Float[Tensor, "3 H W"]) -> UInt8[np.ndarray, "H W 3"]:
     """What the networks read."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
-
-
-def _stack(arrays: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays))
-
-
-def _spread(guess: Landmarks) -> np.ndarray:
-    return np.zeros(len(guess.xy)) if guess.spread_px is None else guess.spread_px
