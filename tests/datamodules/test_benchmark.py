@@ -18,7 +18,8 @@ class Maker:
         self.folders: set[Path] = set()
         self.outcome: str = "whole"
 
-    def __call__(self, recipe, folder, slots, workers, on_made) -> list[Made]:
+    def __call__(self, recipe, folder, slots, workers, on_made, expose) -> list[Made]:
+        assert expose is None
         self.workers.append(workers)
         self.folders.add(folder)
         folder.mkdir(parents=True, exist_ok=True)

@@ -34,9 +34,7 @@ def estimate(body) -> InitialEstimate:
 def refined(estimate, **changes) -> Refinement:
     moved = replace(estimate, **changes)
     motion = static_motion(moved.pose_rotmat[0], moved.transl[0], 2)
-    return Refinement(
-        "x", motion, moved.betas[0], torch.zeros(3, 4, 4), moved.camera, 4, "linear", 0.0
-    )
+    return Refinement("x", motion, moved.betas[0], torch.zeros(3, 4, 4), moved.camera, 4, "linear")
 
 
 def measured(estimate, refinement, body):
