@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from functools import partial
@@ -123,6 +125,7 @@ class Ahead(pl.Callback):
         if self._pool is None:
             # Not forked: threads of numba, LiteRT and torch are running.
             context = multiprocessing.get_context("spawn")
+            _keep_tracker_quiet()
             begin = partial(worker.begin, torch.get_num_threads())
             self._pool = ProcessPoolExecutor(self.count, context, begin)
         others = set(multiprocessing.active_children())
@@ -176,6 +179,23 @@ class Ahead(pl.Callback):
         self._processes.clear()
         self._prepared.clear()
         self._written.clear()
+
+
+def _keep_tracker_quiet() -> None:
+    """Python's own cleaner clears what a stopped run leaves behind: nobody need hear of it."""
+    if sys.platform == "win32":  # has none
+        return
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    filters = [before] if before else []
+    os.environ["PYTHONWARNINGS"] = ",".join([*filters, "ignore:resource_tracker"])
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 class _Batches:

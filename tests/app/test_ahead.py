@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -298,3 +299,22 @@ def test_each_process_of_a_run_has_workers(repo: Path, data: Path, tmp_path: Pat
     alone = tmp_path / "alone"
     evaluate(data, alone, "--data.batch_size=1")
     assert (out / "metrics.json").read_bytes() == (alone / "metrics.json").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no cleaner of semaphores")
+def test_what_a_stopped_run_leaves_is_cleared_in_silence(tmp_path: Path) -> None:
+    """Python's cleaner wrote a warning behind the last line of a run that left in a hurry."""
+    script = tmp_path / "leaves.py"
+    script.write_text(
+        "import multiprocessing, os, sys\n"
+        "from hfb.app.ahead import _keep_tracker_quiet\n"
+        "_keep_tracker_quiet()\n"
+        "left = multiprocessing.get_context('spawn').Semaphore()\n"
+        "os._exit('PYTHONWARNINGS' in os.environ)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"}
+    # Until the cleaner has closed its end, too, the pipe stays open.
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
