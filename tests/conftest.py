@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,17 @@ def shared_data() -> Path:
 def _one_torch_thread() -> None:
     """Small tensors: more threads only fight each other on small machines."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_on_a_terminal() -> Iterator[None]:
+    """A suite in the background of a script ignores some, and so would all that it starts."""
+    usual = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    known = {getattr(signal, name): own for name, own in usual.items() if hasattr(signal, name)}
+    before = {number: signal.signal(number, own) for number, own in known.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

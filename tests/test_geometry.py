@@ -21,6 +21,7 @@ from hfb.geometry import (
     project,
     rotation_from_6d,
     rotmat_to_rotvec,
+    rotvec_jacobian,
     rotvec_to_rotmat,
     seen_by,
     upright_rotation,
@@ -247,6 +248,17 @@ def test_gradients_of_rotation_vectors_are_romas_for_matrices_that_stay_rotation
     torch.testing.assert_close(gradient(rotmat_to_rotvec), expected, rtol=1e-5, atol=1e-6)
     few = turn[::3].clone().requires_grad_()
     assert gradcheck(lambda v: rotmat_to_rotvec(rotvec_to_rotmat(v)), few, atol=1e-4)
+
+
+@pytest.mark.parametrize("angle", [1e-7, 5e-3, 0.02, 1.0, 3.0, 3.14])
+def test_derivative_of_the_rotation_vector(angle, generator):
+    direction = torch.nn.functional.normalize(_rotvecs(generator, 5), dim=-1)
+    rotvec, step = angle * direction, _rotvecs(generator, 5)
+    rotmat = rotvec_to_rotmat(rotvec)
+    ahead = rotmat_to_rotvec(rotmat @ rotvec_to_rotmat(1e-6 * step))
+    behind = rotmat_to_rotvec(rotmat @ rotvec_to_rotmat(-1e-6 * step))
+    found = (rotvec_jacobian(rotvec) @ step[..., None])[..., 0]
+    torch.testing.assert_close(found, (ahead - behind) / 2e-6, atol=1e-6, rtol=1e-4)
 
 
 def test_the_cross_matrix_is_the_cross_product(generator):

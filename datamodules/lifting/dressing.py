@@ -122,7 +122,7 @@ def draw_dress(
     covering = draw_covering(points, body, look, mix)
     if not is_painted:
         gloss, shininess = _gloss(points, 0, mix)
-        painted = draw_paint(body, betas, wardrobe, photo, rng)
+        painted = draw_paint(body, wardrobe, photo, rng)
         return replace(painted, covering=covering, gloss=gloss, shininess=shininess)
     topology = topology_of(body, TEXTURE_SIZE)
     extras = draw_extras(points, look.cut, look.hair, mix)
@@ -137,7 +137,6 @@ def draw_dress(
 
 def draw_paint(
     body: SmplBody,
-    betas: Float[Tensor, " K"],
     wardrobe: Wardrobe,
     photo: Float[Tensor, "3 H W"],
     rng: np.random.Generator,
@@ -146,12 +145,10 @@ def draw_paint(
 
     Args:
         body: to be dressed.
-        betas: its shape, which changes nothing.
         wardrobe: clothes that are paint.
         photo: any image, linear RGB: printed cloth is cut from it.
         rng: source of randomness.
     """
-    del betas
     dull = torch.zeros(len(body.template))
     texture = wardrobe.draw(rng, photo)
     return Dress(

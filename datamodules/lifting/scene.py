@@ -132,8 +132,10 @@ def draw_lifting_scene(
         naked.verts[:, ::3] - lift, rotmat[middle, 0, :, 2], size, size, _CAMERAS, rng
     )
     background = _background(studio.backgrounds, rng)
-    draw = draw_paint if is_clean else draw_dress
-    dress = draw(body, betas, studio.wardrobe, background, rng)
+    if is_clean:
+        dress = draw_paint(body, studio.wardrobe, background, rng)
+    else:
+        dress = draw_dress(body, betas, studio.wardrobe, background, rng)
     seconds = subframe_times(len(rotmat)) * ((window[1] - 1) / FRAME_RATE)
     verts = dress.verts(body, params, seconds) - lift
     light, towards = _light(placed, rng)

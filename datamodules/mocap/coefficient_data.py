@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
 from datamodules.mocap.coefficient_pairs import (
     CoefficientPairs,
     PoseErrorSettings,
     make_coefficient_pairs,
 )
-from datamodules.mocap.data_module import MocapDataModule, rank_of, stream_seed
+from datamodules.mocap.data_module import MocapDataModule
 from datamodules.mocap.pairs import CorruptionSettings
 from datamodules.mocap.start_errors import StartErrors, made_up_errors, read_start_errors
 from datamodules.mocap.windows import WindowSettings
 from hfb.errors import InputError
 from hfb.ranges import check_value
-
-_VAL_SEED = 77
 
 
 class CoefficientDataModule(MocapDataModule):
@@ -49,6 +44,8 @@ class CoefficientDataModule(MocapDataModule):
         cache: folder of the fitted windows; the user's cache if not given.
         show_progress: draw a bar while windows are fitted.
     """
+
+    VAL_SEED = 77
 
     def __init__(
         self,
@@ -94,7 +91,6 @@ class CoefficientDataModule(MocapDataModule):
         self.pose_errors = pose_errors
         self.num_motions = num_motions
         self._people: dict[str, StartErrors] = {}
-        self._scale: Tensor | None = None
 
     def people(self, split: str) -> StartErrors:
         """Poses and starts of a split ("train" or "val")."""
@@ -113,73 +109,29 @@ class CoefficientDataModule(MocapDataModule):
         """Training pairs from which sizes are learned, always the same."""
         generator = torch.Generator().manual_seed(self.window_settings.seed)
         rows = torch.randint(len(self.people("train")), (count,), generator=generator)
-        return self.draw("train", rows, self.corruption, generator)
+        return self.pairs_of("train", rows, generator)
 
-    def draw(
-        self,
-        split: str,
-        rows: Tensor,
-        corruption: CorruptionSettings,
-        generator: torch.Generator,
-    ) -> CoefficientPairs:
+    def count(self, split: str) -> int:
+        """People of a split ("train" or "val")."""
+        return len(self.people(split))
+
+    def pairs_of(self, split: str, rows: Tensor, generator: torch.Generator) -> CoefficientPairs:
         """Pairs of some people of a split.
 
         Args:
-            split: "train" or "val".
+            split: "train" or "val"; people to validate on are not mirrored.
             rows: numbers of the people.
-            corruption: faults of motions.
             generator: source of randomness.
         """
-        if self._scale is None:
-            self._scale = self.scale()
+        corruption = self.corruption
+        if split == "val":
+            corruption = replace(corruption, mirror=0.0)
         return make_coefficient_pairs(
             self.people(split),
             rows,
             self.windows(split),
-            self._scale,
+            self.scale(),
             self.window_settings.degree,
             (corruption, self.pose_errors),
             generator,
         )
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Endlessly varied pairs, `steps_per_epoch` batches at a time."""
-        return DataLoader(_CoefficientStream(self, "train"), batch_size=None, num_workers=0)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        """The validation people once, the same at every call."""
-        return DataLoader(_CoefficientStream(self, "val"), batch_size=None, num_workers=0)
-
-
-class _CoefficientStream(IterableDataset):  # type: ignore[type-arg]
-    """Batches of pairs: drawn with replacement for training, in order for validation."""
-
-    def __init__(self, data: CoefficientDataModule, split: str) -> None:
-        self.data, self.split = data, split
-        self.epoch = data.trainer.current_epoch if data.trainer is not None else 0
-        self.length = (
-            data.steps_per_epoch
-            if split == "train"
-            else -(-len(data.people("val")) // data.batch_size)
-        )
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[CoefficientPairs]:
-        data, people = self.data, self.data.people(self.split)
-        is_train = self.split == "train"
-        # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        seed = data.window_settings.seed + _VAL_SEED
-        if is_train:
-            seed = stream_seed(data.window_settings.seed, epoch, rank_of(data.trainer))
-        generator = torch.Generator().manual_seed(seed)
-        settings = data.corruption if is_train else replace(data.corruption, mirror=0.0)
-        for step in range(self.length):
-            if is_train:
-                rows = torch.randint(len(people), (data.batch_size,), generator=generator)
-            else:
-                first = step * data.batch_size
-                rows = torch.arange(first, min(first + data.batch_size, len(people)))
-            yield data.draw(self.split, rows, settings, generator)

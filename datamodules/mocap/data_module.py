@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -22,7 +22,7 @@ from datamodules.mocap.clip import MocapClip
 from datamodules.mocap.files import iterate_mocap, mocap_files
 from datamodules.mocap.frames import Recording, StoredFrames, write_frames
 from datamodules.mocap.packed import MANIFEST_NAME
-from datamodules.mocap.pairs import CorruptionSettings, MotionPairs, make_pairs
+from datamodules.mocap.pairs import CorruptionSettings, make_pairs
 from datamodules.mocap.window_cache import no_cache, read_windows, write_windows
 from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit_windows
 from hfb.assets import cache_dir
@@ -68,6 +68,9 @@ class MocapDataModule(pl.LightningDataModule):
         show_progress: draw a bar while windows are fitted.
     """
 
+    VAL_SEED: ClassVar[int] = 0
+    """Added to the seed of the windows for the validation batches."""
+
     def __init__(
         self,
         path: list[str] | str,
@@ -99,6 +102,7 @@ class MocapDataModule(pl.LightningDataModule):
         self.cache = Path(cache) if cache else cache_dir() / "mocap"
         self.show_progress = show_progress
         self._windows: dict[str, Windows] = {}
+        self._scale: Tensor | None = None
 
     def prepare_data(self) -> None:
         """Fit the windows that are not in the cache yet."""
@@ -126,24 +130,37 @@ class MocapDataModule(pl.LightningDataModule):
 
         Floored at a hundredth of the order's mean, since some joints never move in some captures.
         """
-        size = self.windows("train").coeffs.square().mean((0, 3)).sqrt()
-        return size.clamp(min=1e-4).maximum(0.05 * size.mean(1, keepdim=True))
+        if self._scale is None:
+            size = self.windows("train").coeffs.square().mean((0, 3)).sqrt()
+            self._scale = size.clamp(min=1e-4).maximum(0.05 * size.mean(1, keepdim=True))
+        return self._scale
+
+    def count(self, split: str) -> int:
+        """Of what pairs are made of, in a split ("train" or "val")."""
+        return len(self.windows(split))
+
+    def pairs_of(self, split: str, rows: Tensor, generator: torch.Generator) -> Any:
+        """A batch.
+
+        Args:
+            split: "train": faults at random; "val": one chain played backwards as the only fault.
+            rows: numbers below `count`.
+            generator: source of randomness.
+        """
+        settings = self.corruption if split == "train" else PLAIN
+        return make_pairs(self.windows(split).select(rows), self.scale(), settings, generator)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Endlessly varied pairs, `steps_per_epoch` batches at a time."""
-        return DataLoader(self._pairs("train"), batch_size=None, num_workers=0)
+        return DataLoader(_PairStream(self, "train"), batch_size=None, num_workers=0)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """All validation windows once, the same at every call."""
-        return DataLoader(self._pairs("val"), batch_size=None, num_workers=0)
+        """All that is there to validate on once, the same at every call."""
+        return DataLoader(_PairStream(self, "val"), batch_size=None, num_workers=0)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """The validation windows: subjects that were never trained on."""
         return self.val_dataloader()
-
-    def _pairs(self, split: str) -> _PairStream:
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return _PairStream(self, split, epoch)
 
     def _file_of(self, split: _Split) -> Path:
         return self.cache / f"{split.name}-{self._fingerprint(split)}.npz"
@@ -247,34 +264,31 @@ def rank_of(trainer: pl.Trainer | None) -> int:
 class _PairStream(IterableDataset):  # type: ignore[type-arg]
     """Batches of pairs: drawn with replacement for training, in order for validation."""
 
-    def __init__(self, data: MocapDataModule, split: str, epoch: int) -> None:
-        self.data, self.split, self.epoch = data, split, epoch
+    def __init__(self, data: MocapDataModule, split: str) -> None:
+        self.data, self.split = data, split
+        self.epoch = data.trainer.current_epoch if data.trainer is not None else 0
         self.length = (
-            data.steps_per_epoch
-            if split == "train"
-            else -(-len(data.windows("val")) // data.batch_size)
+            data.steps_per_epoch if split == "train" else -(-data.count("val") // data.batch_size)
         )
 
     def __len__(self) -> int:
         return self.length
 
-    def __iter__(self) -> Iterator[MotionPairs]:
-        data, windows, scale = self.data, self.data.windows(self.split), self.data.scale()
-        is_train = self.split == "train"
+    def __iter__(self) -> Iterator[Any]:
+        data, count = self.data, self.data.count(self.split)
         # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
         epoch, self.epoch = self.epoch, self.epoch + 1
         seed = data.window_settings.seed
-        if is_train:
-            seed = stream_seed(seed, epoch, rank_of(data.trainer))
+        is_train = self.split == "train"
+        seed = stream_seed(seed, epoch, rank_of(data.trainer)) if is_train else seed + data.VAL_SEED
         generator = torch.Generator().manual_seed(seed)
-        settings = data.corruption if is_train else PLAIN
         for step in range(self.length):
             if is_train:
-                index = torch.randint(len(windows), (data.batch_size,), generator=generator)
+                rows = torch.randint(count, (data.batch_size,), generator=generator)
             else:
                 first = step * data.batch_size
-                index = torch.arange(first, min(first + data.batch_size, len(windows)))
-            yield make_pairs(windows.select(index), scale, settings, generator)
+                rows = torch.arange(first, min(first + data.batch_size, count))
+            yield data.pairs_of(self.split, rows, generator)
 
 
 PLAIN = CorruptionSettings(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from hfb.errors import HfbError, InputError
 from hfb.export import atomic_write, write_image
 from hfb.files.images import read_image
 from hfb.formation import linear_to_srgb
+from hfb.processors import one_torch_thread
 
 RECIPE_NAME = "recipe.json"
 PREVIEW_NAME = "preview.png"
@@ -102,7 +102,7 @@ def make_slot(recipe: Recipe, folder: Path, slot: Slot, expose: Exposer | None =
     if finished is not None:
         return Made(slot, finished, f"{finished.name}: was there already", is_new=False)
     try:
-        with _one_thread():
+        with one_torch_thread():
             scene = _scene_of(recipe, slot, expose)
     except HfbError as error:
         return Made(slot, None, "", fault=str(error))
@@ -283,14 +283,3 @@ def write_sheets(folder: Path, made: list[Made], recipe: Recipe) -> list[Path]:
         write_image(folder / name, torch.cat(padded, dim=-2))
         sheets.append(folder / name)
     return sheets
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums in a fixed order, whatever the number of processors; workers do not fight for them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -19,6 +19,7 @@ from hfb.geometry.rotations import (
     quat_xyzw_to_rotmat,
     rotation_from_6d,
     rotmat_to_rotvec,
+    rotvec_jacobian,
     rotvec_to_rotmat,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "quat_xyzw_to_rotmat",
     "rotation_from_6d",
     "rotmat_to_rotvec",
+    "rotvec_jacobian",
     "rotvec_to_rotmat",
     "seen_by",
     "upright_rotation",

@@ -14,6 +14,7 @@ from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion
 from hfb.motion.polynomial import channels_of, directed, time_powers
 from hfb.motion.tracks import NUM_TRACKS
+from hfb.prior.layers import perceptron
 from hfb.ranges import DROPOUT, NETWORK_WIDTH, Range, check_settings
 
 # Beginning, middle and end of the exposure: what the coefficients mean is shown at these times.
@@ -100,8 +101,9 @@ class CoefficientPrior(nn.Module):
         self.register_buffer("scale", torch.ones(shape) if scale is None else scale.clone())
         # C itself; for each time turns of the joints, the root's matrix, and the place.
         num_inputs = shape.numel() + len(_TIMES) * (3 * (NUM_TRACKS - 2) + 9 + 4)
-        self.discriminator = _perceptron(num_inputs, shape.numel(), settings)
-        self.generator = _perceptron(num_inputs + shape.numel(), shape.numel(), settings)
+        size = (settings.width, settings.num_layers, settings.dropout)
+        self.discriminator = perceptron(num_inputs, shape.numel(), *size)
+        self.generator = perceptron(num_inputs + shape.numel(), shape.numel(), *size)
 
     def forward(self, coeffs: Float[Tensor, "*B D1 K 4"]) -> Judgement:
         """D and G of coefficients of the prior's own degree."""
@@ -172,16 +174,3 @@ class CoefficientPrior(nn.Module):
             (distance / _USUAL_DISTANCE_M).log().flatten(-2),
         ]
         return torch.cat(parts, -1)
-
-
-def _perceptron(
-    num_inputs: int, num_outputs: int, settings: CoefficientPriorSettings
-) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for size in [num_inputs] + [settings.width] * (settings.num_layers - 1):
-        layers += [nn.Linear(size, settings.width), nn.GELU(), nn.Dropout(settings.dropout)]
-    last = nn.Linear(settings.width, num_outputs)
-    # Starts near "nothing is known, keep what there is".
-    nn.init.normal_(last.weight, std=0.1 / settings.width**0.5)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(*layers, last)

@@ -13,6 +13,7 @@ from hfb.motion.polynomial import channels_of
 from hfb.motion.tracks import NUM_TRACKS, ancestor_matrix, reversal_signs
 from hfb.prior.heading import CanonicalMotion, canonical_motion
 from hfb.prior.kinematics import LimbKinematics, LimbMotion
+from hfb.prior.layers import perceptron
 from hfb.prior.patterns import ChainReversalClassifier, MotionPriorSettings
 from hfb.skeleton import NUM_JOINTS
 
@@ -93,10 +94,11 @@ class MotionPrior(nn.Module):
         self.register_buffer("ancestors", ancestor_matrix().T, persistent=False)
         self.kinematics = LimbKinematics()
         self.patterns = ChainReversalClassifier(settings, self.channels, num_pose)
-        self.discriminator = _perceptron(num_inputs, num_entries, settings)
+        size = (settings.width, settings.num_layers, settings.dropout)
+        self.discriminator = perceptron(num_inputs, num_entries, *size)
         num_outputs = num_entries * (1 + self.channels)
-        self.generator = _perceptron(num_inputs + num_entries, num_outputs, settings)
-        self.expectation = _perceptron(num_pose, NUM_TRACKS * self.channels, settings)
+        self.generator = perceptron(num_inputs + num_entries, num_outputs, *size)
+        self.expectation = perceptron(num_pose, NUM_TRACKS * self.channels, *size)
 
     def discriminate(self, canonical: CanonicalMotion) -> Float[Tensor, "*B D K"]:
         """D(C): logit of each entry being wrong."""
@@ -242,14 +244,3 @@ def correction_size(
 ) -> Float[Tensor, "*B"]:
     """L1 distance of eq. (10)."""
     return (corrected - canonical.coeffs).abs().sum((-3, -2, -1))
-
-
-def _perceptron(num_inputs: int, num_outputs: int, settings: MotionPriorSettings) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for size in [num_inputs] + [settings.width] * (settings.num_layers - 1):
-        layers += [nn.Linear(size, settings.width), nn.GELU(), nn.Dropout(settings.dropout)]
-    last = nn.Linear(settings.width, num_outputs)
-    # Starts near "nothing is known, keep what there is".
-    nn.init.normal_(last.weight, std=0.1 / settings.width**0.5)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(*layers, last)

@@ -63,6 +63,15 @@ class TrainingModule(pl.LightningModule):
             with atomic_write(self.output / "config.yaml") as part:
                 part.write_text(self.config_text, encoding="utf-8")
 
+    def card(self) -> dict[str, Any]:
+        """What is told of the making of a finished network."""
+        return {
+            "body": self.body.identity.name,
+            "parents": list(self.body.parents),
+            "steps": self.global_step,
+            "figures": self.metrics,
+        }
+
     def adamw(self, network: nn.Module, factor: Callable[[float], float]) -> dict[str, Any]:
         """AdamW whose learning rate follows the progress of the run.
 

@@ -38,18 +38,6 @@ WRITING = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _signals_as_on_a_terminal():
-    """A suite in the background of a script ignores some, and so would all that it starts."""
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 class Program:
     """A program that has begun its work."""
 

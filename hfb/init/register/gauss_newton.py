@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hfb.geometry import cross_matrix, rotmat_to_rotvec, rotvec_to_rotmat
+from hfb.geometry import rotvec_to_rotmat
 
 
 @dataclass(frozen=True)
@@ -136,19 +136,3 @@ def block_diagonal(blocks: Float[Tensor, "K J 3 3"]) -> Float[Tensor, "K J3 J3"]
     whole = blocks.new_zeros(num_bodies, num_blocks, 3, num_blocks, 3)
     whole.diagonal(dim1=1, dim2=3).copy_(blocks.permute(0, 2, 3, 1))
     return whole.flatten(3, 4).flatten(1, 2)
-
-
-def rotvec_and_jacobian(
-    rotmat: Float[Tensor, "*B 3 3"],
-) -> tuple[Float[Tensor, "*B 3"], Float[Tensor, "*B 3 3"]]:
-    """Rotation vector and its derivative by a step: d log(R·exp(delta)) / d delta.
-
-    Args:
-        rotmat: rotations by less than half a turn.
-    """
-    rotvec = rotmat_to_rotvec(rotmat)
-    angle = rotvec.norm(dim=-1)[..., None, None].clamp(1e-4, 3.1)
-    cross = cross_matrix(rotvec)
-    factor = 1 / angle**2 - (1 + angle.cos()) / (2 * angle * angle.sin())
-    identity = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)
-    return rotvec, identity + 0.5 * cross + factor * (cross @ cross)

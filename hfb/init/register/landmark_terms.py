@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.geometry import rotmat_to_rotvec, rotvec_jacobian
 from hfb.init.register.gauss_newton import (
     BodyState,
     Quadratic,
     block_diagonal,
     robust_quadratic,
-    rotvec_and_jacobian,
 )
 from hfb.init.register.priors import PosePrior
 
@@ -111,7 +111,8 @@ def prior_term(
     """
     num_bodies, num_joints = state.rotmat.shape[:2]
     num_pose, num_betas = 3 * num_joints, state.betas.shape[1]
-    rotvec, by_step = rotvec_and_jacobian(state.rotmat[:, 1:])
+    rotvec = rotmat_to_rotvec(state.rotmat[:, 1:])
+    by_step = rotvec_jacobian(rotvec)
     cost, gradient, hessian = prior.quadratic(rotvec.flatten(1))
     chain = block_diagonal(by_step)
     size = num_pose + num_betas + 3

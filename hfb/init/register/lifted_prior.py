@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.geometry import rotmat_to_rotvec, rotvec_jacobian
 from hfb.init.register.gauss_newton import (
     BodyState,
     Quadratic,
     block_diagonal,
-    rotvec_and_jacobian,
 )
 
 
@@ -47,7 +47,8 @@ def lifted_term(state: BodyState, lifted: LiftedStart, weight: float, scale: flo
     """
     num_bodies, num_joints = state.rotmat.shape[:2]
     target = lifted.rotmat.to(state.rotmat)
-    residual, by_step = rotvec_and_jacobian(target.mT @ state.rotmat)
+    residual = rotmat_to_rotvec(target.mT @ state.rotmat)
+    by_step = rotvec_jacobian(residual)
     stiffness = 1.0 / lifted.angle_sigma.to(residual)
     residual, by_step = residual * stiffness[..., None], by_step * stiffness[..., None, None]
     squared = residual.square().sum(-1)

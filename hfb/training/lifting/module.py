@@ -170,13 +170,8 @@ class LiftingModule(TrainingModule):
                 state[name] = torch.lerp(value, self._begun[name].to(value), self.keep_share)
             self.network.load_state_dict(state)
             self.metrics = {}  # they are those of the network before
-        card = {
-            "body": self.body.identity.name,
-            "parents": list(self.body.parents),
-            "steps": self.global_step,
-            "figures": self.metrics,
-        }
-        save_lifting(self.network, self.output / LIFTING_FILE, card)
+        if self.trainer.is_global_zero:
+            save_lifting(self.network, self.output / LIFTING_FILE, self.card())
 
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle."""

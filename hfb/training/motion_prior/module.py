@@ -24,7 +24,6 @@ from hfb.prior import (
 )
 from hfb.prior.motion_file import MOTION_PRIOR_FILE
 from hfb.ranges import WEIGHT, Range, check_settings, check_value
-from hfb.skeleton import SMPL_PARENTS
 from hfb.training.module import TrainingModule
 from hfb.training.motion_prior.evaluation import (
     WindowMetrics,
@@ -256,13 +255,7 @@ class AmpModule(TrainingModule):
 
     def on_train_end(self) -> None:
         """Write the finished prior, small enough to be shipped."""
-        card = {
-            "body": self.body.identity.name,
-            "parents": list(self.body.parents or SMPL_PARENTS),
-            "loss": asdict(self.loss),
-            "steps": self.global_step,
-            "figures": self.metrics,
-        }
+        card = {**self.card(), "loss": asdict(self.loss)}
         if self.trainer.is_global_zero:
             save_motion_prior(self.prior, self.output / MOTION_PRIOR_FILE, card)
 

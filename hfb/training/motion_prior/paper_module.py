@@ -22,7 +22,6 @@ from hfb.prior import (
 )
 from hfb.prior.motion_file import PAPER_PRIOR_FILE
 from hfb.ranges import WEIGHT, check_settings
-from hfb.skeleton import SMPL_PARENTS
 from hfb.training.module import TrainingModule
 from hfb.training.motion_prior.evaluation import auroc, joints_of
 from hfb.training.motion_prior.module import one_cycle
@@ -225,13 +224,7 @@ class PaperAmpModule(TrainingModule):
 
     def on_train_end(self) -> None:
         """Write the finished prior, small enough to be shipped."""
-        card = {
-            "body": self.body.identity.name,
-            "parents": list(self.body.parents or SMPL_PARENTS),
-            "loss": asdict(self.terms),
-            "steps": self.global_step,
-            "figures": self.metrics,
-        }
+        card = {**self.card(), "loss": asdict(self.terms)}
         if self.trainer.is_global_zero:
             save_coefficient_prior(self.prior, self.output / PAPER_PRIOR_FILE, card)
 

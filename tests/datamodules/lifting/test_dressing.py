@@ -59,7 +59,7 @@ def test_what_faces_the_lamp_is_brighter(maker):
 def test_paint_changes_no_shape_and_does_not_shine(maker):
     body, photo = maker.studio.body, torch.rand(3, 64, 64)
     rng = np.random.default_rng(0)
-    dress = draw_paint(body, torch.zeros(10), maker.studio.wardrobe, photo, rng)
+    dress = draw_paint(body, maker.studio.wardrobe, photo, rng)
     params = BodyParams(torch.zeros(1, 10), torch.eye(3).expand(3, 24, 3, 3), torch.zeros(3, 3))
     torch.testing.assert_close(dress.verts(body, params, TIMES), body(params).verts)
     assert float(dress.gloss.max()) == 0.0

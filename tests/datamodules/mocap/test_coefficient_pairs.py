@@ -82,8 +82,8 @@ def test_wrong_ones_have_the_poses_of_starts_and_right_ones_the_truth(tmp_path):
         show_progress=False,
     )
     people = data.people("train")
-    still = replace(data.corruption, mirror=0.0)
-    pairs = data.draw("train", torch.arange(60), still, torch.Generator().manual_seed(0))
+    data.corruption = replace(data.corruption, mirror=0.0)
+    pairs = data.pairs_of("train", torch.arange(60), torch.Generator().manual_seed(0))
     rest = PolynomialMotion(torch.zeros(60, 1, 25, 3), people.start_rotmat, people.transl)
     assert _apart(_as_motion(pairs.corrupted), rest)[0] < 1e-3
     middle = evaluate(_as_motion(pairs.coeffs), torch.tensor([0.5]))[0][:, 0]

@@ -9,7 +9,7 @@ from hfb.geometry import default_camera, project, rotvec_to_rotmat
 from hfb.init import RegistrationSettings, register_landmarks, register_vertices
 from hfb.init.register.bone_ik import best_rotation
 from hfb.init.register.correspondence import CHANNEL_NAMES, correspondence
-from hfb.init.register.gauss_newton import BodyState, robust_quadratic, rotvec_and_jacobian, solve
+from hfb.init.register.gauss_newton import BodyState, robust_quadratic, solve
 from hfb.init.register.priors import JointLimits, MixtureQuadratic
 from hfb.init.register.registration import place_points
 from hfb.init.register.sparse_body import SparseBody
@@ -96,18 +96,6 @@ def test_sparse_body_derivatives(body, sparse, generator):
     exact = torch.einsum("kpcd,kd->kpc", posed.by_rotation, step.flatten(1))
     exact = exact + torch.einsum("kpcs,ks->kpc", posed.by_betas, betas)
     torch.testing.assert_close(exact, numeric, atol=1e-7, rtol=1e-6)
-
-
-def test_derivative_of_the_rotation_vector(generator):
-    rotvec = torch.randn(5, 3, generator=generator, dtype=torch.float64)
-    rotmat = rotvec_to_rotmat(rotvec)
-    step = torch.randn(5, 3, generator=generator, dtype=torch.float64)
-    found, by_step = rotvec_and_jacobian(rotmat)
-    torch.testing.assert_close(found, rotvec)
-    ahead, _ = rotvec_and_jacobian(rotmat @ rotvec_to_rotmat(1e-6 * step))
-    behind, _ = rotvec_and_jacobian(rotmat @ rotvec_to_rotmat(-1e-6 * step))
-    numeric = (ahead - behind) / 2e-6
-    torch.testing.assert_close((by_step @ step[..., None])[..., 0], numeric, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["limits", "mixture"])
