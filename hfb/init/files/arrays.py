@@ -35,7 +35,7 @@ _LARGEST = {
     "joint_sigma": MAX_TURN,
     "landmarks": np.inf,
     "landmark_trust": 1.0,
-    "probability": 1.0,
+    "probability": 1.0 + 1e-5,  # what adds up to 1 in single precision
     "K": np.inf,
     "image_size": np.inf,
     "pixel_center": 1.0,

@@ -184,7 +184,7 @@ def _probability(arrays: EstimateArrays, row: int, count: int) -> torch.Tensor |
         raise InputError(
             f"{arrays.path}: probability of row {row} must be {count} numbers from 0 to 1"
         )
-    return torch.from_numpy(values.copy()).float()
+    return torch.from_numpy(values.clip(max=1.0)).float()
 
 
 def _landmarks(arrays: EstimateArrays, row: int, count: int) -> SeenLandmarks | None:

@@ -67,7 +67,8 @@ def agree(seen: Lifted, guesses: Sequence[Landmarks], body: SmplBody) -> Agreeme
     ahead = [found.index, *(k for k, _ in others if k != found.index)]
     belief = [groups[0][1], *(belief for k, belief in others if k != found.index)]
     order = (*ahead, *(k for k in range(len(guesses)) if k not in ahead))
-    return Agreement(order, first, torch.tensor(belief))
+    # Shares that add up to 1 do so within rounding only.
+    return Agreement(order, first, torch.tensor(belief).clamp(max=1.0))
 
 
 def _joints(lifted: LiftedStart, body: SmplBody) -> Float[Tensor, "K J 3"]:

@@ -298,3 +298,11 @@ def test_truncated_and_foreign_files(written, tmp_path, body):
         with pytest.raises(InputError, match=message) as caught:
             read_estimate(path, body)
         assert "\n" not in str(caught.value)
+
+
+def test_a_probability_of_one_may_be_rounded(written, tmp_path, body):
+    rounded = np.array([[np.nextafter(np.float32(1.0), np.float32(2.0)), 0.0, 0.0]])
+    back = read_estimate(
+        changed(written, tmp_path / "b.npz", probability=rounded), body, (240, 200)
+    )
+    assert back.probability.tolist() == [1.0, 0.0, 0.0]

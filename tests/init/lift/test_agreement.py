@@ -56,3 +56,12 @@ def test_where_all_agree_or_others_are_unlikely_one_start_is_tried(body):
         found = agree(lifted(turns), guesses(scores), body)
         assert len(found.belief) == 1
         assert found.order[0] != 1
+
+
+def test_a_belief_is_a_probability_whatever_rounding_makes_of_its_sum(body):
+    """Sums of shares came out above 1, and a file with such a start was refused when read again."""
+    for count in range(2, 40):
+        near = (0.001 * torch.arange(count)).tolist()
+        scores = (1.0 - 0.001 * torch.arange(count)).tolist()
+        found = agree(lifted(near), guesses(scores), body)
+        assert 0.99 < float(found.belief[0]) <= 1.0
