@@ -27,7 +27,7 @@ from hfb.app.configured import configured_model
 from hfb.app.given import sample_of
 from hfb.app.pipeline import Pipeline
 from hfb.errors import HfbError
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust.warnings import warnings_of_result
 from hfb.files.images import read_image
 from hfb.formation import linear_to_srgb, srgb_to_linear
 from hfb.structures import BlurSample

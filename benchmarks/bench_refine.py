@@ -33,9 +33,9 @@ from hfb.losses import texel_pairs
 from hfb.motion import PolynomialMotion, evaluate, static_motion, subframe_times
 from hfb.prior import MixturePosePrior, load_motion_prior
 from hfb.refine import Fitter, RefineModule, RefineProblem, RefineSettings, join_problems
-from hfb.refine.coarse import coarser
-from hfb.refine.energy import Context
-from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.objective.coarse import coarser
+from hfb.refine.objective.energy import Context
+from hfb.refine.objective.motion_energy import MotionEnergy
 from hfb.render import RenderSettings, render_exposure
 from hfb.structures import BodyParams, Camera, Mesh
 

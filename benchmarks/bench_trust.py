@@ -30,7 +30,7 @@ from hfb.app.configured import configured_model
 from hfb.cli.display import Display
 from hfb.errors import HfbError, InputError
 from hfb.evaluate.records import record_of
-from hfb.evaluate.sureness import (
+from hfb.evaluate.trust.sureness import (
     FAR_MM,
     JOINT_SIGN_NAMES,
     SIGN_NAMES,

@@ -40,7 +40,7 @@ from hfb.app.pipeline import Pipeline
 from hfb.cli.display import Display
 from hfb.errors import HfbError, InputError
 from hfb.evaluate.records import digest_of, guard_of
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust.warnings import warnings_of_result
 from hfb.export import atomic_write
 from hfb.init import write_estimate
 

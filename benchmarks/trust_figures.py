@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from trust_records import Fitted
 
-from hfb.evaluate.sureness import FAR_MM, expected_mm
+from hfb.evaluate.trust.sureness import FAR_MM, expected_mm
 from hfb.export import write_image
 
 _SIZE, _MARGIN = 480, 58

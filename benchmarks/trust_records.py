@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hfb.errors import InputError
-from hfb.evaluate.signs import Signs
-from hfb.evaluate.sureness import FAR_MM, Sureness, sureness_of
+from hfb.evaluate.trust.signs import Signs
+from hfb.evaluate.trust.sureness import FAR_MM, Sureness, sureness_of
 
 MaybeNumber = float | None
 _ERROR = "mpjpe_best_direction_mm"

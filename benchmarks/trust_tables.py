@@ -10,7 +10,7 @@ import torch
 from trust_records import Fitted
 
 from hfb.errors import InputError
-from hfb.evaluate.sureness import FAR_MM, expected_mm
+from hfb.evaluate.trust.sureness import FAR_MM, expected_mm
 from hfb.metrics import FailureRanking, Ranking
 
 _BINS = (0.05, 0.4, 0.7, 1.2)

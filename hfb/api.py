@@ -19,9 +19,9 @@ from hfb.app.pipeline import Pipeline
 from hfb.app.progress import FitProgress, RunProgress, Watch
 from hfb.body import SmplBody
 from hfb.errors import InputError
-from hfb.evaluate.guard import joint_sureness
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import verdicts_of, warnings_of_result
+from hfb.evaluate.trust.guard import joint_sureness
+from hfb.evaluate.trust.warnings import verdicts_of, warnings_of_result
 from hfb.refine.result import Refinement, sharp_subframes
 from hfb.report.curves import Curves, LossCurves
 from hfb.report.settings import ReportSettings

@@ -18,7 +18,7 @@ from hfb.cli.parser import find_config, one_line
 from hfb.cli.safe_yaml import read_config_text
 from hfb.errors import InputError
 from hfb.init import Initialiser
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 
 DEFAULTS = "run_hfb.yaml"
 _REFINE = {field.name for field in fields(RefineSettings)}

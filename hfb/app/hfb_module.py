@@ -24,7 +24,7 @@ from hfb.errors import InputError
 from hfb.evaluate.methods import Method
 from hfb.evaluate.run_metrics import RunMetrics
 from hfb.evaluate.tables import COLUMNS, Table, means_by_tag
-from hfb.evaluate.trust import (
+from hfb.evaluate.trust.warnings import (
     FitWarning,
     explains_nothing,
     join_warnings,
@@ -36,7 +36,7 @@ from hfb.init import Initialiser
 from hfb.matte import Matting
 from hfb.processors import share_of_processors
 from hfb.ranges import check_value
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.report.curves import LossCurves
 from hfb.report.settings import ReportSettings

@@ -33,7 +33,7 @@ from hfb.refine.fitter import Fitter
 from hfb.refine.frames import InitialisedSequence, frames_of, join_frames, with_consistent_starts
 from hfb.refine.initialise import initialise_frame
 from hfb.refine.problem import RefineProblem
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 
 Method = Literal["hfb", "hfb_without_amp", "static", "interpolated", "sfb", "mfb", "external"]
 BASELINES = ("interpolated", "sfb", "mfb", "external")

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.errors import InputError
-from hfb.evaluate.evidence import evidence_of
-from hfb.evaluate.guard import verdicts
 from hfb.evaluate.results import FitMetrics, FittedFrame
-from hfb.evaluate.signs import signs_of
+from hfb.evaluate.trust.evidence import evidence_of
+from hfb.evaluate.trust.guard import verdicts
+from hfb.evaluate.trust.signs import signs_of
 from hfb.metrics import functional
 from hfb.refine.fitter import Fitter
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import ALPHA_FLOOR, RefineProblem, build_problem, full_matte
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.result import Refinement, refinements_of, render_views
-from hfb.refine.settings import RefineSettings
 from hfb.render import hard_silhouettes
 from hfb.structures import BlurSample, Target
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hfb.errors import InputError
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.trust import explains_nothing, verdicts_of, warnings_of_result
+from hfb.evaluate.trust.warnings import explains_nothing, verdicts_of, warnings_of_result
 from hfb.export import atomic_write
 from hfb.formation import blur_rate
 from hfb.structures import BlurSample

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hfb.baselines import ObjectEstimate
-from hfb.evaluate.evidence import FitEvidence
-from hfb.evaluate.guard import Verdict
+from hfb.evaluate.trust.evidence import FitEvidence
+from hfb.evaluate.trust.guard import Verdict
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.result import Refinement
 
@@ -73,7 +73,7 @@ class FittedFrame:
         refinement: what was found.
         metrics: how well it explains the photo and, where it is known, the truth.
         seconds: its share of the time of the fit.
-        evidence: what tells whether it is to be believed (`hfb.evaluate.trust`).
+        evidence: what tells whether it is to be believed (`hfb.evaluate.trust.warnings`).
         guard: whether it is to be preferred to its start.
     """
 

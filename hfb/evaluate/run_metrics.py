@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hfb.evaluate.methods import TITLES
 from hfb.evaluate.records import Record, mean_of_guard, metric_names
-from hfb.evaluate.sureness import FAR_MM
+from hfb.evaluate.trust.sureness import FAR_MM
 from hfb.metrics import BinnedMean, BinnedRatio, BinnedSummary, FailureRanking, MeanByName
 from hfb.metrics.functional import Summary
 from hfb.skeleton import SMPL_JOINT_NAMES

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from hfb.evaluate.methods import TITLES
 from hfb.evaluate.records import Record
 from hfb.evaluate.run_metrics import RunMetrics, as_column
-from hfb.evaluate.sureness import FAR_MM
+from hfb.evaluate.trust.sureness import FAR_MM
 from hfb.formation import BLUR_RATE_BINS
 from hfb.metrics.functional import bin_index
 from hfb.structures import BrokenSample

@@ -1,12 +1,12 @@
 """The fit: eq. 11 minimised over shape, pose, texture and motion, with Adam, through Lightning."""
 
-from hfb.refine.energy import Context, Prediction
 from hfb.refine.fitter import Fitter
 from hfb.refine.module import RefineModule
+from hfb.refine.objective.energy import Context, Prediction
+from hfb.refine.objective.terms import import_plugins, register_term, unregister_term
 from hfb.refine.problem import RefineProblem, build_problem, join_problems
+from hfb.refine.recipe.settings import LearningRates, RefineSettings, Stage
 from hfb.refine.result import Refinement, Views, render_views
-from hfb.refine.settings import LearningRates, RefineSettings, Stage
-from hfb.refine.terms import import_plugins, register_term, unregister_term
 
 __all__ = [
     "Context",

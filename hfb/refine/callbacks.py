@@ -12,9 +12,9 @@ from torch import Tensor
 
 from hfb.matte import refresh_alpha
 from hfb.motion import reversal_matrix, reverse
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import boundary_times
 from hfb.refine.sequence.viterbi import backward_photos
-from hfb.refine.settings import RefineSettings
 
 if TYPE_CHECKING:
     from hfb.refine.module import RefineModule

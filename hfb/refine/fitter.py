@@ -18,9 +18,9 @@ from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
 from hfb.refine.malloc import return_free_memory
 from hfb.refine.module import RefineModule
 from hfb.refine.problem import RefineProblem, is_cut
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import Gap
 from hfb.refine.sequence.shutter_gap import ASSUMED_GAP, find_gaps, gap_recipes
-from hfb.refine.settings import RefineSettings
 from hfb.refine.trainer_runs import TrainerRuns
 from hfb.render import RenderSettings
 from hfb.render.settings import AUTOMATIC

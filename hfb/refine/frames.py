@@ -12,9 +12,9 @@ from hfb.body import SmplBody
 from hfb.errors import InputError
 from hfb.refine.initialise import InitialisedFrame
 from hfb.refine.problem import RefineProblem, build_problem, join_problems
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import PreviousWindow, Sequences, check_exposures
 from hfb.refine.sequence.viterbi import select_consistent_hypotheses
-from hfb.refine.settings import RefineSettings
 from hfb.structures import BlurSample
 
 

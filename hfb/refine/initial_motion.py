@@ -8,8 +8,8 @@ from torch import Tensor
 
 from hfb.prior import CoefficientPrior, MotionPrior, heading_free_turn, turned_root
 from hfb.refine.problem import RefineProblem
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import neighbour_velocities
-from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
 

@@ -16,23 +16,23 @@ from hfb.geometry import face_normals
 from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import evaluate, subframe_times
 from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
-from hfb.refine.coarse import coarser
-from hfb.refine.energy import (
+from hfb.refine.objective.coarse import coarser
+from hfb.refine.objective.energy import (
     Context,
     Prediction,
     available_weights,
     loss_terms,
     needs_layers,
 )
-from hfb.refine.holding import holding_factor, unexplained
-from hfb.refine.landmark_target import landmark_target
-from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.objective.holding import holding_factor, unexplained
+from hfb.refine.objective.landmark_target import landmark_target
+from hfb.refine.objective.motion_energy import MotionEnergy
+from hfb.refine.objective.terms import known_terms
 from hfb.refine.parameters import FitParameters
 from hfb.refine.problem import RefineProblem
-from hfb.refine.schedule import schedule
+from hfb.refine.recipe.schedule import schedule
+from hfb.refine.recipe.settings import PARAMETER_GROUPS, RefineSettings
 from hfb.refine.sequence.boundaries import Gap
-from hfb.refine.settings import PARAMETER_GROUPS, RefineSettings
-from hfb.refine.terms import known_terms
 from hfb.render import RenderSettings, render, render_exposure
 from hfb.structures import BodyParams, Camera, Exposure, Layers, Mesh
 

@@ -13,8 +13,8 @@ from hfb.motion import PolynomialMotion, evaluate, static_motion
 from hfb.prior import CoefficientPrior, MotionPrior
 from hfb.refine.initial_motion import first_velocities
 from hfb.refine.problem import RefineProblem
+from hfb.refine.recipe.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.refine.sequence.boundaries import neighbour_velocities
-from hfb.refine.settings import PARAMETER_GROUPS, SHARED_GROUPS, RefineSettings
 from hfb.structures import BodyParams
 
 

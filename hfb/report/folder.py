@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hfb.evaluate.pose_sequences import PoseSequence
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import verdicts_of
+from hfb.evaluate.trust.warnings import verdicts_of
 from hfb.export import write_image
 from hfb.refine.fitter import Fitter
 from hfb.report.curves import Curves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hfb.evaluate.records import Record
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import sureness_words, verdicts_of, warnings_of_result
+from hfb.evaluate.trust.warnings import sureness_words, verdicts_of, warnings_of_result
 
 _TITLES = {
     "mpjpe_best_direction_mm": "joint error, best direction",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hfb.evaluate.guard import Verdict
+from hfb.evaluate.trust.guard import Verdict
 from hfb.export import atomic_write
 
 SURENESS_NAME = "sureness.json"

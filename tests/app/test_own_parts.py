@@ -12,7 +12,7 @@ from photo_files import QUICK, write_photo
 
 from hfb.export import MotionRecord, read_motion
 from hfb.refine import unregister_term
-from hfb.refine.terms import known_terms
+from hfb.refine.objective.terms import known_terms
 from hfb.render import unregister_backend
 from hfb.render.settings import BACKENDS
 from run_hfb import main

@@ -12,7 +12,7 @@ from hfb.app.clip.estimate import ClipEstimate
 from hfb.app.clip.run import ClipProgress
 from hfb.app.progress import RunProgress
 from hfb.cli import display
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.structures import BlurSample, ClipPart
 
 

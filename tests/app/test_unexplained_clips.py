@@ -8,9 +8,9 @@ import torch
 from hfb.app import hfb_module
 from hfb.app.clip.run import ClipFrame
 from hfb.app.progress import Watch
-from hfb.evaluate.evidence import FitEvidence
 from hfb.evaluate.results import FitMetrics
 from hfb.evaluate.tables import summarize_run, table_markdown
+from hfb.evaluate.trust.evidence import FitEvidence
 from hfb.init import BlazePoseInitialiser
 from hfb.refine import RefineSettings
 from hfb.render import RenderSettings

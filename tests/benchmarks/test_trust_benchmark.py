@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hfb.errors import InputError
-from hfb.evaluate.sureness import load_sureness
+from hfb.evaluate.trust.sureness import load_sureness
 from hfb.skeleton import SMPL_JOINT_NAMES
 
 NAMES = SMPL_JOINT_NAMES

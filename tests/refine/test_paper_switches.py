@@ -10,7 +10,7 @@ from hfb.geometry import rotmat_to_rotvec
 from hfb.motion import evaluate, subframe_times
 from hfb.prior import MixturePosePrior, load_motion_prior
 from hfb.refine import RefineModule
-from hfb.refine.energy import loss_terms
+from hfb.refine.objective.energy import loss_terms
 from hfb.render import RenderSettings
 
 

@@ -6,7 +6,7 @@ import torch
 
 from hfb.refine.fitter import Fitter
 from hfb.refine.problem import RefineProblem, build_problem
-from hfb.refine.settings import Stage
+from hfb.refine.recipe.settings import Stage
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, BodyIdentity, InitialEstimate
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from hfb.cli.display import duration
 from hfb.processors import count_processors
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.shutter_gap import gap_recipes
-from hfb.refine.settings import RefineSettings
 from hfb.structures import BlurSample, ClipPart
 
 # Measured on two cores of a server of 2023 with the default settings; corrected by the first steps.

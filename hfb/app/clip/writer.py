@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from hfb.app.clip.run import ClipFrame
-from hfb.evaluate.guard import Verdict
 from hfb.evaluate.metrics_of_sequence import MIN_SPEED, states_at_boundaries
 from hfb.evaluate.records import write_csv
 from hfb.evaluate.results import FitMetrics
-from hfb.evaluate.trust import FitWarning, join_warnings, sureness_words, warnings_of
+from hfb.evaluate.trust.guard import Verdict
+from hfb.evaluate.trust.warnings import FitWarning, join_warnings, sureness_words, warnings_of
 from hfb.export import atomic_folder, atomic_write, write_image
 from hfb.metrics.functional.joints import MM_PER_M
 from hfb.refine.fitter import Fitter

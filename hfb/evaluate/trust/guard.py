@@ -4,7 +4,7 @@ Not in the paper. What is minimised always speaks for the fit: a limb that has f
 skirt explains the photo better. What tells bad free fits from good ones is how much is left
 unexplained; such photos are fitted once more, held to their starts (`hfb.refine.Fitter`). Of those,
 how far the photo has pulled the pose all the same tells (docs/lab/held_joints.md). How near the
-truth the result is, whatever its start was, is learned (`hfb.evaluate.sureness`).
+truth the result is, whatever its start was, is learned (`hfb.evaluate.trust.sureness`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.evaluate.signs import Signs
-from hfb.evaluate.sureness import Sureness, expected_mm, sureness_of
+from hfb.evaluate.trust.signs import Signs
+from hfb.evaluate.trust.sureness import Sureness, expected_mm, sureness_of
 from hfb.metrics import functional
 from hfb.motion import evaluate
 from hfb.refine.module import RefineModule
@@ -41,7 +41,7 @@ class Verdict:
             relative to the pelvis.
         risk: probability that the result is worse than its start.
         is_held: whether the result comes from the fit that was held to the start.
-        sure: probability that the MPJPE of the result is below `hfb.evaluate.sureness.FAR_MM`.
+        sure: probability that the MPJPE of the result is below `FAR_MM`.
         joint_sigma_mm: standard deviation of each joint along each axis at mid-exposure, relative
             to the pelvis, by name; the expected distance from the truth is 1.6 times as much.
         signs: what both were judged by.

@@ -1,7 +1,7 @@
 """Signs of how wrong a finished fit may be, measured without the truth.
 
 What is known of its start, and how far the photo has pulled it from there. Not in the paper. What
-they tell is learned from fits whose truth is known (`hfb.evaluate.sureness`).
+they tell is learned from fits whose truth is known (`hfb.evaluate.trust.sureness`).
 """
 
 from __future__ import annotations

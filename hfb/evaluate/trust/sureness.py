@@ -1,7 +1,7 @@
 """How sure a finished fit is, by what fits of photos with known truth have taught.
 
 The probability that it is near the truth, and how far each joint may be off. Not in the paper. Two
-small regressions on the signs of a fit (`hfb.evaluate.signs`), whose weights
+small regressions on the signs of a fit (`hfb.evaluate.trust.signs`), whose weights
 are plain numbers in `checkpoints/sureness.json`, made by `benchmarks/bench_trust.py`.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from hfb.assets import find_asset
 from hfb.errors import InputError
-from hfb.evaluate.signs import Signs
+from hfb.evaluate.trust.signs import Signs
 
 FAR_MM = 150.0
 """MPJPE (in the better direction of time) from which a fit counts as failed."""

@@ -11,10 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from hfb.evaluate.evidence import FitEvidence
-from hfb.evaluate.guard import Verdict, joint_sureness
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.sureness import FAR_MM
+from hfb.evaluate.trust.evidence import FitEvidence
+from hfb.evaluate.trust.guard import Verdict, joint_sureness
+from hfb.evaluate.trust.sureness import FAR_MM
 
 NO_IOU, POOR_IOU = 0.15, 0.4
 """IoU with the matte: good fits of real photos have 0.55 and more, useless ones up to 0.1."""

@@ -32,12 +32,12 @@ from hfb.losses import (
 )
 from hfb.motion import PolynomialMotion
 from hfb.prior import BodyPosePrior
-from hfb.refine.landmark_target import LandmarkTarget
-from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.objective.landmark_target import LandmarkTarget
+from hfb.refine.objective.motion_energy import MotionEnergy
+from hfb.refine.objective.terms import known_terms, register_term
 from hfb.refine.problem import RefineProblem
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import boundary_states, boundary_times
-from hfb.refine.settings import RefineSettings
-from hfb.refine.terms import known_terms, register_term
 from hfb.structures import Exposure, Layers
 
 _FIRMEST = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from hfb.refine.settings import RefineSettings
+from hfb.refine.recipe.settings import RefineSettings
 
 
 def schedule(settings: RefineSettings, group: str) -> Callable[[int], float]:

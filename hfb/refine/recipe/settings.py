@@ -9,14 +9,14 @@ from typing import Literal
 
 from hfb.errors import InputError
 from hfb.ranges import NUM_STEPS, SEED, SHARE, SIZE_PX, WEIGHT, Range, check_settings
-from hfb.refine.stages import (
+from hfb.refine.objective.terms import check_names, import_plugins, known_terms
+from hfb.refine.recipe.stages import (
     PARAMETER_GROUPS,
     SHARED_GROUPS,
     LearningRates,
     Stage,
     default_stages,
 )
-from hfb.refine.terms import check_names, import_plugins, known_terms
 
 __all__ = [
     "PARAMETER_GROUPS",

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from hfb.body import SmplBody
 from hfb.motion import PolynomialMotion, evaluate
+from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import Gap, Sequences
 from hfb.refine.sequence.gap_likelihood import gaps_of_joints
-from hfb.refine.settings import RefineSettings
 from hfb.structures import BodyParams
 
 ASSUMED_GAP = 0.25

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hfb.baselines import ObjectEstimate
 from hfb.evaluate.results import SampleResult
-from hfb.evaluate.trust import warnings_of_result
+from hfb.evaluate.trust.warnings import warnings_of_result
 from hfb.export import atomic_write
 from hfb.export.gltf_buffer import CAMERA_TO_GLTF
 from hfb.geometry import default_camera

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from hfb.evaluate.guard import Verdict, joint_sureness
 from hfb.evaluate.results import FitMetrics, SampleResult
-from hfb.evaluate.sureness import FAR_MM
-from hfb.evaluate.trust import FitWarning, explained_share, verdicts_of
+from hfb.evaluate.trust.guard import Verdict, joint_sureness
+from hfb.evaluate.trust.sureness import FAR_MM
+from hfb.evaluate.trust.warnings import FitWarning, explained_share, verdicts_of
 from hfb.refine.result import Refinement
 from hfb.refine.sequence.boundaries import Gap
 from hfb.report.page.photo_view import PhotoView

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.evaluate.guard import risk_of, verdicts
+from hfb.evaluate.trust.guard import risk_of, verdicts
 from hfb.refine import Fitter, RefineModule, Stage, join_problems
 from hfb.render import RenderSettings
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hfb.evaluate.signs import offsets_mm, signs_of
+from hfb.evaluate.trust.signs import offsets_mm, signs_of
 from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import static_motion
 from hfb.refine.result import Refinement

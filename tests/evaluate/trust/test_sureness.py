@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from hfb.errors import InputError
-from hfb.evaluate.guard import Verdict, joint_sureness
-from hfb.evaluate.signs import Signs
-from hfb.evaluate.sureness import (
+from hfb.evaluate.trust.guard import Verdict, joint_sureness
+from hfb.evaluate.trust.signs import Signs
+from hfb.evaluate.trust.sureness import (
     SurenessModel,
     Weight,
     content_of,
@@ -18,7 +18,7 @@ from hfb.evaluate.sureness import (
     load_sureness,
     sureness_of,
 )
-from hfb.evaluate.trust import sureness_words
+from hfb.evaluate.trust.warnings import sureness_words
 from hfb.skeleton import SMPL_JOINT_NAMES
 
 NAMES = ("pelvis", "left_knee", "right_knee")

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from hfb.body import SmplBody
-from hfb.evaluate.evidence import FitEvidence, evidence_of
-from hfb.evaluate.guard import Verdict
 from hfb.evaluate.results import FitMetrics
-from hfb.evaluate.trust import (
+from hfb.evaluate.trust.evidence import FitEvidence, evidence_of
+from hfb.evaluate.trust.guard import Verdict
+from hfb.evaluate.trust.warnings import (
     FitWarning,
     explained_share,
     explains_nothing,

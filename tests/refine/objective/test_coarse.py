@@ -9,7 +9,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from hfb.formation import srgb_to_linear
 from hfb.init.register.correspondence import CHANNEL_NAMES
 from hfb.refine import Fitter, RefineModule, RefineSettings, Stage
-from hfb.refine.coarse import SMALLEST_PX, coarser
+from hfb.refine.objective.coarse import SMALLEST_PX, coarser
 from hfb.render import RenderSettings
 from hfb.structures import SeenLandmarks
 

@@ -6,8 +6,8 @@ import torch
 from hfb.errors import InputError
 from hfb.prior import MixturePosePrior
 from hfb.refine import Fitter, RefineModule, RefineSettings, Stage, register_term, unregister_term
-from hfb.refine.energy import available_weights, needs_layers
-from hfb.refine.terms import known_terms
+from hfb.refine.objective.energy import available_weights, needs_layers
+from hfb.refine.objective.terms import known_terms
 from hfb.render import RenderSettings
 
 

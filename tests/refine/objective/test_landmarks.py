@@ -10,8 +10,8 @@ from hfb.geometry import project
 from hfb.init.register.correspondence import CHANNEL_NAMES, correspondence, legs_exchanged
 from hfb.losses import image_loss
 from hfb.refine import Fitter, RefineModule, Stage, join_problems
-from hfb.refine.holding import holding_factor
-from hfb.refine.landmark_target import landmark_target
+from hfb.refine.objective.holding import holding_factor
+from hfb.refine.objective.landmark_target import landmark_target
 from hfb.refine.problem import build_problem, is_cut
 from hfb.render import RenderSettings
 from hfb.structures import BlurSample, Camera, InitialEstimate, SeenLandmarks

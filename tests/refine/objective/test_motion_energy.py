@@ -9,7 +9,7 @@ from hfb.geometry import rotvec_to_rotmat
 from hfb.motion import PolynomialMotion
 from hfb.prior import MotionPrior, MotionPriorSettings, canonical_motion
 from hfb.refine import Fitter, Stage
-from hfb.refine.motion_energy import MotionEnergy
+from hfb.refine.objective.motion_energy import MotionEnergy
 from hfb.render import RenderSettings
 
 

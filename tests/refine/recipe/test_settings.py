@@ -9,8 +9,8 @@ import yaml
 from hfb.errors import InputError
 from hfb.init import BlazePoseInitialiser
 from hfb.refine import LearningRates, RefineSettings, Stage
-from hfb.refine.schedule import schedule
-from hfb.refine.terms import known_terms
+from hfb.refine.objective.terms import known_terms
+from hfb.refine.recipe.schedule import schedule
 from hfb.render import RenderSettings
 
 THREE_STAGES = {"image": [3.0, 50.0, 50.0], "matting": [1.0, 0.3, 0.3]}

@@ -9,7 +9,7 @@ from photo_sequences import quick, two_photos
 from hfb.losses import boundary_loss
 from hfb.motion import PolynomialMotion
 from hfb.refine import Fitter, RefineModule, Stage, join_problems
-from hfb.refine import energy as refine_terms
+from hfb.refine.objective import energy as refine_terms
 from hfb.refine.sequence.boundaries import (
     Gap,
     PreviousWindow,

@@ -1,0 +1,1 @@
+"""How a fit goes: every choice, its stages, its step sizes."""
