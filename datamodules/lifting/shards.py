@@ -14,9 +14,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from datamodules.lifting.outfits import Wardrobe
+from datamodules.lifting.places import draw_places
 from datamodules.lifting.scene import (
     FRAME_RATE,
-    IMAGE_SIZE,
     LiftingScene,
     Studio,
     draw_lifting_scene,
@@ -24,13 +24,9 @@ from datamodules.lifting.scene import (
 from datamodules.mocap.files import MocapPath, iterate_mocap
 from datamodules.mocap.frames import Frames, join_clips
 from datamodules.mocap.windows import WindowSettings, draw_windows
-from datamodules.synthetic.camera_placement import CameraRange, place_camera
-from datamodules.synthetic.shading import Light
-from datamodules.synthetic.world.background import photograph, procedural_place
 from hfb.body import SmplBody, load_body
 from hfb.errors import InputError
 from hfb.export import atomic_write, write_image
-from hfb.formation import linear_to_srgb
 from hfb.geometry import project, rotmat_to_rotvec
 from hfb.init.detect.blazepose import BlazePose
 from hfb.init.detect.crop_matte import coarse_matte, with_matte
@@ -40,12 +36,11 @@ from hfb.init.detect.landmarks import Landmarks
 from hfb.init.register.priors import MixtureQuadratic
 from hfb.init.register.registration import register_landmarks
 from hfb.prior import MixturePosePrior
-from hfb.structures import BodyParams, Camera
+from hfb.structures import Camera
 
 SHARD_SIZE = 256
 """Pairs in a file."""
 
-_NUM_PROCEDURAL, _NUM_PHOTOS = 64, 200
 _COMMON_FOCAL = 400.0
 # 120 Hz frames of the shortest and longest exposure; slow and fast motion mix all blur rates.
 _WINDOWS = WindowSettings(degree=1, min_frames=2, max_frames=50)
@@ -99,7 +94,7 @@ class PairMaker:
         if not clips:
             raise InputError(f"no motion capture of {subjects} subjects under {mocap}")
         body = load_body()
-        backgrounds = _backgrounds(body, background_folder)
+        backgrounds = draw_places(body, background_folder)
         return cls(
             frames=join_clips(clips, FRAME_RATE),
             subject_of_clip=tuple(clip.subject for clip in clips),
@@ -266,27 +261,6 @@ def registered_poses(arrays: dict[str, np.ndarray], body: SmplBody) -> Float[np.
     prior = MixtureQuadratic(MixturePosePrior())
     fitted = register_landmarks(xy_all, world_all, visibility, centred, body, prior)
     return np.asarray(rotmat_to_rotvec(fitted.pose_rotmat).numpy(), np.float32)
-
-
-def _backgrounds(body: SmplBody, folder: Path | None) -> UInt8[Tensor, "P 3 S S"]:
-    """Procedural places, and photographs if there are any; the same in every process."""
-    rng, size = np.random.default_rng(0), IMAGE_SIZE
-    verts = body(BodyParams(torch.zeros(10), torch.eye(3).expand(24, 3, 3), torch.zeros(3))).verts
-    verts = verts - torch.stack([torch.tensor(0.0), verts[:, 1].min(), torch.tensor(0.0)])
-    images = []
-    for _ in range(_NUM_PROCEDURAL):
-        facing = torch.tensor([0.0, 0.0, 1.0])
-        placed = place_camera(verts[None], facing, size, size, CameraRange(), rng)
-        light = Light(
-            direction=placed.world_to_camera @ torch.tensor([0.4, 0.8, 0.45]),
-            up=placed.world_to_camera @ torch.tensor([0.0, 1.0, 0.0]),
-            lamp=torch.full((3,), 0.6),
-            ambient=torch.full((3,), 0.6),
-        )
-        images.append(procedural_place(placed, light, rng).image)
-    if folder is not None:
-        images += [photograph(folder, size, size, rng) for _ in range(_NUM_PHOTOS)]
-    return (linear_to_srgb(torch.stack(images)).clamp(0, 1) * 255).round().byte()
 
 
 def _drawn(image: UInt8[np.ndarray, "H W 3"], found: Landmarks) -> UInt8[np.ndarray, "H W 3"]:
