@@ -1,10 +1,13 @@
 """How many processors: what the process may use, or all where the system does not tell."""
 
 import os
+import threading
+import time
 
 import pytest
+import torch
 
-from hfb.processors import count_processors, share_of_processors
+from hfb.processors import count_processors, one_torch_thread, run_blocks, share_of_processors
 
 
 def test_a_confined_process_counts_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +36,42 @@ def test_processes_of_a_run_share_them(
     if told is not None:
         monkeypatch.setenv("SLURM_CPUS_PER_TASK", told)
     assert share_of_processors(num_here) == expected
+
+
+def test_blocks_run_at_the_same_time_and_the_caller_does_the_first() -> None:
+    meeting, threads = threading.Barrier(3, timeout=30), {}
+
+    def work(block: int) -> None:
+        meeting.wait()  # one after the other they would never meet
+        threads[block] = threading.get_ident()
+
+    run_blocks(3, work)
+    assert sorted(threads) == [0, 1, 2]
+    assert len(set(threads.values())) == 3
+    assert threads[0] == threading.get_ident()
+
+
+@pytest.mark.parametrize("faulty", [0, 1])
+def test_an_error_in_a_block_comes_when_all_are_done(faulty: int) -> None:
+    done = []
+
+    def work(block: int) -> None:
+        if block == faulty:
+            raise ValueError(f"block {block}")
+        time.sleep(0.05)
+        done.append(block)
+
+    with pytest.raises(ValueError, match=f"block {faulty}"):
+        run_blocks(2, work)
+    assert done == [1 - faulty]
+
+
+def test_torch_gets_its_threads_back_whatever_happens() -> None:
+    @one_torch_thread()
+    def fails() -> None:
+        raise ValueError(f"{torch.get_num_threads()} thread")
+
+    torch.set_num_threads(2)
+    with pytest.raises(ValueError, match="1 thread"):
+        fails()
+    assert torch.get_num_threads() == 2

@@ -66,23 +66,8 @@ class Fitter:
         self.render_settings = (
             replace(render_settings, backend=AUTOMATIC) if is_elsewhere else render_settings
         )
-        self.pose_prior = pose_prior
-        self.texel_pairs = texel_pairs
-        self.motion_prior = motion_prior
         parts = (body, pose_prior, texel_pairs, motion_prior)
         self._parts = tuple(_on_device(part, self.device) for part in parts)
-
-    def without_priors(self, settings: RefineSettings) -> Fitter:
-        """The same body on the same device, and nothing that is known beforehand.
-
-        Args:
-            settings: another recipe.
-        """
-        other = copy.copy(self)
-        other.settings = settings
-        other.pose_prior = other.texel_pairs = other.motion_prior = None
-        other._parts = (self._parts[0], None, None, None)
-        return other
 
     def refine(
         self,

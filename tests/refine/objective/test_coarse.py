@@ -9,7 +9,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from hfb.formation import srgb_to_linear
 from hfb.init.register.correspondence import CHANNEL_NAMES
 from hfb.refine import Fitter, RefineModule, RefineSettings, Stage
-from hfb.refine.objective.coarse import SMALLEST_PX, coarser
+from hfb.refine.objective.coarse import coarser
 from hfb.render import RenderSettings
 from hfb.structures import SeenLandmarks
 
@@ -62,7 +62,6 @@ def test_crops_do_not_get_too_small(make_known, size: int, scale: float, side: i
     found = coarser(context, scale)
     assert found.problem.image.shape[-1] == side
     assert (found is context) == (side == size)
-    assert SMALLEST_PX == 96
 
 
 def test_each_stage_has_its_size_and_results_are_of_the_full_one(
