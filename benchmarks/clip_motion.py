@@ -19,10 +19,10 @@ from datamodules.files.clip_info import read_clip_info
 from datamodules.files.video import read_video_frames
 from datamodules.photos.plate import clip_plate
 from datamodules.photos.steady import camera_path, moves
+from hfb.background.camera_motion import as_pixels
+from hfb.background.find_motion import STILL_PX
+from hfb.background.tones import find_tone
 from hfb.errors import InputError
-from hfb.files.camera_motion import as_pixels
-from hfb.files.find_motion import STILL_PX
-from hfb.files.tone_match import find_tone
 
 _COUNT = 13
 

@@ -24,9 +24,9 @@ from datamodules.photos.several import (
 )
 from datamodules.photos.steady import steadier_of
 from datamodules.sample_module import SampleDataModule
+from hfb.background.camera_motion import as_pixels
+from hfb.background.match import Background, matched_background
 from hfb.errors import InputError
-from hfb.files.background_match import Background, matched_background
-from hfb.files.camera_motion import as_pixels
 from hfb.files.images import existing_file
 from hfb.files.sample_checks import sample_name
 from hfb.ranges import BATCH_SIZE, LIMIT, SEED, check_value

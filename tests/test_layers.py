@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "geometry": set(),
     # Mattes, cameras and images of users; light is encoded as formation decodes it.
     "files": {"formation"},
+    "background": {"formation"},
     "motion": {"geometry"},
     # The response curve is image formation's: mattes compare images in linear light, so does the
     # re-blur PSNR among the metrics.
@@ -89,6 +90,7 @@ ROOMS: dict[str, set[str]] = {
 BELOW_REFINE = set(ROOMS) - {
     "cli",
     "files",
+    "background",
     "metrics",
     "baselines",
     "export",
@@ -113,7 +115,16 @@ ROOMS["__main__"] = {"command"}
 # Data sets hold images, cameras and motions, and write them in the formats that export owns;
 # only the generator of synthetic images poses and renders bodies. Programs report errors as `cli`
 # does.
-DATAMODULES = {"files", "motion", "geometry", "formation", "export", "assets", "cli"}
+DATAMODULES = {
+    "files",
+    "background",
+    "motion",
+    "geometry",
+    "formation",
+    "export",
+    "assets",
+    "cli",
+}
 GENERATOR = DATAMODULES | {"body", "render"}
 # By folder or file below datamodules/, what it may use; everything else: DATAMODULES.
 DATA_ROOMS = {

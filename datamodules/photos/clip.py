@@ -20,8 +20,8 @@ from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import mean_in_linear_light, parse_frames, read_video_frames
 from datamodules.photos.samples import tell_about
 from datamodules.photos.steady import Steadier
+from hfb.background.match import in_tones_of
 from hfb.errors import InputError
-from hfb.files.background_match import in_tones_of
 from hfb.files.images import size_text
 from hfb.files.memory import check_memory
 from hfb.ranges import check_settings

@@ -14,8 +14,8 @@ from datamodules.files.frame_times import uneven_steps
 from datamodules.files.video import average_frames, parse_frames
 from datamodules.photos.plate import outside_clip, video_background
 from datamodules.photos.steady import steadier_of
+from hfb.background.match import Background, matched_background
 from hfb.errors import InputError
-from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
 from hfb.files.images import (
     existing_file,

@@ -2,7 +2,7 @@
 
 Not in the paper, whose camera stands still. The background must be the same in all frames of a
 photo: a frame that sees it from elsewhere is moved back, within the limits of
-`hfb.files.camera_motion`.
+`hfb.background.camera_motion`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from datamodules.files.video import read_video_frames
+from hfb.background.camera_motion import CameraMotion, limits_in_words, seen_before
+from hfb.background.find_motion import STILL_PX, find_motion
 from hfb.errors import InputError
-from hfb.files.camera_motion import CameraMotion, limits_in_words, seen_before
-from hfb.files.find_motion import STILL_PX, find_motion
 
 _logger = logging.getLogger("hfb")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from functools import partial
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -25,25 +25,48 @@ from hfb.cli.stopping import signals_held
 from hfb.errors import HfbError
 from hfb.evaluate.records import Record
 from hfb.evaluate.results import SampleResult
+from hfb.files.memory import available_memory
+from hfb.processors import share_of_processors
 from hfb.report.curves import Curves
 
 _logger = logging.getLogger(__name__)
 LAST_WRITING_S = 2.0
 """That a run waits for what is being written when it is stopped; it has three seconds in all."""
+_FEWEST_BATCHES, _FEWEST_SAMPLES = 3, 12
+"""That are worth a worker: it takes four seconds to begin and saves one or two a sample."""
+_LEAST_MEMORY = 4 * 2**30
+"""Bytes that must be free for each process: a worker holds up to 1.4 GB and a batch."""
+
+
+def worth_workers(num_batches: int, batch_size: int, num_here: int) -> int:
+    """How many workers a process of a run should have: one or none.
+
+    Args:
+        num_batches: of this process.
+        batch_size: samples in each.
+        num_here: processes of the run on this machine.
+    """
+    if num_batches < _FEWEST_BATCHES or num_batches * batch_size < _FEWEST_SAMPLES:
+        return 0
+    memory = available_memory()
+    has_room = memory is None or memory >= _LEAST_MEMORY * num_here
+    return int(has_room and share_of_processors(num_here) > 1)
 
 
 class Ahead(pl.Callback):
     """The workers of a run. They begin with its first fit: where nothing is left there are none.
 
     Args:
-        count: how many; 0: none.
+        count: how many; 0: none; "auto": where there is a processor for one and enough to do.
 
     Attributes:
+        count: how many; known when `loader` is called.
         coming: numbers of the next batches.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int | Literal["auto"]) -> None:
+        self.count = 0 if count == "auto" else count
+        self._is_automatic = count == "auto"
         self.coming: Sequence[int] = ()
         self._pool: ProcessPoolExecutor | None = None
         self._workplace: bytes | None = None
@@ -52,7 +75,7 @@ class Ahead(pl.Callback):
         self._written: list[Future[bytes]] = []
 
     def loader(
-        self, loader: Iterable[Any], tools: dict[str, Any], store: ResultStore
+        self, loader: Iterable[Any], tools: dict[str, Any], store: ResultStore, num_here: int = 1
     ) -> Iterable[Any]:
         """Batches that workers may prepare.
 
@@ -60,14 +83,20 @@ class Ahead(pl.Callback):
             loader: a `DataLoader` whose data set holds whole batches.
             tools: arguments of `Pipeline.load`; not in use yet, as networks cannot be sent.
             store: the results of the run.
+            num_here: processes of the run on this machine.
 
         Returns:
             The loader's batches, where there are no workers; else those, or what workers made of
             them.
         """
-        if not self.count or not isinstance(loader, torch.utils.data.DataLoader):
+        if not isinstance(loader, torch.utils.data.DataLoader):
             return loader
         batches = loader.dataset
+        if self._is_automatic and tools["device"].type == "cpu":  # not tried with others
+            size = getattr(batches, "batch_size", 1)
+            self.count = worth_workers(len(list(loader.sampler)), size, num_here)
+        if not self.count:
+            return loader
         try:
             self._workplace = worker.pack(worker.Workplace(batches, tools, store))
         except Exception as error:  # parts of a user's own fail in ways of their own

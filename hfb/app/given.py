@@ -14,8 +14,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from hfb.background.match import Background, matched_background
 from hfb.errors import InputError
-from hfb.files.background_match import Background, matched_background
 from hfb.files.camera import read_camera
 from hfb.files.images import image_pixels, read_exposure_time, read_image
 from hfb.files.intrinsics import camera_of_matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -69,8 +69,8 @@ class HfbModule(pl.LightningModule):
         report: which files are written beside those that every result has.
         matting: finds the matte where a sample brings none; our own if None.
             hfb.matte.NetworkMatting runs a network that you have, such as Background Matting V2.
-        workers: of a test and of a folder of photos: processes beside this one that read and start
-            the next batch, and write the last one, while this one is fitted.
+        workers: of a test and of a folder of photos: processes that read and start the next batch
+            and write the last one while this one is fitted; "auto": one where it pays.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class HfbModule(pl.LightningModule):
         baselines: BaselineSettings | None = None,
         report: ReportSettings = ReportSettings(),  # noqa: B008 - frozen; jsonargparse shows it
         matting: Matting | None = None,
-        workers: int = 0,
+        workers: int | Literal["auto"] = 0,
     ) -> None:
         super().__init__()
         check_value("model.image_every", image_every, int, (0, 1_000_000_000))
-        check_value("model.workers", workers, int, (0, 4096))
+        check_value("model.workers", 0 if workers == "auto" else workers, int, (0, 4096))
         if not methods or len(set(methods)) < len(methods):
             raise InputError(f"methods {methods}: name at least one, and each once")
         self.baselines = baselines or BaselineSettings()
@@ -115,7 +115,6 @@ class HfbModule(pl.LightningModule):
         self.show_progress = show_progress
         self.report = report
         self.matting = matting
-        self.workers = workers
         self.ahead = Ahead(workers)
         self.curves = LossCurves()
         self.config_text = ""
@@ -156,7 +155,8 @@ class HfbModule(pl.LightningModule):
         Returns:
             The same batches, some as lists of `Prepared`.
         """
-        return self.ahead.loader(loader, self._tools(), self._opened_store())
+        store, num_here = self._opened_store(), self.trainer.num_devices
+        return self.ahead.loader(loader, self._tools(), store, num_here)
 
     def configure_callbacks(self) -> list[pl.Callback]:
         """The display, and the writer of what a test or a prediction finds."""

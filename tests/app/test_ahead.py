@@ -21,7 +21,7 @@ from hfb.app.output.result_store import ResultStore
 from hfb.export import write_image
 from run_hfb import main
 
-WORKER = "--model.workers=1"
+WORKER, AUTOMATIC = "--model.workers=1", "--model.workers=auto"
 OF_TIME = {"page.json", "report.html", "result.json", "per_sample.csv", "config.yaml"}
 """Files that say how long a fit took; `result.json` is compared without."""
 
@@ -125,15 +125,47 @@ def test_photos_come_out_the_same(
 
 
 def test_an_evaluation_comes_out_the_same(
-    copied: Path, tmp_path: Path, prepared: list[int], capsys: pytest.CaptureFixture
+    copied: Path, tmp_path: Path, prepared: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Too few samples for a worker, and then enough."""
     (copied / "test" / "s1" / "blurry_000.png").write_bytes(b"no image")
     methods = '--model.methods=["hfb", "static"]'
-    for name, extra in (("alone", []), ("ahead", [WORKER])):
+    for name in ("alone", "ahead"):
         with pytest.raises(SystemExit):
-            evaluate(copied, tmp_path / name, "--data.batch_size=2", methods, *extra)
-    assert prepared == [1]
+            evaluate(copied, tmp_path / name, "--data.batch_size=2", methods, AUTOMATIC)
+        assert prepared == ([1] if name == "ahead" else [])
+        monkeypatch.setattr(ahead, "worth_workers", lambda *_: 1)
     assert_same(tmp_path / "alone", tmp_path / "ahead")
+
+
+@pytest.mark.parametrize(
+    ("batches", "size", "here", "processors", "gigabytes", "expected"),
+    [
+        (12, 1, 1, 2, 8, 1),
+        (11, 1, 1, 2, 8, 0),
+        (3, 4, 1, 2, 8, 1),
+        (2, 32, 1, 2, 8, 0),
+        (12, 1, 1, 1, 8, 0),
+        (12, 1, 2, 2, 8, 0),
+        (12, 1, 2, 4, 8, 1),
+        (12, 1, 2, 4, 7, 0),
+        (12, 1, 1, 2, None, 1),
+        (12, 1, 1, 2, 3, 0),
+    ],
+)
+def test_a_worker_is_had_where_it_pays(
+    batches: int,
+    size: int,
+    here: int,
+    processors: int,
+    gigabytes: int | None,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = None if gigabytes is None else gigabytes * 2**30
+    monkeypatch.setattr(ahead, "available_memory", lambda: free)
+    monkeypatch.setattr(ahead, "share_of_processors", lambda count: processors // count)
+    assert ahead.worth_workers(batches, size, here) == expected
 
 
 def test_where_nothing_is_left_there_are_no_workers(

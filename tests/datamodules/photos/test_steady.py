@@ -14,8 +14,8 @@ from datamodules.photos import plate
 from datamodules.photos.plate import clip_plate
 from datamodules.photos.samples import sample_from_video
 from datamodules.photos.steady import camera_path, moves, steadied, steadier_of
+from hfb.background.camera_motion import as_pixels
 from hfb.errors import InputError
-from hfb.files.camera_motion import as_pixels
 
 HEIGHT, WIDTH, COUNT, PAD = 160, 240, 11, 60
 WALL = as_pixels(textured_scene(HEIGHT + 2 * PAD, WIDTH + 2 * PAD))

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hfb.background.camera_motion import CameraMotion, as_pixels, limits_in_words, seen_after
+from hfb.background.find_motion import find_motion
+from hfb.background.tones import ToneCurve, find_tone, lost_to_clipping
 from hfb.errors import InputError
-from hfb.files.camera_motion import CameraMotion, as_pixels, limits_in_words, seen_after
-from hfb.files.find_motion import find_motion
-from hfb.files.tone_match import ToneCurve, find_tone, lost_to_clipping
 
 _logger = logging.getLogger("hfb")
 

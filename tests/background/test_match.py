@@ -6,9 +6,9 @@ import pytest
 import torch
 from wall_scenes import exposed, photo_of, textured_scene
 
+from hfb.background.camera_motion import CameraMotion, seen_after
+from hfb.background.match import Background, in_tones_of, matched_background
 from hfb.errors import InputError
-from hfb.files.background_match import Background, in_tones_of, matched_background
-from hfb.files.camera_motion import CameraMotion, seen_after
 
 HEIGHT, WIDTH = 240, 320
 SCENE = textured_scene(HEIGHT, WIDTH)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from wall_scenes import photo_of, textured_scene
 
-from hfb.files.camera_motion import CameraMotion, as_pixels, seen_after, seen_before
-from hfb.files.find_motion import find_motion
+from hfb.background.camera_motion import CameraMotion, as_pixels, seen_after, seen_before
+from hfb.background.find_motion import find_motion
 
 HEIGHT, WIDTH = 240, 320
 SCENE = textured_scene(HEIGHT, WIDTH)

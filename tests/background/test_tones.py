@@ -5,7 +5,7 @@ import pytest
 import torch
 from wall_scenes import HEIGHT, WIDTH, exposed, photo_of, textured_scene
 
-from hfb.files.tone_match import find_tone, lost_to_clipping
+from hfb.background.tones import find_tone, lost_to_clipping
 from hfb.formation import srgb_to_linear
 
 SCENE = textured_scene()

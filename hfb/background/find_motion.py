@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from hfb.files.camera_motion import CameraMotion
+from hfb.background.camera_motion import CameraMotion
 
 _WORKING_SIDE = 960
 """Longer side at which corners are followed, px."""

@@ -1,0 +1,1 @@
+"""The scene without the person, brought to its photo: view, exposure, white balance and tone."""
