@@ -23,6 +23,7 @@ PARTS = {
     "compiled loops, from the cache": ["numba.core.caching:Cache.load_overload"],
     "compiling loops": ["numba.core.dispatcher:_FunctionCompiler.compile"],
     "reading": ["datamodules.captured:CapturedDataModule._read"],
+    "making the photos": ["datamodules.synthetic.data_module:make_sample"],
     "search": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser.find_landmarks"],
     "registration": ["hfb.init.blazepose_initialiser:register_guesses"],
     "lifting": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser._lift"],
@@ -32,7 +33,10 @@ PARTS = {
     "static comparison": ["hfb.app.pipeline:evaluate_start"],
     "fit": ["hfb.app.pipeline:Fitter.refine"],
     "measuring": ["hfb.app.pipeline:fitted_frames"],
-    "writing": ["hfb.report.folder:fill_folder", "hfb.app.output.sample_files:fill_folder"],
+    "writing": [
+        "hfb.app.output.result_store:fill_folder",
+        "hfb.app.output.sample_files:fill_folder",
+    ],
 }
 """Functions by what they do, as `module:function`, named where they are called."""
 
