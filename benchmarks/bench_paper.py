@@ -5,12 +5,14 @@
     python benchmarks/bench_paper.py --data DATA/test --size 128 --output OUT.jsonl \
         --set paper: --set without:refine.weights.adversarial=0 --defaults
     python benchmarks/bench_paper.py --seeds 5 6 9 --size 96 --output OUT.jsonl
+    python benchmarks/bench_paper.py --finished paper=OUT/runs/paper:hfb default=OUT/runs/ours:hfb
 
 Fits photos from their plain registration with paper.yaml and, for each `--set`, with settings of
 `model` laid over it; `--defaults` adds our own recipe, from its own lifted start. The error is the
 joints', root-aligned, in the better direction of time, over that of the start. A fit is kept as
-soon as it is done: the same command goes on where it was stopped. Choices are made on some photos
-and reported on others.
+soon as it is done: the same command goes on where it was stopped. --finished fits nothing and reads
+tests that are done, as tables.py leaves them. Choices are made on some photos and reported on
+others.
 """
 
 from __future__ import annotations
@@ -24,7 +26,15 @@ from typing import Any
 
 import torch
 from bench_world import read_setting
-from paper_rows import Fit, append_fit, bin_lines, change_line, common_fits, read_fits
+from paper_rows import (
+    Fit,
+    append_fit,
+    bin_lines,
+    change_line,
+    common_fits,
+    fits_of_test,
+    read_fits,
+)
 from paper_rows import summary_lines as summary
 
 from datamodules.blur_folder import list_samples, read_sample
@@ -124,6 +134,16 @@ def run(options: argparse.Namespace, pipelines: dict[str, Pipeline]) -> None:
             print(f"{fit.sample} {name}: {fit.start_mm:.0f} → {fit.best_mm:.0f} mm", flush=True)
 
 
+def print_tables(fits: list[Fit], recipes: list[str]) -> None:
+    """What the photos say that all recipes have finished."""
+    shared = common_fits(fits, recipes)
+    print("\n", "\n".join(summary(shared)), sep="")
+    print("\n", "\n".join(bin_lines(shared, BLUR_RATE_BINS["table1"])), sep="")
+    first, *others = shared.values()
+    for other in others:
+        print(change_line(other, first, LOW_BLUR), change_line(other, first, 9.0), sep="\n")
+
+
 def main() -> None:
     """Fit, then print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -138,8 +158,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="Adam steps; paper.yaml's 200 if not given")
     parser.add_argument("--set", action="append", dest="sets", metavar="NAME:SETTING=VALUE,…")
     parser.add_argument("--defaults", action="store_true", help="our own recipe as well")
-    parser.add_argument("--output", type=Path, required=True, help="file of the finished fits")
+    parser.add_argument("--output", type=Path, help="file of the finished fits")
+    parser.add_argument("--finished", nargs="+", metavar="NAME=FOLDER:METHOD", help="tests instead")
     options = parser.parse_args()
+    if options.finished:
+        fits = [fit for text in options.finished for fit in fits_of_test(text)]
+        print_tables(fits, list(dict.fromkeys(fit.recipe for fit in fits)))
+        return
+    if options.output is None:
+        parser.error("--output: where do finished fits go?")
     torch.set_num_threads(1)
     sets = dict(read_setting(text) for text in options.sets or ["paper:"])
     pipelines = {
@@ -148,12 +175,7 @@ def main() -> None:
     if options.defaults:
         pipelines[DEFAULTS] = pipeline_of([], {}, options)
     run(options, pipelines)
-    fits = common_fits(read_fits(options.output), list(pipelines))
-    print("\n", "\n".join(summary(fits)), sep="")
-    print("\n", "\n".join(bin_lines(fits, BLUR_RATE_BINS["table1"])), sep="")
-    first, *others = fits.values()
-    for other in others:
-        print(change_line(other, first, LOW_BLUR), change_line(other, first, 9.0), sep="\n")
+    print_tables(read_fits(options.output), list(pipelines))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,34 @@ def read_fits(path: Path) -> list[Fit]:
     return fits
 
 
+def fits_of_test(text: str) -> list[Fit]:
+    """Fits of a finished test: `recipe=folder:method`.
+
+    Args:
+        text: what they are called, the folder of the test, and the method's name in its results.
+    """
+    recipe, _, place = text.partition("=")
+    folder, _, method = place.rpartition(":")
+    fits = []
+    for path in sorted(Path(folder).glob("samples/*/result.json")):
+        record = json.loads(path.read_text())
+        found, right = record["methods"][method], record["methods"][method]["direction_correct"]
+        fits.append(
+            Fit(
+                sample=record["sample_id"],
+                recipe=recipe,
+                blur_rate=record["blur_rate"],
+                start_mm=record["initial"]["mpjpe_mm"],
+                best_mm=found["mpjpe_best_direction_mm"],
+                mpjpe_mm=found["mpjpe_mm"],
+                is_right=None if right is None else bool(right),
+                iou=found["iou_best_direction"],
+                seconds=found["seconds"],
+            )
+        )
+    return fits
+
+
 def append_fit(path: Path, fit: Fit) -> None:
     """Keep a fit at once."""
     path.parent.mkdir(parents=True, exist_ok=True)

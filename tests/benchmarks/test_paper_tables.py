@@ -31,6 +31,8 @@ def _metrics(error):
         "pa_mpjpe_mm": error / 2 + 1.0,
         "iou": 0.7,
         "iou_best_direction": 0.75,
+        "direction_correct": 1.0,
+        "seconds": 3.0,
     }
 
 
@@ -177,3 +179,17 @@ def test_the_paper_counts_reach_the_generator(layout, tmp_path, monkeypatch):
     assert given[given.index("--per_bin") + 1] == "[102, 102, 102, 101, 101, 101]"
     assert given[given.index("--mocap") + 1] == "M"
     assert given[given.index("--protocol") + 1] == "bc_cape"
+
+
+def test_fits_are_read_from_finished_tests(layout, runs):
+    from paper_rows import common_fits, fits_of_test
+
+    fits = [
+        *fits_of_test(f"letter={runs}/runs/paper:hfb"),
+        *fits_of_test(f"default={runs}/runs/ours:hfb"),
+    ]
+    shared = common_fits(fits, ["letter", "default"])
+    assert [fit.sample for fit in shared["default"]] == ["s1", "s2", "s3"]
+    assert [fit.best_mm for fit in shared["default"]] == [51.0, 52.0, 53.0]
+    (fit, *_) = shared["letter"]
+    assert (fit.start_mm, fit.mpjpe_mm, fit.is_right, fit.blur_rate) == (85.0, 95.0, True, 0.15)
