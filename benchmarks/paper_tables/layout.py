@@ -104,7 +104,7 @@ def _first_head(plan: Plan) -> str:
 
 
 def _is_fit(row: Row, runs: dict[str, Any]) -> bool:
-    return row.run in runs and row.method.startswith("hfb")
+    return row.run in runs and row.method == "hfb"
 
 
 def _row(row: Row, plan: Plan, records: dict[str, Record], columns: Columns) -> Record:

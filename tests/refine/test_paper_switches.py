@@ -88,5 +88,7 @@ def test_neighbouring_texels_of_faces_that_touch():
     counts = {}
     for steps in (1, 2):
         model = configured_model(None, {"texel_steps": steps, "texture_size": 32})
-        counts[steps] = len(model.pipeline().fitter().texel_pairs)
+        pipeline = model.pipeline()
+        pipeline.fitter()
+        counts[steps] = len(pipeline._pairs)
     assert counts[1] < counts[2]
