@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -16,13 +17,14 @@ import pytorch_lightning as pl
 import torch
 from rich.progress import Progress
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from datamodules.mocap.clip import MocapClip
 from datamodules.mocap.files import iterate_mocap, mocap_files
 from datamodules.mocap.frames import Recording, StoredFrames, write_frames
 from datamodules.mocap.packed import MANIFEST_NAME
-from datamodules.mocap.pairs import CorruptionSettings, make_pairs
+from datamodules.mocap.pair_stream import PairStream
+from datamodules.mocap.pairs import PLAIN, CorruptionSettings, make_pairs
 from datamodules.mocap.window_cache import no_cache, read_windows, write_windows
 from datamodules.mocap.windows import Windows, WindowSettings, draw_windows, fit_windows
 from hfb.assets import cache_dir
@@ -33,7 +35,6 @@ _logger = logging.getLogger(__name__)
 
 # Changes whenever the same settings give other windows than before.
 _CACHE_VERSION = 2
-
 
 # A recording counts with at most this time in validation, so that long dances do not dominate.
 _MOST_VAL_SECONDS = 25.0
@@ -152,11 +153,16 @@ class MocapDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Endlessly varied pairs, `steps_per_epoch` batches at a time."""
-        return DataLoader(_PairStream(self, "train"), batch_size=None, num_workers=0)
+        return self._loader("train", self.window_settings.seed, self.steps_per_epoch)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """All that is there to validate on once, the same at every call."""
-        return DataLoader(_PairStream(self, "val"), batch_size=None, num_workers=0)
+        return self._loader("val", self.window_settings.seed + self.VAL_SEED, None)
+
+    def _loader(self, split: str, seed: int, steps: int | None) -> DataLoader[Any]:
+        pairs_of, count = partial(self.pairs_of, split), self.count(split)
+        stream = PairStream(pairs_of, count, self.batch_size, seed, steps, self.trainer)
+        return DataLoader(stream, batch_size=None, num_workers=0)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """The validation windows: subjects that were never trained on."""
@@ -243,63 +249,3 @@ def splits_of(recordings: Sequence[Recording | MocapClip]) -> list[str]:
         )
     held_out = min(frames, key=lambda name: (frames[name], name))
     return ["val" if one.subject == held_out else "train" for one in recordings]
-
-
-def stream_seed(seed: int, epoch: int, rank: int) -> int:
-    """Seed of an epoch's batches: another one in each process of a training.
-
-    Args:
-        seed: of the windows.
-        epoch: its number, from 0.
-        rank: number of the process, from 0.
-    """
-    return seed + 7919 * (1 + epoch) + 104_729 * rank
-
-
-def rank_of(trainer: pl.Trainer | None) -> int:
-    """Number of this process in its training; 0 where there is none."""
-    return trainer.global_rank if trainer is not None else 0
-
-
-class _PairStream(IterableDataset):  # type: ignore[type-arg]
-    """Batches of pairs: drawn with replacement for training, in order for validation."""
-
-    def __init__(self, data: MocapDataModule, split: str) -> None:
-        self.data, self.split = data, split
-        self.epoch = data.trainer.current_epoch if data.trainer is not None else 0
-        self.length = (
-            data.steps_per_epoch if split == "train" else -(-data.count("val") // data.batch_size)
-        )
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[Any]:
-        data, count = self.data, self.data.count(self.split)
-        # Counted here: Lightning stops asking at the last batch, so nothing after it would run.
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        seed = data.window_settings.seed
-        is_train = self.split == "train"
-        seed = stream_seed(seed, epoch, rank_of(data.trainer)) if is_train else seed + data.VAL_SEED
-        generator = torch.Generator().manual_seed(seed)
-        for step in range(self.length):
-            if is_train:
-                rows = torch.randint(count, (data.batch_size,), generator=generator)
-            else:
-                first = step * data.batch_size
-                rows = torch.arange(first, min(first + data.batch_size, count))
-            yield data.pairs_of(self.split, rows, generator)
-
-
-PLAIN = CorruptionSettings(
-    clean=0.0,
-    whole=0.0,
-    most_chains=1,
-    joints=0.0,
-    drift=0.0,
-    noise=0.0,
-    tilt_deg=0.0,
-    lower_degree=0.0,
-    mirror=0.0,
-)
-"""Validation: windows as they are, with one chain played backwards as the only fault."""

@@ -106,6 +106,20 @@ class CorruptionSettings:
             raise InputError(f"corruption: one of the shares {', '.join(KINDS)} must be above 0")
 
 
+PLAIN = CorruptionSettings(
+    clean=0.0,
+    whole=0.0,
+    most_chains=1,
+    joints=0.0,
+    drift=0.0,
+    noise=0.0,
+    tilt_deg=0.0,
+    lower_degree=0.0,
+    mirror=0.0,
+)
+"""Validation: windows as they are, with one chain played backwards as the only fault."""
+
+
 def make_pairs(
     windows: Windows,
     scale: Float[Tensor, "D1 K"],

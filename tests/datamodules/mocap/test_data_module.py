@@ -8,7 +8,8 @@ import pytest
 import torch
 from recordings import make_clip, save_clip
 
-from datamodules.mocap.data_module import MocapDataModule, splits_of, stream_seed
+from datamodules.mocap.data_module import MocapDataModule, splits_of
+from datamodules.mocap.pair_stream import stream_seed
 from datamodules.mocap.windows import WindowSettings
 from hfb.errors import InputError
 
