@@ -62,13 +62,20 @@ def fits_of_test(text: str) -> list[Fit]:
 
     Args:
         text: what they are called, the folder of the test, and the method's name in its results.
+
+    Raises:
+        SystemExit: if nothing is finished there.
     """
     recipe, _, place = text.partition("=")
     folder, _, method = place.rpartition(":")
+    paths = sorted(Path(folder).glob("samples/*/result.json"))
+    if not paths:
+        raise SystemExit(f"{text}: no finished samples below {Path(folder).absolute()}/samples")
     fits = []
-    for path in sorted(Path(folder).glob("samples/*/result.json")):
+    for path in paths:
         record = json.loads(path.read_text())
-        found, right = record["methods"][method], record["methods"][method]["direction_correct"]
+        found = record["methods"][method]
+        right = found["direction_correct"]
         fits.append(
             Fit(
                 sample=record["sample_id"],

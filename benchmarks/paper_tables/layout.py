@@ -90,7 +90,11 @@ def table_of(plan: Plan, output: Path) -> dict[str, Any]:
     for row in plan.rows:
         if row.run in runs:
             rows.append(_row(row, plan, runs[row.run], columns))
-    rows += [_ratio_row(row, runs[row.run], columns) for row in plan.rows if _is_fit(row, runs)]
+    rows += [
+        _ratio_row(row, runs[row.run], columns)
+        for row in plan.rows
+        if row.is_ours and row.run in runs
+    ]
     return {
         "title": plan.title,
         "paper_table": plan.number,
@@ -101,10 +105,6 @@ def table_of(plan: Plan, output: Path) -> dict[str, Any]:
 
 def _first_head(plan: Plan) -> str:
     return "frames averaged" if plan.number == 3 else "blur rate"
-
-
-def _is_fit(row: Row, runs: dict[str, Any]) -> bool:
-    return row.run in runs and row.method == "hfb"
 
 
 def _row(row: Row, plan: Plan, records: dict[str, Record], columns: Columns) -> Record:

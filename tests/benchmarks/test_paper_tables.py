@@ -193,3 +193,5 @@ def test_fits_are_read_from_finished_tests(layout, runs):
     assert [fit.best_mm for fit in shared["default"]] == [51.0, 52.0, 53.0]
     (fit, *_) = shared["letter"]
     assert (fit.start_mm, fit.mpjpe_mm, fit.is_right, fit.blur_rate) == (85.0, 95.0, True, 0.15)
+    with pytest.raises(SystemExit, match="no finished samples below"):
+        fits_of_test(f"none={runs}/runs/other:hfb")
