@@ -5,8 +5,6 @@ that a slow hour of the machine meets both. Prints the middle of each and their 
 `predict` of the built-in photo from the command to the files, `test` per photo (the difference of
 five photos and one), and inside one process, everything loaded, the start of the built-in photo
 (search, registration, lifting, matte) and a fit of 200 steps at 256 px, mattes found anew included.
-With --many alone `test` per photo of a long run (the difference of eighteen photos and twelve), in
-which a worker sees to the photos before and after the one that is fitted.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 ROOT = Path(__file__).resolve().parents[1]
-FEW_PHOTOS, MANY_PHOTOS = (1, 5), (12, 18)
+MORE_PHOTOS = 4
 
 # Names have changed: the earlier ones stand second.
 INSIDE = """
@@ -95,23 +93,6 @@ def run(tree: Path, arguments: list[str]) -> tuple[float, str]:
     return seconds, done.stdout
 
 
-def seconds_a_photo(tree: Path, work: Path, counts: tuple[int, int]) -> float:
-    """What `test` takes for each photo by which two runs differ, s.
-
-    Args:
-        tree: whose code.
-        work: for results.
-        counts: photos of the shorter and of the longer run.
-    """
-    seconds = []
-    for count in counts:
-        options = [f"--data.init_args.limit={count}", "--data.init_args.batch_size=1"]
-        with tempfile.TemporaryDirectory(dir=work) as folder:
-            options.append(f"--output={folder}/out")
-            seconds.append(run(tree, ["run_hfb.py", "test", *options])[0])
-    return (seconds[1] - seconds[0]) / (counts[1] - counts[0])
-
-
 def figures_of(tree: Path, work: Path) -> dict[str, float]:
     """All figures of one tree, s.
 
@@ -119,21 +100,22 @@ def figures_of(tree: Path, work: Path) -> dict[str, float]:
         tree: whose code.
         work: for results.
     """
+
+    def test(limit: int) -> float:
+        options = [f"--data.init_args.limit={limit}", "--data.init_args.batch_size=1"]
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            return run(tree, ["run_hfb.py", "test", *options, f"--output={folder}/out"])[0]
+
     with tempfile.TemporaryDirectory(dir=work) as folder:
         predict, _ = run(tree, ["run_hfb.py", "predict", f"--output={folder}/out"])
     start, fit = map(float, run(tree, ["-c", INSIDE])[1].split()[-2:])
     return {
         "--help": run(tree, ["run_hfb.py", "--help"])[0],
         "predict, one photo": predict,
-        "test, per photo": seconds_a_photo(tree, work, FEW_PHOTOS),
+        "test, per photo": (test(1 + MORE_PHOTOS) - test(1)) / MORE_PHOTOS,
         "start": start,
         "fit": fit,
     }
-
-
-def figures_of_many(tree: Path, work: Path) -> dict[str, float]:
-    """`test` per photo of a long run, s; arguments as of `figures_of`."""
-    return {"test, per photo of many": seconds_a_photo(tree, work, MANY_PHOTOS)}
 
 
 def main() -> None:
@@ -141,9 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit", help="what to compare with")
     parser.add_argument("--rounds", type=int, default=3, help="after a first that only warms up")
-    parser.add_argument("--many", action="store_true", help="long runs of test alone")
     arguments = parser.parse_args()
-    measure = figures_of_many if arguments.many else figures_of
     with tempfile.TemporaryDirectory() as folder:
         work, other = Path(folder), Path(folder) / "other"
         add = ["git", "worktree", "add", "--quiet", "--detach", str(other), arguments.commit]
@@ -153,7 +133,7 @@ def main() -> None:
             rounds = range(arguments.rounds + 1)
             for _ in track(rounds, "measuring", console=Console(stderr=True)):
                 for tree, figures in found.items():
-                    figures.append(measure(tree, work))
+                    figures.append(figures_of(tree, work))
         finally:
             remove = ["git", "worktree", "remove", "--force", str(other)]
             subprocess.run(remove, cwd=ROOT, check=True)

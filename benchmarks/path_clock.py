@@ -22,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 PARTS = {
     "compiled loops, from the cache": ["numba.core.caching:Cache.load_overload"],
     "compiling loops": ["numba.core.dispatcher:_FunctionCompiler.compile"],
-    "reading": ["datamodules.captured:CapturedDataModule._read"],
-    "making the photos": ["datamodules.synthetic.data_module:make_sample"],
+    "reading": [
+        "datamodules.captured:CapturedDataModule._read",
+        "datamodules.sample_module:BatchDataset._read",
+    ],
     "search": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser.find_landmarks"],
     "registration": ["hfb.init.blazepose_initialiser:register_guesses"],
     "lifting": ["hfb.init.blazepose_initialiser:BlazePoseInitialiser._lift"],
