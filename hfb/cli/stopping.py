@@ -49,12 +49,14 @@ class _State:
     Attributes:
         is_program: whether the process is ours: else `main` was called by somebody's program.
         signum: the signal that ends the work, once it has come.
+        is_held: a signal is raised later.
         is_lost: it was raised where Python drops exceptions.
         unwatch: ends the watch of a worker.
     """
 
     is_program = False
     signum: int | None = None
+    is_held = False
     is_lost = False
     unwatch: Callable[[], None] | None = None
 
@@ -145,10 +147,33 @@ def raise_if_stopped() -> None:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Deliver signals after the body; processes that it starts do not get those of the terminal."""
+    """Raise `Stopped` after the body; processes that it starts do not get signals of the terminal.
+
+    A process that a signal leaves half begun complains, and nobody knows it to end it.
+
+    Raises:
+        Stopped: a signal came meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():  # there nothing is raised
+        with _masked():
+            yield
+        return
+    _State.is_held = True
+    try:
+        with _masked():
+            yield
+    finally:
+        _State.is_held = False
+        raise_if_stopped()
+
+
+@contextmanager
+def _masked() -> Iterator[None]:
+    """Block the signals of terminals for this thread, and for processes that it starts."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # With SIGTERM blocked nothing but SIGKILL would end such a process before it listens.
     held = {signum for signum in _SIGNALS if signum != signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
@@ -182,7 +207,8 @@ def hold_back() -> None:
 def _on_signal(signum: int, frame: FrameType | None) -> None:
     if _State.signum is None:
         _State.signum = signum
-        raise Stopped(signum)
+        if not _State.is_held:
+            raise Stopped(signum)
 
 
 def _on_lost(lost: Any) -> None:

@@ -131,6 +131,32 @@ def test_signals_that_are_ignored_stay_so(out: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["result.txt"]
 
 
+HOLDING = """
+from hfb.cli.stopping import signals_held
+
+def held(end):
+    with signals_held():
+        print("working", flush=True)
+        time.sleep(0.5)
+        end()
+        Path(sys.argv[1], "begun.txt").touch()
+    Path(sys.argv[1], "went on.txt").touch()
+
+def fails():
+    Path(sys.argv[1], "begun.txt").touch()
+    raise RuntimeError("broken off")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("end", ["lambda: None", "fails"])
+def test_what_starts_a_process_is_not_broken_off(out: Path, number: int, end: str) -> None:
+    """Between starting it and telling it what to do, a signal would leave it half begun."""
+    program = Program(out, f"held({end})", HOLDING)
+    assert program.ends(number) == (128 + number, LINE)
+    assert [path.name for path in out.iterdir()] == ["begun.txt"]
+
+
 POOL = """
 from datamodules.files.workers import worker_pool
 
