@@ -96,5 +96,5 @@ def known_problem(
 @pytest.fixture
 def small_settings() -> RefineSettings:
     """One weight for all stages, however many a test takes."""
-    weights = {"image": 3.0, "matting": 1.0}
+    weights = {"image": 3.0, "matting": 1.0, "depth_anchor": 0.0}
     return RefineSettings(weights=weights, image_size=96, texture_size=32, num_subframes=4)

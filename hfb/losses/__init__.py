@@ -11,6 +11,7 @@ from hfb.losses.image import (
 from hfb.losses.landmarks import landmark_loss
 from hfb.losses.regularisation import (
     anchor_stiffness,
+    depth_anchor_loss,
     polynomial_loss,
     pose_anchor_loss,
     pose_prior_loss,
@@ -29,6 +30,7 @@ __all__ = [
     "background_norm_loss",
     "boundary_loss",
     "check_weights",
+    "depth_anchor_loss",
     "image_loss",
     "landmark_loss",
     "matting_loss",

@@ -95,11 +95,13 @@ class RefineModule(FitParameters):
             energy = MotionEnergy(motion_prior, problem.camera.up, every)
         with torch.no_grad():
             target = landmark_target(problem, body)
+            start_joints = body(problem.start).joints
         self.context = Context(
             problem=problem,
             settings=settings,
             background=srgb_to_linear(problem.background) if is_linear else problem.background,
             start_coeffs=self._base.coeffs,
+            start_joints=start_joints,
             body=body,
             pose_prior=pose_prior,
             motion_energy=energy,

@@ -82,7 +82,7 @@ def refined(body):
     """The clip through windows of three photos that have one in common."""
     # 45 steps of Adam leave an L1 norm of weight 1 at 15 mm, inside of windows as between them.
     settings = RefineSettings(
-        weights={"image": 3.0, "matting": 1.0, "boundary": 3.0},
+        weights={"image": 3.0, "matting": 1.0, "depth_anchor": 0.0, "boundary": 3.0},
         stages=[Stage(45, choose_directions=True)],
         image_size=SIZE,
         texture_size=32,
@@ -205,7 +205,7 @@ def _without_warnings(lines):
 
 def test_the_bar_of_a_clip_never_runs_back_while_its_gap_is_found(body, tmp_path, monkeypatch):
     settings = RefineSettings(
-        weights={"image": 3.0, "matting": 1.0, "texture": 0.0},
+        weights={"image": 3.0, "matting": 1.0, "depth_anchor": 0.0, "texture": 0.0},
         stages=[Stage(2), Stage(1)],
         image_size=SIZE,
         texture_size=32,

@@ -29,7 +29,7 @@ def results():
     """A start with the plain registration beside it, the same without, and the latter as start."""
     body = load_body()
     sample = with_start(make_sample(SMALL, 3))
-    weights = {"image": 3.0, "matting": 1.0}
+    weights = {"image": 3.0, "matting": 1.0, "depth_anchor": 0.0}
     settings = RefineSettings(
         weights=weights, stages=[Stage(2)], image_size=64, texture_size=16, num_subframes=2
     )

@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from hfb.losses import polynomial_loss, pose_anchor_loss, pose_prior_loss, shape_loss
+from hfb.losses import (
+    depth_anchor_loss,
+    polynomial_loss,
+    pose_anchor_loss,
+    pose_prior_loss,
+    shape_loss,
+)
 
 
 def test_pose_prior_loss_is_the_mean_over_subframes():
@@ -53,10 +59,26 @@ def test_pose_anchor_holds_rotations_and_frees_the_translation(generator):
     assert float(pose_anchor_loss(coeffs, start=coeffs)) == 0.0
 
 
+def test_depth_anchor_holds_depths_from_the_root_and_nothing_else(generator):
+    start = torch.randn(2, 24, 3, generator=generator)
+    aside = torch.randn(2, 24, 3, generator=generator) * torch.tensor([1.0, 1.0, 0.0])
+    nearer = torch.tensor([0.0, 0.0, -0.7])
+    unseen = depth_anchor_loss(start + aside + nearer, start)
+    torch.testing.assert_close(unseen, torch.zeros(2), atol=1e-12, rtol=0.0)
+    moved = start.clone()
+    moved[1, 5, 2] += 0.12
+    torch.testing.assert_close(depth_anchor_loss(moved, start), torch.tensor([0.0, 0.12**2 / 24]))
+    deeper_root = start.clone()
+    deeper_root[0, 0, 2] += 0.12
+    expected = torch.tensor([0.12**2 * 23 / 24, 0.0])
+    torch.testing.assert_close(depth_anchor_loss(deeper_root, start), expected)
+
+
 def test_gradients_of_regularisation(generator):
     coeffs = torch.randn(2, 3, 4, 3, dtype=torch.float64, generator=generator).requires_grad_()
     betas = torch.randn(2, 10, dtype=torch.float64, generator=generator).requires_grad_()
     assert gradcheck(polynomial_loss, coeffs)
     assert gradcheck(pose_anchor_loss, coeffs)
+    assert gradcheck(depth_anchor_loss, (coeffs[:, 0], coeffs[:, 1].detach()))
     assert gradcheck(shape_loss, betas)
     assert gradcheck(pose_prior_loss, betas)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hfb.errors import InputError
-from hfb.losses import anchor_stiffness, pose_anchor_loss
+from hfb.losses import anchor_stiffness, depth_anchor_loss, pose_anchor_loss
 from hfb.refine import Fitter, RefineSettings, Stage, join_problems
 from hfb.refine.problem import RefineProblem, build_problem
 from hfb.render import RenderSettings
@@ -113,3 +113,21 @@ def test_uncertainties_reach_the_problem_and_can_be_ignored(body, known, short):
 def test_a_negative_usual_uncertainty_is_refused():
     with pytest.raises(InputError, match="anchor_sigma"):
         replace(RefineSettings(), anchor_sigma=-0.1)
+
+
+def test_an_outline_wider_than_the_body_does_not_make_it_lean(body, known, short):
+    """As clothes do: the body comes nearer to fill it, and would lean to be no taller."""
+    problem = replace(
+        known.problem,
+        alpha=torch.nn.functional.max_pool2d(known.problem.alpha, (1, 7), stride=1, padding=(0, 3)),
+    )
+    start = body(problem.start).joints
+    moved = {}
+    for weight in (0.0, 10.0):
+        settings = replace(short, stages=[Stage(60)]).with_only(matting=1.0, depth_anchor=weight)
+        module = Fitter(body, settings, RenderSettings()).refine(problem, torch.zeros(1).long())
+        with torch.no_grad():
+            joints = module.predict().joints.mean(1)
+        moved[weight] = float(depth_anchor_loss(joints, start)) ** 0.5
+    assert moved[0.0] > 0.03
+    assert moved[10.0] < 0.5 * moved[0.0]

@@ -1,7 +1,6 @@
 """The terms of eq. 11, each a function that is registered once; those of weight 0 are left out.
 
-The maths is in `hfb.losses`; a term picks its arguments from what was predicted and what stays the
-same. The order in which they stand here is the order in which they are added up.
+The maths is in `hfb.losses`; a term picks its arguments. They are added up in this order.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from hfb.losses import (
     background_loss,
     background_norm_loss,
     boundary_loss,
+    depth_anchor_loss,
     image_loss,
     landmark_loss,
     matting_loss,
@@ -89,6 +89,7 @@ class Context:
         settings: the recipe.
         background: background in the space that is averaged.
         start_coeffs: coefficients of the resting start.
+        start_joints: of the start, camera frame, m.
         body: the body model.
         pose_prior: eq. 6, or None.
         motion_energy: eq. 10, or None.
@@ -101,6 +102,7 @@ class Context:
     settings: RefineSettings
     background: Float[Tensor, "P 3 S S"]
     start_coeffs: Float[Tensor, "P D1 K C"]
+    start_joints: Float[Tensor, "P J 3"]
     body: SmplBody
     pose_prior: BodyPosePrior | None = None
     motion_energy: MotionEnergy | None = None
@@ -252,6 +254,13 @@ def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
+@register_term("depth_anchor", weight=(10.0, 1.0, 0.1))
+def depth_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
+    """Limbs stay as deep as they started, most while only outlines count; not in the paper."""
+    joints = prediction.joints[:, _middle(prediction)].mean(1)
+    return depth_anchor_loss(joints, context.start_joints)
+
+
 @register_term("boundary", weight=1.0, needs=lambda context: context.problem.sequences is not None)
 def boundary_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
     """The motions of consecutive photos meet: section 3.2.
@@ -280,8 +289,13 @@ def landmark_term(prediction: Prediction, context: Context) -> Float[Tensor, " P
     """
     target = context.landmarks
     assert target is not None
-    count = prediction.joints.shape[1]
-    middle = slice((count - 1) // 2, count // 2 + 1)
+    middle = _middle(prediction)
     joints, verts = prediction.joints[:, middle], prediction.verts[:, middle]
     seen = target.seen(joints, verts, context.problem.camera).mean(1)
     return landmark_loss(seen, target.xy, target.height, target.trust)
+
+
+def _middle(prediction: Prediction) -> slice:
+    """The sub-frame at mid-exposure, or the two about it."""
+    count = prediction.joints.shape[1]
+    return slice((count - 1) // 2, count // 2 + 1)

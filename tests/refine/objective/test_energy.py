@@ -30,7 +30,7 @@ def test_a_term_of_ones_own_is_a_function_and_a_weight(known):
     depths = {}
     for weight in (0.0, 5.0):
         settings = RefineSettings(
-            weights={"image": 3.0, "matting": 1.0, "nearness": weight},
+            weights={"image": 3.0, "matting": 1.0, "depth_anchor": 0.0, "nearness": weight},
             stages=[Stage(5)], image_size=96, texture_size=32, num_subframes=2,
         )  # fmt: skip
         fitter = Fitter(known.body, settings, RenderSettings(num_threads=1))
