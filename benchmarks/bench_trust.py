@@ -9,8 +9,9 @@
 `measure` fits each sample as `run_hfb.py test` does, without its files, and keeps one record a
 sample; a stopped run goes on where it was. The `result.json` of a test's samples are such records,
 too: the folder of a test can stand for `--rows`. `learn` writes `checkpoints/sureness.json` (needs
-scikit-learn). `report` judges records by the weights as they are now; it must see photos that
-`learn` has not. `compare` sets records of the same motions by two renderers side by side.
+scikit-learn). `report` judges records by the weights as they are now, which must not have been
+learned from them, and says how fits end by blur rate. `compare` sets records of the same motions
+by two renderers side by side.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import torch
 from trust_figures import draw_reliability
 from trust_records import Fitted, MaybeNumber, read_records
-from trust_tables import comparison_table, joint_table, photo_table
+from trust_tables import comparison_table, joint_table, photo_table, stage_table
 
 from datamodules.blur_folder import list_samples, read_sample
 from hfb.app.configured import configured_model
@@ -157,6 +158,7 @@ def report(arguments: argparse.Namespace) -> None:
     print(photo_table(groups))
     every = [fit for fits in groups.values() for fit in fits]
     print(joint_table(every))
+    print(stage_table(every))
     if arguments.plot is not None:
         draw_reliability(arguments.plot, every)
 

@@ -11,7 +11,9 @@ from trust_records import Fitted
 
 from hfb.errors import InputError
 from hfb.evaluate.trust.sureness import FAR_MM, expected_mm
+from hfb.formation import BLUR_RATE_BINS
 from hfb.metrics import FailureRanking, Ranking
+from hfb.metrics.functional import summarize_ratio
 
 _BINS = (0.05, 0.4, 0.7, 1.2)
 _STAGES = ("plain", "lifted", "refined")
@@ -70,6 +72,41 @@ def joint_table(fits: Sequence[Fitted]) -> str:
         f"{100 * inside.mean():.0f} % | {_rank_correlation(sigma.ravel(), actual.ravel()):.2f} |"
     )
     return "\n".join(lines) + "\n"
+
+
+def stage_table(fits: Sequence[Fitted]) -> str:
+    """Starts and fits by blur rate, and how many fits end nearer than their starts."""
+    lines = [
+        "| blur rate | n | plain start, mm / IoU | lifted start | refined | refined / plain (95 %) "
+        "| better than its lifted start | worse by a tenth | right direction |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    edges = BLUR_RATE_BINS["table1"]
+    for low, high in [*pairwise(edges), (0.0, 0.4), (0.4, np.inf), (0.0, np.inf)]:
+        chosen = [fit for fit in fits if low <= fit.blur_rate < high]
+        if not chosen:
+            continue
+        label = f"{low:g}–{high:g}" if np.isfinite(high) else (f"over {low:g}" if low else "all")
+        error = {s: torch.tensor([fit.metrics[s][_ERROR] for fit in chosen]) for s in _STAGES}
+        iou = {s: np.mean([fit.metrics[s][_IOU] for fit in chosen]) for s in _STAGES}
+        ratio = summarize_ratio(error["refined"], error["plain"])
+        directions = [fit.metrics["refined"].get("direction_correct") for fit in chosen]
+        told = [bool(right) for right in directions if right is not None]
+        cells = [
+            label,
+            str(len(chosen)),
+            *(f"{error[s].mean():.1f} / {iou[s]:.3f}" for s in _STAGES),
+            f"{ratio.mean:.2f} ({ratio.low:.2f}–{ratio.high:.2f})",
+            _percent((error["refined"] < error["lifted"]).tolist()),
+            _percent((error["refined"] > 1.1 * error["lifted"]).tolist()),
+            f"{_percent(told)} of {len(told)}" if told else "–",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _percent(flags: Sequence[bool]) -> str:
+    return f"{100 * np.mean(flags):.0f} %"
 
 
 def comparison_table(groups: Mapping[str, Sequence[Fitted]]) -> str:

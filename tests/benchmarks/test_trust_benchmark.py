@@ -120,6 +120,24 @@ def test_the_report_has_a_row_a_group_and_a_plot(bench, rows, tmp_path, capsys):
     assert plot.stat().st_size > 2000
 
 
+def test_the_report_says_how_fits_end_by_blur_rate(bench, tmp_path, capsys):
+    plain = {**STAGE, "mpjpe_best_direction_mm": 250.0}
+    fits = [(100.0, 0.15, True), (210.0, 0.15, None), (230.0, 0.55, False)]
+    records = [record(f"a_bin0_{k}", 100.0, error, rate=rate, unlifted=plain)
+               for k, (error, rate, _) in enumerate(fits)]  # fmt: skip
+    for content, (_, _, is_right) in zip(records, fits, strict=True):
+        content["methods"]["hfb"]["direction_correct"] = is_right
+    bench.main(["report", "--rows", str(write(tmp_path / "few", records))])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
+    found = {row[0].strip("| "): row[1:] for row in rows if len(row) == 9}
+    assert list(found)[1:] == ["0.1–0.2", "0.5–0.6", "0–0.4", "over 0.4", "all"]
+    first, last = found["0.1–0.2"], found["all"]
+    assert first[:4] == ["2", "250.0 / 0.700", "200.0 / 0.700", "155.0 / 0.900"]
+    assert first[4].startswith("0.62 (0.40–0.84)")
+    assert first[5:] == ["50 %", "0 %", "100 % of 1 |"]
+    assert last[5:] == ["33 %", "33 %", "50 % of 2 |"]
+
+
 def test_two_renderers_are_compared_on_what_both_have(bench, tmp_path, capsys):
     ours = [record("a_bin0_0", 100.0, 100.0), record("a_bin0_1", 100.0, 120.0)]
     other = [record("a_bin0_0", 100.0, 110.0), record("b_bin0_1", 100.0, 500.0)]

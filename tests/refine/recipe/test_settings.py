@@ -63,8 +63,8 @@ def test_other_stages_never_drop_a_term():
     stages = [Stage(2), Stage(1)]
     with pytest.raises(
         InputError,
-        match=r"image has 3, matting has 3, depth_anchor has 3 values, but refine.stages has 2: give "
-        "each of them one value, or as many as there are stages",
+        match=r"image has 3, matting has 3, depth_anchor has 3 values, but refine.stages has 2: "
+        "give each of them one value, or as many as there are stages",
     ):
         RefineSettings(stages=stages)
     weights = {"image": 3.0, "matting": [1.0, 0.5], "depth_anchor": 1.0}
