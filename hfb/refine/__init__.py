@@ -2,7 +2,7 @@
 
 from hfb.refine.fitter import Fitter
 from hfb.refine.module import RefineModule
-from hfb.refine.objective.energy import Context, Prediction
+from hfb.refine.objective.context import Context, Prediction
 from hfb.refine.objective.terms import import_plugins, register_term, unregister_term
 from hfb.refine.problem import RefineProblem, build_problem, join_problems
 from hfb.refine.recipe.settings import LearningRates, RefineSettings, Stage

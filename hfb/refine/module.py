@@ -17,13 +17,8 @@ from hfb.losses import TexelPairs, pair_cosines, weighted_sum
 from hfb.motion import evaluate, subframe_times
 from hfb.prior import BodyPosePrior, CoefficientPrior, MotionPrior
 from hfb.refine.objective.coarse import coarser
-from hfb.refine.objective.energy import (
-    Context,
-    Prediction,
-    available_weights,
-    loss_terms,
-    needs_layers,
-)
+from hfb.refine.objective.context import Context, Prediction
+from hfb.refine.objective.energy import available_weights, loss_terms, needs_layers
 from hfb.refine.objective.holding import holding_factor, unexplained
 from hfb.refine.objective.landmark_target import landmark_target
 from hfb.refine.objective.motion_energy import MotionEnergy

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from hfb.formation import linear_to_srgb, srgb_to_linear
-from hfb.refine.objective.energy import Context
+from hfb.refine.objective.context import Context
 from hfb.refine.objective.landmark_target import landmark_target
 from hfb.refine.problem import RefineProblem
 

@@ -1,21 +1,19 @@
 """The terms of eq. 11, each a function that is registered once; those of weight 0 are left out.
 
-The maths is in `hfb.losses`; a term picks its arguments. They are added up in this order.
+The maths is in `hfb.losses`; a term picks its arguments from what was predicted and what stays the
+same. The order in which they stand here is the order in which they are added up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hfb.body import SmplBody
 from hfb.geometry import rotmat_to_rotvec
 from hfb.losses import (
-    TexelPairs,
     anchor_stiffness,
     background_loss,
     background_norm_loss,
@@ -30,15 +28,9 @@ from hfb.losses import (
     shape_loss,
     texture_smoothness_loss,
 )
-from hfb.motion import PolynomialMotion
-from hfb.prior import BodyPosePrior
-from hfb.refine.objective.landmark_target import LandmarkTarget
-from hfb.refine.objective.motion_energy import MotionEnergy
+from hfb.refine.objective.context import Context, Prediction
 from hfb.refine.objective.terms import known_terms, register_term
-from hfb.refine.problem import RefineProblem
-from hfb.refine.recipe.settings import RefineSettings
 from hfb.refine.sequence.boundaries import boundary_states, boundary_times
-from hfb.structures import Exposure, Layers
 
 _FIRMEST = 10.0
 """Largest factor of a joint's pose anchor: no start is so sure of a joint that it must not move."""
@@ -49,66 +41,6 @@ _BORDER = 4.0
 With 1 the worst joint of a clip of 60 photos jumped 16 mm there in the median, 36 mm at most; with
 4, 1 and 22 mm.
 """
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the forward model says at one step.
-
-    Attributes:
-        image: predicted blurry crop, sRGB.
-        exposure: the two sums of eq. 2, in the space that is averaged.
-        layers: the single sub-frames, where a term needs them.
-        motion: the polynomials.
-        pose_rotmat: pose at each sub-frame time.
-        joints: at each sub-frame time, camera frame, m.
-        verts: vertices at each sub-frame time, camera frame, m.
-        betas: shape.
-        texture: sRGB.
-        gap: shut part of the frame time of each sequence; None where the exposures tell it.
-    """
-
-    image: Float[Tensor, "P 3 S S"]
-    exposure: Exposure
-    layers: Layers | None
-    motion: PolynomialMotion
-    pose_rotmat: Float[Tensor, "P N J 3 3"]
-    joints: Float[Tensor, "P N J 3"]
-    verts: Float[Tensor, "P N V 3"]
-    betas: Float[Tensor, "P K"]
-    texture: Float[Tensor, "P 3 TH TW"]
-    gap: Float[Tensor, " Q"] | None = None
-
-
-@dataclass(frozen=True)
-class Context:
-    """What stays the same over a refinement.
-
-    Attributes:
-        problem: image, matte, cameras, starts.
-        settings: the recipe.
-        background: background in the space that is averaged.
-        start_coeffs: coefficients of the resting start.
-        start_joints: of the start, camera frame, m.
-        body: the body model.
-        pose_prior: eq. 6, or None.
-        motion_energy: eq. 10, or None.
-        texel_pairs: eq. 5's neighbour table, or None.
-        pair_cosines: eq. 5's cosines for the starting pose, or None.
-        landmarks: where the detector saw the person, or None.
-    """
-
-    problem: RefineProblem
-    settings: RefineSettings
-    background: Float[Tensor, "P 3 S S"]
-    start_coeffs: Float[Tensor, "P D1 K C"]
-    start_joints: Float[Tensor, "P J 3"]
-    body: SmplBody
-    pose_prior: BodyPosePrior | None = None
-    motion_energy: MotionEnergy | None = None
-    texel_pairs: TexelPairs | None = None
-    pair_cosines: Float[Tensor, "P M"] | None = None
-    landmarks: LandmarkTarget | None = None
 
 
 def available_weights(weights: Mapping[str, float], context: Context) -> dict[str, float]:
@@ -233,9 +165,13 @@ def background_term(prediction: Prediction, context: Context) -> Float[Tensor, "
     return background_loss(prediction.layers, context.background, settings.background_epsilon)
 
 
+def _is_single(context: Context) -> bool:
+    return context.problem.sequences is None
+
+
 def _can_judge_motion(context: Context) -> bool:
     # Section 3.2: consecutive photos do without, nothing about their motion is ambiguous.
-    return context.motion_energy is not None and context.problem.sequences is None
+    return context.motion_energy is not None and _is_single(context)
 
 
 @register_term("adversarial", needs=_can_judge_motion)
@@ -254,9 +190,12 @@ def pose_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, 
     return pose_anchor_loss(prediction.motion.coeffs, context.start_coeffs, stiffness)
 
 
-@register_term("depth_anchor", weight=(10.0, 1.0, 0.1))
+@register_term("depth_anchor", weight=(10.0, 1.0, 0.1), needs=_is_single)
 def depth_anchor_term(prediction: Prediction, context: Context) -> Float[Tensor, " P"]:
-    """Limbs stay as deep as they started, most while only outlines count; not in the paper."""
+    """Limbs stay as deep as they started, most while only outlines count; not in the paper.
+
+    Consecutive photos do without: their motions tell depth.
+    """
     joints = prediction.joints[:, _middle(prediction)].mean(1)
     return depth_anchor_loss(joints, context.start_joints)
 

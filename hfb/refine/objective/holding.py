@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hfb.losses import image_loss
-from hfb.refine.objective.energy import Context, Prediction, person_area
+from hfb.refine.objective.context import Context, Prediction
+from hfb.refine.objective.energy import person_area
 
 _LEAST_HELD, _MOST_HELD = 15.0, 50.0
 """Least and largest factor of the weights that hold a photo."""

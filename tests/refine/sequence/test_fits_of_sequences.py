@@ -38,6 +38,14 @@ def test_single_photos_never_come_near_the_boundary(body, make_known, small_sett
         assert torch.equal(getattr(single, name), getattr(other, name)), name
 
 
+def test_depths_are_held_of_single_photos_only(body, make_known, small_settings):
+    settings = quick(small_settings.with_weights(depth_anchor=1.0), Stage(1))
+    fitter = Fitter(body, settings, RenderSettings(num_threads=1))
+    problem = two_photos(make_known)
+    assert "depth_anchor" not in fitter.refine(problem, torch.arange(2)).history[0]
+    assert "depth_anchor" in fitter.refine(problem.alone(), torch.arange(2)).history[0]
+
+
 def test_photos_of_a_sequence_share_shape_and_texture_and_are_drawn_together(
     body, make_known, small_settings
 ):
