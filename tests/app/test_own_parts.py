@@ -84,7 +84,7 @@ def test_a_loss_of_ones_own(outside: Path, predict: Callable[..., MotionRecord])
     moving = predict(FIVE_STEPS_A_STAGE)
     still = predict(FIVE_STEPS_A_STAGE, plugin, weight, "0.5")
     sizes = [float(motion.polynomial.coeffs[:, 1:].norm()) for motion in (still, moving)]
-    assert sizes[0] < 0.5 * sizes[1]
+    assert sizes[0] < 0.7 * sizes[1]
 
 
 def test_a_renderer_of_ones_own(outside: Path, predict: Callable[..., MotionRecord]) -> None:
