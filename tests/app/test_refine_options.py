@@ -85,7 +85,7 @@ def test_a_term_of_ones_own_has_a_weight(
         ("--model.refine.weights.poze=1", "no loss term poze; there are image, matting, texture"),
         ("--model.refine.weights.pose=[1,2]", "pose has 2 values, but refine.stages has 3"),
         ("--model.refine.weights.pose=-1", "refine.weights.pose must be a finite number from 0 to"),
-        ('--model.refine.stages=[{"num_steps": 2}]', "depth_anchor has 3 values, but refine.stages has 1"),
+        ('--model.refine.stages=[{"num_steps": 2}]', "matting has 3, depth_anchor has 3 values"),
         ("--model.refine.plugins=[nowhere]", "module 'nowhere' cannot be imported"),
     ],
 )
