@@ -10,9 +10,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import os
-import select
 import signal
-import socket
 import sys
 import threading
 import time
@@ -21,14 +19,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from hfb.cli.signal_watch import SIGNALS, watch
 from hfb.storage import discard_unfinished
 
 GRACE_S = 3.0
 """Time that the work has to end by itself."""
 _POLL_S = 0.3
 _LINE = "stopped; what was finished is kept."
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-_SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class Stopped(BaseException):
@@ -102,7 +99,7 @@ def begin_worker() -> None:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _quit(128 + signal.SIGTERM))
-    _State.unwatch = _watch(lambda signum: _quit(128 + signum))
+    _State.unwatch = watch(lambda signum: _quit(128 + signum))
     parent = multiprocessing.parent_process()
     if parent is not None:
         _thread.start_new_thread(_quit_after, (parent,))
@@ -121,7 +118,7 @@ def stoppable() -> Iterator[None]:
     before = _listen(_on_signal)
     hook, sys.unraisablehook = sys.unraisablehook, _on_lost
     done = threading.Event()
-    unwatch = _watch(lambda signum: _insist(signum, done))
+    unwatch = watch(lambda signum: _insist(signum, done))
     try:
         yield
     except Exception:
@@ -174,7 +171,7 @@ def _masked() -> Iterator[None]:
         yield
         return
     # With SIGTERM blocked nothing but SIGKILL would end such a process before it listens.
-    held = {signum for signum in _SIGNALS if signum != signal.SIGTERM}
+    held = {signum for signum in SIGNALS if signum != signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
         yield
@@ -257,40 +254,10 @@ def _quit(code: int) -> NoReturn:
 def _listen(handler: Callable[[int, FrameType | None], Any]) -> dict[int, Any]:
     """Take all signals that are not ignored on purpose, as by `nohup`; returns who had them."""
     before = {}
-    for signum in _SIGNALS:
+    for signum in SIGNALS:
         if signal.getsignal(signum) not in (signal.SIG_IGN, None):
             before[signum] = signal.signal(signum, handler)
     return before
-
-
-def _watch(on_signal: Callable[[int], None]) -> Callable[[], None]:
-    """Call a function in a thread at the first signal, even while Python runs C code.
-
-    Returns:
-        What ends the watch.
-    """
-    inbox, outbox = socket.socketpair()
-    inbox.setblocking(False)
-    outbox.setblocking(False)
-    before = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        while select.select([inbox], [], [])[0]:
-            numbers = inbox.recv(64)
-            if not numbers:
-                inbox.close()
-                return
-            for number in numbers:
-                if number in _SIGNALS:
-                    on_signal(number)
-
-    threading.Thread(target=wait, name="signals", daemon=True).start()
-
-    def end() -> None:
-        signal.set_wakeup_fd(before)
-        outbox.close()
-
-    return end
 
 
 def _end_with_parent(parent: int) -> None:
